@@ -1,0 +1,1 @@
+"""Speak to programs in other rooms: backends, load generator, probes, container runtime."""

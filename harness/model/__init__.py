@@ -1,0 +1,1 @@
+"""Nouns that travel between the stages: frozen, no input or output."""

@@ -1,0 +1,127 @@
+"""What backends, probes and scenarios say of themselves in their manifests."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Build(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How `make build` leaves the artifact, and the receipt that it worked."""
+
+    artifact: str
+    version_argument: str = "--version"
+
+
+class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The command with placeholders {artifact} {address} {port} {threads} {data_directory}."""
+
+    command: list[str]
+
+
+class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One way of running a backend; exactly one is the default."""
+
+    name: str
+    title: str
+    track: str
+    protocols: list[str]
+    default: bool = False
+    arguments: list[str] = []
+    environment: dict[str, str] = {}
+
+
+class Option(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A setting of a backend: `--set backend.option=value`."""
+
+    about: str
+    default: str | None = None
+    values: list[str] = []
+    pattern: str | None = None
+    argument: str | None = None
+    environment: str | None = None
+
+
+class BackendManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`backends/<name>/backend.toml`."""
+
+    schema: int
+    name: str
+    title: str
+    language: str
+    license: str
+    collector: str
+    build: Build
+    run: Run
+    variants: list[Variant]
+    options: dict[str, Option] = {}
+    symbols: dict[str, str] = {}
+
+    def variant(self, name: str | None) -> Variant | None:
+        """The variant of this name, the default one for None, or None when there is no such."""
+        for variant in self.variants:
+            if variant.name == name or (name is None and variant.default):
+                return variant
+        return None
+
+
+class ProbeStream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A file of fixed-size records that a probe writes."""
+
+    name: str
+    about: str
+
+
+class ProbeField(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A number in each line of `<probe>.seconds.jsonl`."""
+
+    name: str
+    unit: str
+    about: str
+
+
+class ProbeManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`ebpf/<probe>/probe.toml`."""
+
+    schema: int
+    name: str
+    title: str
+    hooks: list[str]
+    collector: str = ""
+    streams: list[ProbeStream] = []
+    fields: list[ProbeField] = []
+
+
+class Objects(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The objects that a scenario preloads and asks for."""
+
+    bucket: str
+    count: int
+    size_bytes: int
+    key: str
+    popularity: str = "uniform"
+    exponent: float | None = None
+
+
+class Operation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One kind of request with its share of the mix and the status it must get."""
+
+    name: str
+    weight: float
+    status: int
+
+
+class Check(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How many of the bodies are compared whole: one in N, 0 for none."""
+
+    digest_one_in: int = 0
+
+
+class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`loadgen/scenarios/<name>.toml`."""
+
+    schema: int
+    name: str
+    title: str
+    objects: Objects
+    operations: list[Operation]
+    check: Check = Check()

@@ -1,0 +1,94 @@
+"""What was asked (request), what will be done (plan), and what a row of a table is (subject)."""
+
+from __future__ import annotations
+
+import msgspec
+
+from harness.model.manifest import Scenario
+
+
+class Subject(msgspec.Struct, frozen=True, order=True):
+    """A row's identity: backend, variant, options, artifact digest and label."""
+
+    backend: str
+    variant: str
+    options: tuple[tuple[str, str], ...] = ()
+    label: str = ""  # "", "candidate", "baseline", "twin"
+    artifact_digest: str = ""
+
+    @property
+    def name(self) -> str:
+        """As in `--backend go/nethttp`, with options and label where there are any."""
+        options = ",".join(f"{key}={value}" for key, value in self.options)
+        return (
+            f"{self.backend}/{self.variant}"
+            + (f"[{options}]" if options else "")
+            + (f" ({self.label})" if self.label else "")
+        )
+
+
+class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The flags of `bench run`, parsed and complete."""
+
+    subjects: list[Subject]
+    scenario: Scenario
+    rate_rps: float
+    duration_s: float
+    warmup_s: float
+    repeat: int
+    seed: int
+    connections: int
+    threads: int
+    protocol: str
+    pipeline: int
+    arrivals: str
+    grain_ns: int
+    timeout_ns: int
+    runtime: str  # auto | docker | process
+    layout: str  # split | shared
+    tune: str  # auto | off
+    probes: str  # auto | off | require
+    address: str
+    memory_limit_bytes: int
+    cpu_quota: float | None = None  # CPUs; None for no quota
+    calibrate: bool = True
+
+
+class Layout(msgspec.Struct, frozen=True):
+    """Which CPUs belong to whom."""
+
+    name: str
+    backend_cpus: list[int]
+    engine_cpus: list[int]
+
+
+class TrialSpec(msgspec.Struct, frozen=True):
+    """One cell, once, in a fresh process."""
+
+    index: int
+    block: int
+    subject: Subject
+    seed: int
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """`plan.json`: everything that decides what the run will do."""
+
+    schema: int
+    request: Request
+    layout: Layout
+    trials: list[TrialSpec]
+    created_utc: str
+    version: str
+
+
+class Artifact(msgspec.Struct, frozen=True):
+    """`artifacts.json`: what was built, with the receipt."""
+
+    backend: str
+    runtime: str  # docker | process
+    location: str  # image id, or file name relative to the build folder
+    digest: str
+    version_line: str
+    build_ns: int
+    toolchain: dict[str, str] = {}

@@ -1,0 +1,1 @@
+"""Verbs, a file each; no stage imports another."""

@@ -1,0 +1,1 @@
+"""Pure mathematics: no process, clock, file or printing."""

@@ -1,0 +1,1 @@
+"""The only writer under results/, and the only reader of what it wrote."""
