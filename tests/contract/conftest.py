@@ -1,0 +1,182 @@
+"""Fixtures of the contract suite: every test that asks for `server` runs once per backend."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.contract.servers import (
+    REPOSITORY,
+    Backend,
+    Launcher,
+    ProcessLauncher,
+    Running,
+    build,
+    discover,
+)
+from tests.contract.wire import Reply, Wire, request
+
+STALL_LIMIT_S = 30.0
+_bucket_numbers = itertools.count(1)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Which backends, and on which runtime."""
+    group = parser.getgroup("contract")
+    group.addoption("--backends-dir", action="append", default=[], help="folder of backend folders")
+    group.addoption("--backend", action="append", default=[], help="only this backend, by name")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the suite's own marker."""
+    config.addinivalue_line("markers", "last: runs after all others, because it waits 30 s once")
+
+
+def chosen(config: pytest.Config) -> list[Backend]:
+    """The backends that the command line asks for; all of backends/ when it says nothing."""
+    folders = [Path(p).resolve() for p in config.getoption("--backends-dir", default=[])]
+    wanted = set(config.getoption("--backend", default=[]))
+    found = discover(folders or [REPOSITORY / "backends"])
+    return [b for b in found if not wanted or b.manifest["name"] in wanted]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One test per backend (and later per runtime), in the order of the files."""
+    if "backend" in metafunc.fixturenames:
+        backends = chosen(metafunc.config)
+        metafunc.parametrize("backend", backends, ids=[b.name for b in backends])
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests that wait for the 30 s limit at the end: their sockets stall meanwhile."""
+    items.sort(key=lambda item: item.get_closest_marker("last") is not None)
+
+
+@dataclass
+class Stalled:
+    """Connections that stopped in the middle of something, and since when."""
+
+    since_s: float
+    head: Wire
+    body: Wire
+    idle: Wire
+
+
+@dataclass
+class Server:
+    """A running backend as tests see it."""
+
+    backend: Backend
+    running: Running
+    stalled: Stalled | None = None
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return self.running.port
+
+    def wire(self, timeout_s: float = 10.0) -> Wire:
+        """A fresh raw connection."""
+        return Wire(self.port, timeout_s)
+
+    def ask(
+        self,
+        method: str,
+        target: str,
+        headers: Sequence[tuple[str, str]] = (),
+        body: bytes | None = None,
+    ) -> Reply:
+        """One request on a connection of its own."""
+        with self.wire() as wire:
+            return wire.ask(method, target, headers, body)
+
+    def put(self, target: str, body: bytes = b"x", **headers: str) -> Reply:
+        """PUT that must succeed; header names are written with underscores."""
+        pairs = [(name.replace("_", "-"), value) for name, value in headers.items()]
+        reply = self.ask("PUT", target, pairs, body)
+        assert reply.status == 200, (target, reply)
+        return reply
+
+    def new_bucket(self) -> str:
+        """A bucket that no other test uses; its name."""
+        name = f"bucket-{next(_bucket_numbers)}"
+        self.put(f"/{name}", b"")
+        return name
+
+
+@dataclass
+class Fleet:
+    """Every server that is shared by tests, started when first asked for."""
+
+    launcher: Launcher
+    servers: dict[str, Server] = field(default_factory=dict)
+
+    def server(self, backend: Backend) -> Server:
+        """The shared server of a backend."""
+        if backend.name not in self.servers:
+            build(backend)
+            server = Server(backend, self.launcher.start(backend))
+            server.stalled = _stall(server)
+            self.servers[backend.name] = server
+        return self.servers[backend.name]
+
+
+def _stall(server: Server) -> Stalled:
+    """Three connections left alone from now on: mid-head, mid-body and idle between requests."""
+    bucket = server.new_bucket()
+    head, body, idle = server.wire(), server.wire(), server.wire()
+    assert idle.ask("GET", "/").status == 200
+    head.send(b"GET / HTTP/1.1\r\nHost: 127")
+    body.send(request("PUT", f"/{bucket}/stalled", [("Content-Length", "100")]) + b"only this")
+    return Stalled(time.monotonic(), head, body, idle)
+
+
+@pytest.fixture(scope="session")
+def launcher(tmp_path_factory: pytest.TempPathFactory) -> Launcher:
+    """The runtime under test; the docker runtime takes this place through harness.stages."""
+    return ProcessLauncher(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="session")
+def fleet(launcher: Launcher) -> Iterator[Fleet]:
+    """Shared servers, ended with the session."""
+    all_servers = Fleet(launcher)
+    yield all_servers
+    for server in all_servers.servers.values():
+        if server.stalled is not None:
+            for wire in (server.stalled.head, server.stalled.body, server.stalled.idle):
+                wire.connection.close()
+        server.running.stop()
+
+
+@pytest.fixture
+def server(backend: Backend, fleet: Fleet) -> Server:
+    """The shared server of the backend under test."""
+    return fleet.server(backend)
+
+
+@pytest.fixture
+def bucket(server: Server) -> str:
+    """A bucket of the test's own."""
+    return server.new_bucket()
+
+
+@pytest.fixture
+def start_server(backend: Backend, launcher: Launcher) -> Iterator[Callable[..., Server]]:
+    """Start servers of the test's own with extra arguments; ended after the test."""
+    started: list[Server] = []
+
+    def start(*extra: str) -> Server:
+        build(backend)
+        started.append(Server(backend, launcher.start(backend, extra)))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.running.stop()

@@ -1,0 +1,36 @@
+"""The manifest and the folder of every backend."""
+
+from __future__ import annotations
+
+import re
+
+from tests.contract.servers import Backend
+
+TRACKS = {"controlled", "idiomatic", "article", "cross"}
+PROTOCOLS = {"h1", "h1-pipelined", "h2c"}
+
+
+def test_the_manifest_says_what_the_contract_asks(backend: Backend) -> None:
+    manifest = backend.manifest
+    assert manifest["schema"] == 1
+    assert re.fullmatch(r"[a-z][a-z0-9-]*", manifest["name"])
+    assert manifest["name"] == backend.folder.name
+    assert {"title", "language", "license", "collector", "build", "run"} <= manifest.keys()
+    assert {"artifact", "version_argument"} <= manifest["build"].keys()
+    assert sum(variant.get("default", False) for variant in manifest["variants"]) == 1
+    for variant in manifest["variants"]:
+        assert variant["track"] in TRACKS
+        assert set(variant["protocols"]) <= PROTOCOLS
+    for option in manifest.get("options", {}).values():
+        assert ("values" in option) != ("pattern" in option)
+        assert ("argument" in option) != ("environment" in option)
+        if "values" in option:
+            assert option["default"] in option["values"]
+
+
+def test_the_folder_has_its_files(backend: Backend) -> None:
+    for name in ("Makefile", "README.md"):
+        assert (backend.folder / name).is_file()
+    makefile = (backend.folder / "Makefile").read_text()
+    for verb in ("build", "check", "test", "format", "clean"):
+        assert re.search(rf"^{verb}:", makefile, re.MULTILINE), verb
