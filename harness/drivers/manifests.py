@@ -1,0 +1,161 @@
+"""Finds backends, probes and scenarios by their manifests, and checks what those say."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from harness.errors import UsageError
+from harness.model.manifest import BackendManifest, ProbeManifest, Scenario
+
+T = TypeVar("T")
+
+SCHEMA = 1
+NAME = re.compile(r"[a-z][a-z0-9-]*")
+COLLECTORS = ("none", "go")
+TRACKS = ("controlled", "idiomatic", "article", "cross")
+PROTOCOLS = ("h1", "h1-pipelined", "h2c")
+MANIFEST_BYTES_MAX = 256 * 1024
+
+
+def _read(path: Path, kind: type[T]) -> T:
+    """A manifest as `kind`; UsageError names the file, the key, expected and found."""
+    try:
+        if path.stat().st_size > MANIFEST_BYTES_MAX:
+            raise UsageError(str(path), f"larger than {MANIFEST_BYTES_MAX} bytes")
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(
+            str(path), f"cannot be read: {error.strerror}", hint="give the path of a TOML file"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(
+            str(path), f"is not TOML: {error}", hint="mend the line that is named"
+        ) from error
+    if document.get("schema") != SCHEMA:
+        raise UsageError(
+            f"{path}: schema",
+            f"expected {SCHEMA}, got {document.get('schema')!r}",
+            hint="this version reads schema 1 only",
+        )
+    try:
+        return msgspec.convert(document, kind)
+    except msgspec.ValidationError as error:
+        raise UsageError(
+            str(path), str(error), hint="docs/formats/manifests.md lists every key"
+        ) from error
+
+
+def _require(path: Path, key: str, *, holds: bool, expected: str, found: object) -> None:
+    if not holds:
+        raise UsageError(
+            f"{path}: {key}",
+            f"expected {expected}, got {found!r}",
+            hint="docs/formats/manifests.md lists every key",
+        )
+
+
+def read_backend(folder: Path) -> BackendManifest:
+    """The manifest of one backend; UsageError when it is malformed."""
+    path = folder / "backend.toml"
+    manifest = _read(path, BackendManifest)
+
+    def require(key: str, expected: str, found: object, *, holds: bool) -> None:
+        _require(path, key, holds=holds, expected=expected, found=found)
+
+    require(
+        "name",
+        f"the folder's name {folder.name!r}",
+        manifest.name,
+        holds=manifest.name == folder.name and NAME.fullmatch(manifest.name) is not None,
+    )
+    require(
+        "collector",
+        f"one of {', '.join(COLLECTORS)}",
+        manifest.collector,
+        holds=manifest.collector in COLLECTORS,
+    )
+    defaults = [variant.name for variant in manifest.variants if variant.default]
+    require("variants", "exactly one with default = true", defaults, holds=len(defaults) == 1)
+    for variant in manifest.variants:
+        where = f"variants.{variant.name}"
+        require(
+            f"{where}.track",
+            f"one of {', '.join(TRACKS)}",
+            variant.track,
+            holds=variant.track in TRACKS,
+        )
+        require(
+            f"{where}.protocols",
+            f"some of {', '.join(PROTOCOLS)}",
+            variant.protocols,
+            holds=bool(variant.protocols) and set(variant.protocols) <= set(PROTOCOLS),
+        )
+    for name, option in manifest.options.items():
+        require(
+            f"options.{name}",
+            "values or pattern, and argument or environment",
+            sorted(msgspec.to_builtins(option)),
+            holds=bool(option.values) != bool(option.pattern)
+            and bool(option.argument) != bool(option.environment),
+        )
+    return manifest
+
+
+def read_scenario(path: Path) -> Scenario:
+    """A scenario; the engine checks it once more with the rules of its own."""
+    scenario = _read(path, Scenario)
+    _require(
+        path,
+        "objects.count",
+        holds=1 <= scenario.objects.count <= 100_000_000,
+        expected="1 to 100000000",
+        found=scenario.objects.count,
+    )
+    _require(
+        path,
+        "operations",
+        holds=bool(scenario.operations) and all(o.weight > 0 for o in scenario.operations),
+        expected="at least one, each with a weight above 0",
+        found=[(o.name, o.weight) for o in scenario.operations],
+    )
+    return scenario
+
+
+def _folders(root: Path, manifest: str) -> Iterator[Path]:
+    if not root.is_dir():
+        raise UsageError(str(root), "is not a folder", hint="run from the checkout's top folder")
+    yield from sorted(path.parent for path in root.glob(f"*/{manifest}"))
+
+
+def find_backends(roots: list[Path]) -> dict[str, Path]:
+    """Every backend's folder by name; a name found twice is an error."""
+    found: dict[str, Path] = {}
+    for root in roots:
+        for folder in _folders(root, "backend.toml"):
+            if folder.name in found:
+                raise UsageError(
+                    str(folder), f"the name is taken by {found[folder.name]}", hint="rename one"
+                )
+            found[folder.name] = folder
+    return found
+
+
+def find_probes(root: Path) -> dict[str, Path]:
+    """Every probe's folder by name."""
+    return {folder.name: folder for folder in _folders(root, "probe.toml")}
+
+
+def read_probe(folder: Path) -> ProbeManifest:
+    """The manifest of one probe."""
+    return _read(folder / "probe.toml", ProbeManifest)
+
+
+def find_scenarios(root: Path) -> dict[str, Path]:
+    """Every scenario's file by name."""
+    return {path.stem: path for path in sorted(root.glob("*.toml"))}

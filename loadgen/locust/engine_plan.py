@@ -1,0 +1,153 @@
+"""Divides a plan among workers, and merges what their engines report; no Locust in here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hdrh.histogram import HdrHistogram
+
+JsonObject = dict[str, Any]
+
+LOWEST_NS, HIGHEST_NS, DIGITS = 1, 60_000_000_000, 3
+COUNTERS = (
+    "offered",
+    "sent",
+    "completed",
+    "good",
+    "bytes_in",
+    "bytes_out",
+    "cpu_ns",
+    "runqueue_ns",
+    "in_flight",
+    "overflow",
+    "connections_opened",
+    "connections_lost",
+    "digests_checked",
+    "digests_wrong",
+    "records",
+    "records_dropped",
+    "unfinished",
+)
+
+
+def shares(plan: Mapping[str, Any], workers: Sequence[str]) -> dict[str, JsonObject]:
+    """Each worker's own plan: its part of rate and connections, and its phase.
+
+    Connections that do not divide evenly go to the first workers, at least one each.
+    """
+    count = len(workers)
+    whole, rest = divmod(int(plan["connections"]), count)
+    divided: dict[str, JsonObject] = {}
+    for index, worker in enumerate(workers):
+        share = dict(plan)
+        share["rate_rps"] = float(plan["rate_rps"]) / count
+        share["connections"] = max(1, whole + (1 if index < rest else 0))
+        share["share"] = {"index": index, "count": count}
+        if index > 0 and plan.get("records_path"):
+            share["records_path"] = f"{plan['records_path']}.{index}"
+        divided[worker] = share
+    return divided
+
+
+def decode(encoded: str) -> HdrHistogram:
+    """A histogram from its standard encoding."""
+    return HdrHistogram.decode(encoded)
+
+
+def merge_histograms(encoded: Sequence[str]) -> str:
+    """The exact sum, bucket by bucket, in the standard encoding."""
+    if len(encoded) == 1:
+        return encoded[0]
+    merged = HdrHistogram(LOWEST_NS, HIGHEST_NS, DIGITS)
+    for text in encoded:
+        merged.add(HdrHistogram.decode(text))
+    return str(merged.encode().decode("ascii"))
+
+
+def _merge_errors(events: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    errors: dict[str, int] = {}
+    for event in events:
+        for kind, count in event.get("errors", {}).items():
+            errors[kind] = errors.get(kind, 0) + int(count)
+    return errors
+
+
+def merge_counts(events: Sequence[Mapping[str, Any]]) -> JsonObject:
+    """Counters summed, errors by kind, histograms merged; all else from the first event."""
+    merged: JsonObject = dict(events[0])
+    for name in COUNTERS:
+        if name in merged:
+            merged[name] = sum(int(event.get(name) or 0) for event in events)
+    if "errors" in merged:
+        merged["errors"] = _merge_errors(events)
+    if "histograms" in merged:
+        merged["histograms"] = {
+            name: merge_histograms([event["histograms"][name] for event in events])
+            for name in merged["histograms"]
+        }
+    return merged
+
+
+def merge_done(events: Sequence[Mapping[str, Any]]) -> JsonObject:
+    """The `done` events of all workers as one."""
+    merged = merge_counts(events)
+    merged["totals"] = merge_counts([event["totals"] for event in events])
+    merged["wall_ns"] = max(int(event["wall_ns"]) for event in events)
+    merged["interrupted"] = any(event.get("interrupted") for event in events)
+    names = {name for event in events for name in event["by_operation"]}
+    merged["by_operation"] = {
+        name: _merge_operation(
+            [event["by_operation"][name] for event in events if name in event["by_operation"]]
+        )
+        for name in sorted(names)
+    }
+    return merged
+
+
+def _merge_operation(parts: Sequence[Mapping[str, Any]]) -> JsonObject:
+    errors: Any = (
+        _merge_errors(parts)
+        if isinstance(parts[0]["errors"], dict)
+        else sum(int(part["errors"]) for part in parts)
+    )
+    return {
+        "good": sum(int(part["good"]) for part in parts),
+        "errors": errors,
+        "response": merge_histograms([part["response"] for part in parts]),
+    }
+
+
+class Seconds:
+    """Holds each second back until every worker that is still there has reported it."""
+
+    def __init__(self, workers: Sequence[str]) -> None:
+        """`workers`: the ids that take part in this trial."""
+        self._alive = list(workers)
+        self._held: dict[int, dict[str, JsonObject]] = {}
+
+    def lose(self, worker: str) -> list[JsonObject]:
+        """Goes on without a worker; returns the seconds that only waited for it."""
+        self._alive = [name for name in self._alive if name != worker]
+        return self._release()
+
+    def add(self, worker: str, second: JsonObject) -> list[JsonObject]:
+        """Takes one worker's second; returns merged seconds that became complete, in order."""
+        self._held.setdefault(int(second["index"]), {})[worker] = second
+        return self._release()
+
+    def rest(self) -> list[JsonObject]:
+        """What is still held at the end, merged from those who reported."""
+        left = [merge_counts(list(self._held[index].values())) for index in sorted(self._held)]
+        self._held.clear()
+        return left
+
+    def _release(self) -> list[JsonObject]:
+        released = []
+        for index in sorted(self._held):
+            parts = self._held[index]
+            if not all(worker in parts for worker in self._alive):
+                break
+            released.append({**merge_counts(list(parts.values())), "workers": len(parts)})
+            del self._held[index]
+        return released
