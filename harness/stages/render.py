@@ -1,0 +1,306 @@
+"""Render: from a run's nouns to report.html, one file that needs nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from harness.drivers import templates
+from harness.model import view, words
+from harness.model.analysis import Analysis, Cell, Column, Row
+from harness.model.plan import Artifact, Plan, Request
+from harness.model.verdict import Reason, Status
+from harness.model.view import Fact, Facts, ReportInputs
+from harness.stats import charts, series
+from harness.stats.charts import Named
+
+# A column belongs to the first band that has one of the words of its id.
+_BANDS: tuple[tuple[str, frozenset[str]], ...] = (
+    (
+        "What did the collector do?",
+        frozenset({"gc", "stw", "mark", "assist", "collector", "cycles", "inside", "outside"}),
+    ),
+    (
+        "Did it hold the rate, and how long did requests take?",
+        frozenset({"throughput", "rate", "rps", "achieved", "p50", "p90", "p99", "p999", "p9999"}),
+    ),
+    ("What did it cost, and what went wrong?", frozenset()),
+)
+_ORDER = (1, 0, 2)
+_WORST = {Status.VALID: 0, Status.DEGRADED: 1, Status.INVALID: 2}
+_TUNED = {"applied", "already", "set", "ok", "done"}
+
+
+def render(inputs: ReportInputs) -> str:
+    """The page as text; pure but for reading the templates."""
+    template = templates.environment().get_template("report.html.j2")
+    return template.render(report=report_view(inputs), library=templates.chart_library())
+
+
+def report_view(inputs: ReportInputs) -> view.Report:
+    """Everything that the templates print and draw."""
+    plan, analysis = inputs.plan, inputs.analysis
+    names = subject_names(analysis.rows)
+    tuned = _tuning(inputs.environment)
+    observed = charts.column_with(analysis, "p99", "observed") or charts.column_with(analysis, "p99")
+    clean = charts.column_with(analysis, "p99", "clean")
+    return view.Report(
+        run_id=analysis.run_id,
+        created=plan.created_utc,
+        version=plan.version,
+        title=_title(plan.request, names),
+        answer=_answer(analysis, names, clean or observed),
+        answer_is_clean=clean is not None,
+        asked=_asked(plan),
+        notices=[view.Notice(w.id, w.text, w.advice) for w in analysis.warnings],
+        verdicts=_verdicts(inputs, names),
+        reasons=_reasons(inputs, names),
+        tables=tables(analysis, names),
+        intervals=charts.interval_chart(analysis, names, observed or "", clean or ""),
+        curves=charts.curve_chart(analysis, names, _invalid(inputs)),
+        series=series.series_groups(analysis, names, _collected(analysis.rows)),
+        causes=charts.cause_chart(analysis.pauses, names),
+        environment=_environment(inputs.environment),
+        fingerprint=_text(inputs.environment.get("fingerprint", "")),
+        tuned=[line for line in tuned if line.state in _TUNED],
+        not_tuned=[line for line in tuned if line.state not in _TUNED],
+        artifacts=[_artifact(artifact) for artifact in inputs.artifacts],
+        calibration=[_calibration(check) for check in inputs.calibration],
+        command=words.repeat_command(plan.request),
+    )
+
+
+def subject_names(rows: list[Row]) -> dict[str, Named]:
+    """Title and colour slot by the subject's full name, in the order of the table."""
+    return {
+        row.subject.name: Named(row.title, i % view.SLOTS) for i, row in enumerate(rows)
+    }
+
+
+def tables(analysis: Analysis, names: dict[str, Named]) -> list[view.Table]:
+    """The answer table in bands, each of which fits a page."""
+    bands: list[list[Column]] = [[] for _ in _BANDS]
+    for column in analysis.columns:
+        bands[_band(column)].append(column)
+    return [_table(_BANDS[i][0], bands[i], analysis.rows, names) for i in _ORDER if bands[i]]
+
+
+def _band(column: Column) -> int:
+    parts = set(column.id.split("_"))
+    return next(i for i, (_, wanted) in enumerate(_BANDS) if parts & wanted or not wanted)
+
+
+def _table(
+    question: str, columns: list[Column], rows: list[Row], names: dict[str, Named]
+) -> view.Table:
+    scales = {column.id: _column_scale(column, rows) for column in columns}
+    headings = [view.TableColumn(c.title, scales[c.id].unit, c.about) for c in columns]
+    return view.Table(
+        question=question,
+        columns=headings,
+        rows=[
+            view.TableRow(
+                title=row.title,
+                slot=names[row.subject.name].slot,
+                status=row.worst.value,
+                trials=f"{row.trials_valid} of {row.trials} valid",
+                cells=[_cell(row.cells.get(c.id), c, scales[c.id]) for c in columns],
+            )
+            for row in rows
+        ],
+    )
+
+
+def _column_scale(column: Column, rows: list[Row]) -> words.Scale:
+    cells = [row.cells[column.id] for row in rows if column.id in row.cells]
+    return words.column_scale(column.unit, [c.value for c in cells if c.value is not None])
+
+
+def _cell(cell: Cell | None, column: Column, scale: words.Scale) -> view.TableCell:
+    if cell is None:
+        return view.TableCell("", "", "not measured", "")
+    if cell.value is None:
+        return view.TableCell("", "", cell.text, cell.note)
+    interval = ""
+    if cell.low is not None and cell.high is not None:
+        low, high = (words.number(end / scale.divisor) for end in (cell.low, cell.high))
+        interval = f"{low} – {high}"  # noqa: RUF001
+    figure = words.number(cell.value / scale.divisor)
+    return view.TableCell(figure, interval, "", cell.note)
+
+
+def _title(request: Request, names: dict[str, Named]) -> str:
+    titles = list(dict.fromkeys(name.title for name in names.values()))
+    who = words.listing(titles) if len(titles) <= 5 else f"{len(titles)} subjects"
+    rate = words.number(request.rate_rps)
+    return f"{who} at {rate} requests a second"
+
+
+def _answer(analysis: Analysis, names: dict[str, Named], column: str | None) -> list[Fact]:
+    """P99 of every subject in a line at the top, in the table's order: no ranking."""
+    if column is None:
+        return []
+    facts = []
+    for row in analysis.rows:
+        cell = row.cells.get(column)
+        text = "not measured"
+        if cell is not None:
+            text = cell.text if cell.value is None else words.duration(cell.value)
+        facts.append(Fact(names[row.subject.name].title, text))
+    return facts
+
+
+def _asked(plan: Plan) -> list[Facts]:
+    request, objects = plan.request, plan.request.scenario.objects
+    mix = [f"{operation.name} {operation.weight:g}" for operation in request.scenario.operations]
+    load = [
+        Fact("Rate", f"{words.number(request.rate_rps)} requests/s, fixed, {request.arrivals}"),
+        Fact("Time", f"{request.duration_s:g} s a trial after {request.warmup_s:g} s of warm-up"),
+        Fact("Trials", f"{len(plan.trials)}, each a fresh process; {request.repeat} a subject"),
+        Fact("Connections", f"{request.connections:,}, {_protocol(request)}"),
+        Fact("Time limit", f"{words.duration(request.timeout_ns)} a request"),
+    ]
+    asked = [
+        Fact("Scenario", request.scenario.title),
+        Fact("Mix", ", ".join(mix)),
+        Fact("Objects", f"{objects.count:,} of {objects.size_bytes:,} B, {objects.popularity}"),
+        Fact("Seed", str(request.seed)),
+    ]
+    machine = [
+        Fact("Layout", plan.layout.name),
+        Fact("Backend's CPUs", words.spans(plan.layout.backend_cpus) or "any"),
+        Fact("Engine's CPUs", words.spans(plan.layout.engine_cpus) or "any"),
+        Fact("Threads", f"{request.threads} a backend"),
+        Fact("Memory limit", _size(request.memory_limit_bytes)),
+        Fact("CPU quota", "none" if request.cpu_quota is None else f"{request.cpu_quota:g} CPUs"),
+        Fact("Runtime, probes, tuning", f"{request.runtime}, {request.probes}, {request.tune}"),
+    ]
+    return [Facts("Load", load), Facts("Requests", asked), Facts("Placement", machine)]
+
+
+def _protocol(request: Request) -> str:
+    deep = f", {request.pipeline} deep" if request.pipeline > 1 else ""
+    return f"{request.protocol}{deep}"
+
+
+def _size(size_bytes: int) -> str:
+    scale = words.column_scale("bytes", [size_bytes])
+    return f"{words.number(size_bytes / scale.divisor)} {scale.unit}" if size_bytes else "none"
+
+
+def _verdicts(inputs: ReportInputs, names: dict[str, Named]) -> list[view.SubjectVerdicts]:
+    chips: dict[str, list[view.TrialChip]] = {name: [] for name in names}
+    for spec in inputs.plan.trials:
+        verdict = inputs.verdicts.get(spec.index)
+        status = verdict.status.value if verdict else "NOT RUN"
+        why = "; ".join(reason.text for reason in verdict.reasons) if verdict else "was not run"
+        title = f"trial {spec.index + 1}: {status}" + (f": {why}" if why else "")
+        chips.setdefault(spec.subject.name, []).append(
+            view.TrialChip(spec.index + 1, status, title)
+        )
+    lines = []
+    for name, trials in chips.items():
+        counts = [
+            f"{sum(chip.status == status for chip in trials)} {status}"
+            for status in ("VALID", "DEGRADED", "INVALID", "NOT RUN")
+            if any(chip.status == status for chip in trials)
+        ]
+        named = names.get(name, Named(name, 0))
+        lines.append(view.SubjectVerdicts(named.title, named.slot, trials, ", ".join(counts)))
+    return lines
+
+
+def _reasons(inputs: ReportInputs, names: dict[str, Named]) -> list[view.ReasonLine]:
+    """Grouped, so that forty trials with one cause are one line."""
+    groups: dict[tuple[str, str], list[tuple[int, Reason]]] = {}
+    for spec in inputs.plan.trials:
+        verdict = inputs.verdicts.get(spec.index)
+        for reason in verdict.reasons if verdict else []:
+            groups.setdefault((reason.id, spec.subject.name), []).append((spec.index, reason))
+    lines = []
+    for (id, subject), entries in groups.items():
+        worst = max((r for _, r in entries), key=lambda r: (_WORST[r.status], r.value))
+        title = names[subject].title if subject in names else subject
+        trials = words.spans([index + 1 for index, _ in entries])
+        lines.append(view.ReasonLine(worst.status.value, id, title, trials, worst.text))
+    return sorted(lines, key=lambda line: line.status != "INVALID")
+
+
+def _invalid(inputs: ReportInputs) -> set[int]:
+    bad = {i for i, verdict in inputs.verdicts.items() if verdict.status is Status.INVALID}
+    return bad | charts.invalid_trials(inputs.analysis)
+
+
+def _collected(rows: list[Row]) -> dict[str, bool]:
+    """A subject has a collector unless its cells say "no GC"."""
+    return {
+        row.subject.name: not any(cell.text == "no GC" for cell in row.cells.values())
+        for row in rows
+    }
+
+
+def _environment(environment: Mapping[str, Any]) -> list[Facts]:
+    """Every section as it is; what stands outside of a section comes first."""
+    loose: list[Fact] = []
+    sections: list[Facts] = []
+    for key, value in environment.items():
+        if key in {"tuning", "fingerprint", "schema"}:
+            continue
+        if isinstance(value, Mapping):
+            facts = [Fact(_label(str(name)), _text(item)) for name, item in value.items()]
+            sections.append(Facts(_label(str(key)), facts))
+        else:
+            loose.append(Fact(_label(str(key)), _text(value)))
+    return ([Facts("Machine", loose)] if loose else []) + sections
+
+
+def _label(key: str) -> str:
+    return key.replace("_", " ")
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "unknown"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_text(item)}" for key, item in value.items()) or "none"
+    if isinstance(value, list | tuple):
+        return ", ".join(_text(item) for item in value) or "none"
+    return str(value)
+
+
+def _tuning(environment: Mapping[str, Any]) -> list[view.TuningLine]:
+    records = msgspec.convert(environment.get("tuning") or [], list[view.Tuning], strict=False)
+    return [
+        view.TuningLine(r.operation, r.state, _value(r.before), _value(r.after), r.reason)
+        for r in records
+    ]
+
+
+def _value(value: object) -> str:
+    return "–" if value is None else _text(value)  # noqa: RUF001
+
+
+def _artifact(artifact: Artifact) -> Facts:
+    facts = [
+        Fact("receipt", artifact.version_line),
+        Fact(artifact.runtime, artifact.location),
+        Fact("digest", artifact.digest),
+        Fact("build time", words.duration(artifact.build_ns)),
+    ]
+    facts += [Fact(name, version) for name, version in artifact.toolchain.items()]
+    return Facts(artifact.backend, facts)
+
+
+def _calibration(record: Mapping[str, Any]) -> view.CalibrationLine:
+    check = msgspec.convert(record, view.Calibration, strict=False)
+    times = [
+        "–" if value is None else words.duration(value)  # noqa: RUF001
+        for value in (check.expected_ns, check.found_ns, check.error_ns)
+    ]
+    return view.CalibrationLine(check.name, check.passed, *times, text=check.text)
+
+

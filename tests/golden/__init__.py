@@ -1,0 +1,1 @@
+"""Golden pages: made-up inputs in, one exact page out."""
