@@ -1,0 +1,240 @@
+"""Reads what engine and probes wrote into a trial's folder; a broken file is a reason, not a zero."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from harness.errors import UsageError
+from harness.model.facts import ProbeOutcome, TrialFacts
+from harness.model.recording import FLAG_WARM_UP, Recording, Requests, Stream
+
+HEADER_BYTES = 4096
+REQUEST_MAGIC = b"PMREQ001"
+STREAM_MAGIC = b"PMEVT001"
+REQUEST_TYPE = np.dtype(
+    [
+        ("intended_ns", "<u8"),
+        ("sent_ns", "<u8"),
+        ("first_byte_ns", "<u8"),
+        ("last_byte_ns", "<u8"),
+        ("connection", "<u2"),
+        ("status", "<u2"),
+        ("operation", "u1"),
+        ("outcome", "u1"),
+        ("flags", "<u2"),
+    ]
+)
+# The ring buffer's own header: never completed, or discarded (ebpf/CONTRACT.md).
+RING_SKIP = (1 << 31) | (1 << 30)
+
+Loaded = TypeVar("Loaded")
+
+
+class Unreadable(Exception):
+    """A file is missing or is not what its contract says; the text is the reason."""
+
+
+def read_recording(folder: Path) -> Recording:
+    """Read a whole trial folder.
+
+    Raises:
+        UsageError: without a readable facts.json there is no trial to speak of.
+    """
+    reasons: dict[str, str] = {}
+    facts = _facts(folder / "facts.json")
+    requests = _attempt(reasons, "requests.bin", lambda: read_requests(folder / "requests.bin"))
+    if requests is not None and requests.truncated:
+        reasons["requests.bin"] = requests.truncated
+    engine = _attempt(reasons, "engine.jsonl", lambda: read_events(folder / "engine.jsonl"))
+    probes = _attempt(reasons, "probes.json", lambda: _probes(folder / "probes.json"))
+    streams: dict[str, Stream] = {}
+    for path in sorted((folder / "probes").glob("*.bin")):
+        stream = _attempt(reasons, path.name, lambda path=path: read_stream(path))  # type: ignore[misc]
+        if stream is not None:
+            streams[path.stem] = stream
+    seconds: dict[str, list[dict[str, Any]]] = {}
+    for path in sorted((folder / "probes").glob("*.seconds.jsonl")):
+        lines = _attempt(reasons, path.name, lambda path=path: read_lines(path))  # type: ignore[misc]
+        if lines is not None:
+            seconds[path.name.removesuffix(".seconds.jsonl")] = lines
+    return Recording(
+        facts=facts,
+        probes=probes or [],
+        requests=requests,
+        engine=engine,
+        streams=streams,
+        seconds=seconds,
+        reasons=reasons,
+    )
+
+
+def read_requests(path: Path) -> Requests:
+    """Read `requests.bin` (loadgen/CONTRACT.md), sorted by intended time, up to the last whole record.
+
+    Raises:
+        Unreadable: missing, or not such a file.
+    """
+    header, body = _split(path, REQUEST_MAGIC)
+    whole = len(body) // REQUEST_TYPE.itemsize
+    rest = len(body) - whole * REQUEST_TYPE.itemsize
+    records = np.frombuffer(body, dtype=REQUEST_TYPE, count=whole)
+    records = records[np.argsort(records["intended_ns"], kind="stable")]
+    columns = {name: records[name].astype(np.int64) for name in REQUEST_TYPE.names or ()}
+    truncated = f"{path.name} ends inside a record ({rest} bytes left over)" if rest else ""
+    return Requests(
+        **columns,
+        operations=tuple(header.get("operations", ())),
+        errors=tuple(header.get("errors", ())),
+        truncated=truncated,
+    )
+
+
+def write_requests(path: Path, header: dict[str, Any], records: npt.NDArray[Any]) -> None:
+    """Write a file that `read_requests` reads: for tests and for merging several engines' files."""
+    text = json.dumps(header).encode()
+    head = REQUEST_MAGIC + len(text).to_bytes(4, "little") + text
+    path.write_bytes(head.ljust(HEADER_BYTES, b"\0") + records.astype(REQUEST_TYPE).tobytes())
+
+
+def merge_requests(parts: list[Path], into: Path) -> None:
+    """Join the files of several engines of one trial; connections are numbered on.
+
+    Raises:
+        Unreadable: a part is missing or not such a file.
+    """
+    merged: list[npt.NDArray[Any]] = []
+    first: dict[str, Any] = {}
+    connections = 0
+    for path in parts:
+        header, body = _split(path, REQUEST_MAGIC)
+        first = first or header
+        records = np.frombuffer(body, dtype=REQUEST_TYPE, count=len(body) // 40).copy()
+        records["connection"] += connections
+        connections += int(header.get("connections", 0))
+        merged.append(records)
+    write_requests(into, {**first, "connections": connections}, np.concatenate(merged))
+
+
+def read_stream(path: Path) -> Stream:
+    """Read a probe's stream (ebpf/CONTRACT.md) without records that were never completed.
+
+    Raises:
+        Unreadable: missing, or not such a file.
+    """
+    header, body = _split(path, STREAM_MAGIC)
+    try:
+        kind = np.dtype([(str(name), str(form)) for name, form in header["fields"]])
+        size = int(header["record_bytes"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise Unreadable(f"{path.name}: header without usable fields ({error})") from error
+    if kind.itemsize != size:
+        raise Unreadable(
+            f"{path.name}: fields add up to {kind.itemsize} bytes, expected {size} a record"
+        )
+    whole = len(body) // size
+    records = np.frombuffer(body, dtype=kind, count=whole)
+    if "ring" in (kind.names or ()):
+        records = records[(records["ring"] & np.uint64(RING_SKIP)) == 0]
+    enums = {
+        name: {int(code): str(word) for code, word in words.items()}
+        for name, words in header.get("enums", {}).items()
+    }
+    rest = len(body) - whole * size
+    return Stream(
+        probe=str(header.get("probe", "")),
+        name=str(header.get("stream", path.stem)),
+        records=records,
+        enums=enums,
+        truncated=f"{path.name} ends inside a record ({rest} bytes left over)" if rest else "",
+    )
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """Read JSON lines; a last line that was cut off is left out.
+
+    Raises:
+        Unreadable: missing, or a line before the last is not a JSON object.
+    """
+    if not path.is_file():
+        raise Unreadable(f"{path.name} is missing")
+    lines = path.read_bytes().split(b"\n")
+    found: list[dict[str, Any]] = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            found.append(msgspec.json.decode(line, type=dict[str, Any]))
+        except msgspec.DecodeError as error:
+            if number == len(lines):  # no newline behind it: the writer was stopped
+                break
+            raise Unreadable(f"{path.name}: line {number} is not JSON ({error})") from error
+    return found
+
+
+def read_events(path: Path) -> dict[str, list[dict[str, Any]]]:
+    """Read `engine.jsonl`: the engine's events by kind.
+
+    Raises:
+        Unreadable: as `read_lines`.
+    """
+    events: dict[str, list[dict[str, Any]]] = {}
+    for line in read_lines(path):
+        events.setdefault(str(line.get("event", "")), []).append(line)
+    return events
+
+
+def _split(path: Path, magic: bytes) -> tuple[dict[str, Any], bytes]:
+    if not path.is_file():
+        raise Unreadable(f"{path.name} is missing")
+    data = path.read_bytes()
+    if len(data) < HEADER_BYTES or not data.startswith(magic):
+        raise Unreadable(f"{path.name}: expected magic {magic.decode()}, got {data[:8]!r}")
+    length = int.from_bytes(data[8:12], "little")
+    try:
+        header = msgspec.json.decode(data[12 : 12 + length], type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise Unreadable(f"{path.name}: the header is not JSON ({error})") from error
+    return header, data[HEADER_BYTES:]
+
+
+def _attempt(reasons: dict[str, str], name: str, load: Callable[[], Loaded]) -> Loaded | None:
+    try:
+        return load()
+    except (Unreadable, OSError) as error:
+        reasons[name] = str(error)
+        return None
+
+
+def _probes(path: Path) -> list[ProbeOutcome]:
+    if not path.is_file():
+        raise Unreadable(f"{path.name} is missing")
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=list[ProbeOutcome])
+    except msgspec.DecodeError as error:
+        raise Unreadable(f"{path.name}: {error}") from error
+
+
+def _facts(path: Path) -> TrialFacts:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=TrialFacts)
+    except OSError as error:
+        raise UsageError(
+            str(path), f"cannot be read ({error})", hint="measure the trial again"
+        ) from error
+    except msgspec.DecodeError as error:
+        raise UsageError(
+            str(path), f"is not a facts file ({error})", hint="measure the trial again"
+        ) from error
+
+
+def is_warm_up(requests: Requests) -> npt.NDArray[np.bool_]:
+    """Which records belong to the warm-up."""
+    flagged: npt.NDArray[np.bool_] = (requests.flags & FLAG_WARM_UP) != 0
+    return flagged
