@@ -1,0 +1,3 @@
+module pausemark/tests/gcload
+
+go 1.24
