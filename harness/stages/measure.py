@@ -1,0 +1,223 @@
+"""Measures one trial: the server is up, probes watch, Locust's engine drives, facts are noted.
+
+The harness holds still meanwhile: once a second it reads counters and asks who is still alive.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from harness.drivers import load as load_driver
+from harness.drivers.probe import Probe
+from harness.drivers.runtime import Server
+from harness.errors import BackendFailed, LoadFailed
+from harness.model.facts import Incident, ProbeOutcome, Sample, TrialFacts
+from harness.model.manifest import BackendManifest
+from harness.model.plan import Plan, TrialSpec
+from harness.store.run_folder import TrialFolder
+from harness.system import clock, sampling
+
+SAMPLE_EVERY_S = 1.0
+GRACE_S = 15.0  # beyond the engine's own timeout, for the last records to reach the disk
+
+
+class Instruments(msgspec.Struct, frozen=True):
+    """What a trial needs besides its server."""
+
+    engine: Path
+    locustfile: Path
+    probes: list[Probe]
+    calibration_passed: bool | None
+    calibration_text: str
+
+
+class Trial:
+    """One trial from the first probe to the last fact."""
+
+    def __init__(
+        self,
+        *,
+        plan: Plan,
+        spec: TrialSpec,
+        manifest: BackendManifest,
+        server: Server,
+        port: int,
+        folder: TrialFolder,
+        instruments: Instruments,
+    ) -> None:
+        """`server` is ready and preloaded."""
+        self._plan = plan
+        self._spec = spec
+        self._manifest = manifest
+        self._server = server
+        self._port = port
+        self._folder = folder
+        self._instruments = instruments
+        self._samples: list[Sample] = []
+        self._incidents: list[Incident] = []
+        self._engine_pid: int | None = None
+        self._cpus = sorted({*plan.layout.backend_cpus, *plan.layout.engine_cpus})
+
+    def run(self) -> TrialFacts:
+        """Measures to the end, whatever happens, and writes facts.json and probes.json."""
+        started_utc = clock.utc_now()
+        start: dict[str, Any] = {}
+        probes = [p for p in self._instruments.probes if self._applies(p)]
+        with contextlib.ExitStack() as stack:
+            load: load_driver.Load | None = None
+            try:
+                self._start_probes(probes)
+                load = self._start_load()
+                stack.callback(load.stop)
+                start = self._begin(load, probes)
+                self._watch(load, int(start["end_ns"]))
+            except LoadFailed as error:
+                self._note("engine-died", "engine", f"{error.where}: {error.what}")
+            except KeyboardInterrupt:
+                self._note("interrupted", "user", "stopped by Ctrl-C")
+                raise
+            finally:
+                outcomes = self._stop_probes(probes)
+                facts = self._facts(start, started_utc)
+                self._folder.write(self._folder.facts, facts)
+                self._folder.write(self._folder.probe_reports, outcomes)
+        return facts
+
+    def _applies(self, probe: Probe) -> bool:
+        return probe.manifest.collector in ("", self._manifest.collector)
+
+    def _start_probes(self, probes: list[Probe]) -> None:
+        for probe in probes:
+            probe.start(
+                {
+                    "output": str(self._folder.probes),
+                    "backend_pids": self._server.pids(),
+                    "engine_pids": [],
+                    "binary": str(self._server.binary_path()),
+                    "port": self._port,
+                }
+            )
+
+    def _start_load(self) -> load_driver.Load:
+        scenario = msgspec.to_builtins(self._plan.request.scenario)
+        plan = load_driver.engine_plan(
+            self._plan,
+            self._spec,
+            port=self._port,
+            scenario={key: value for key, value in scenario.items() if value is not None},
+            records=self._folder.records,
+        )
+        self._folder.write(self._folder.engine_plan, plan)
+        return load_driver.Load(
+            engine=self._instruments.engine,
+            locustfile=self._instruments.locustfile,
+            plan=self._folder.engine_plan,
+            out=self._folder.engine_events,
+            log=self._folder.locust_log,
+        )
+
+    def _begin(self, load: load_driver.Load, probes: list[Probe]) -> dict[str, Any]:
+        self._engine_pid = int(load.wait_for("ready")["pid"])
+        for probe in probes:
+            probe.add_engines([self._engine_pid])
+        return load.wait_for("start")
+
+    def _watch(self, load: load_driver.Load, end_ns: int) -> None:
+        """Samples once a second until the engine is done, or until somebody ends too early."""
+        deadline_ns = end_ns + self._plan.request.timeout_ns + int(GRACE_S * 1e9)
+        self._sample()
+        while load.event("locust_done") is None and clock.monotonic_ns() < deadline_ns:
+            clock.sleep_s(SAMPLE_EVERY_S)
+            self._sample()
+            load.poll()
+            if self._somebody_ended(load):
+                return
+        if load.event("done") is None:
+            self._note("engine-died", "engine", "never said that it was done")
+
+    def _somebody_ended(self, load: load_driver.Load) -> bool:
+        incident = load.incident(clock.monotonic_ns())
+        if incident is not None:
+            self._incidents.append(incident)
+            return True
+        ending = self._server.alive()
+        if ending is not None:
+            self._note(ending.id, self._spec.subject.name, ending.text)
+            return True
+        return False
+
+    def _sample(self) -> None:
+        usage = self._server.usage()
+        engine = self._engine_pid
+        self._samples.append(
+            Sample(
+                at_ns=clock.monotonic_ns(),
+                backend_cpu_ns=usage.cpu_ns,
+                engine_cpu_ns=sampling.process_cpu_ns(engine) if engine else None,
+                memory_bytes=usage.memory_bytes,
+                throttled_ns=usage.throttled_ns,
+                throttled_count=usage.throttled_count,
+                cpus=sampling.cpu_times(self._cpus),
+            )
+        )
+
+    def _stop_probes(self, probes: list[Probe]) -> list[ProbeOutcome]:
+        for probe in probes:
+            probe.ask_stop()
+        outcomes = []
+        for probe in probes:
+            was_usable = probe.usable
+            outcome = probe.outcome()
+            outcomes.append(outcome)
+            if was_usable and outcome.state == "died":
+                self._note("probe-died", f"probe {probe.name}", f"{probe.name} {outcome.reason}")
+        return outcomes
+
+    def _note(self, kind: str, who: str, text: str) -> None:
+        self._incidents.append(Incident(id=kind, who=who, text=text, at_ns=clock.monotonic_ns()))
+
+    def _facts(self, start: dict[str, Any], started_utc: str) -> TrialFacts:
+        request = self._plan.request
+        return TrialFacts(
+            spec=self._spec,
+            layout=self._plan.layout,
+            start_ns=int(start.get("start_ns", 0)),
+            measure_ns=int(start.get("measure_ns", 0)),
+            end_ns=int(start.get("end_ns", 0)),
+            started_utc=started_utc,
+            collector=self._manifest.collector,
+            protocol=request.protocol,
+            rate_rps=request.rate_rps,
+            connections=request.connections,
+            pipeline=request.pipeline,
+            cpu_quota=request.cpu_quota,
+            samples=self._samples,
+            memory_peak_bytes=self._server.usage().memory_peak_bytes,
+            incidents=self._incidents,
+            calibration_passed=self._instruments.calibration_passed,
+            calibration_text=self._instruments.calibration_text,
+        )
+
+
+def preload(plan: Plan, spec: TrialSpec, *, port: int, engine: Path, who: str) -> None:
+    """Puts the scenario's objects and reads a sample back; BackendFailed when an answer is wrong."""
+    scenario = msgspec.to_builtins(plan.request.scenario)
+    wanted = load_driver.engine_plan(
+        plan,
+        spec,
+        port=port,
+        scenario={key: value for key, value in scenario.items() if value is not None},
+        records=None,
+    )
+    try:
+        load_driver.preload(engine, wanted)
+    except LoadFailed as error:
+        raise BackendFailed(
+            who,
+            f"did not take the scenario's objects: {error.where}: {error.what}",
+            hint="see the backend's log, and run its contract tests: make test",
+        ) from error
