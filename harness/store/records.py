@@ -1,4 +1,4 @@
-"""Reads what engine and probes wrote into a trial's folder; a broken file is a reason, not a zero."""
+"""Reads what engine and probes wrote beside a trial; a broken file is a reason, not a zero."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def read_recording(folder: Path) -> Recording:
 
 
 def read_requests(path: Path) -> Requests:
-    """Read `requests.bin` (loadgen/CONTRACT.md), sorted by intended time, up to the last whole record.
+    """Read `requests.bin` (loadgen/CONTRACT.md) by intended time, up to the last whole record.
 
     Raises:
         Unreadable: missing, or not such a file.
