@@ -1,4 +1,4 @@
-"""Sets of time windows as sorted disjoint arrays: merge, subtract, overlap, chance to miss."""
+"""Sets of time windows as sorted disjoint arrays: merge, subtract, overlap, chance to miss.
 
 All times are integer ns; a window is half open, [start, end).
 """
