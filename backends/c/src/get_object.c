@@ -1,0 +1,156 @@
+// GET and HEAD of an object: preconditions, one range, the head, and where the body comes from.
+#include "s3.h"
+
+static bool etag_listed(struct text list, const char *hex) {
+    while (list.n > 0) {
+        struct text tag = text_trim(text_cut(&list, ','));
+        if (text_starts(tag, TEXT("W/"))) {
+            tag.p += 2;
+            tag.n -= 2;
+        }
+        if (tag.n >= 2 && tag.p[0] == '"' && tag.p[tag.n - 1] == '"') {
+            tag.p++;
+            tag.n -= 2;
+        }
+        if (text_is(tag, TEXT("*")) || text_is(tag, (struct text){hex, 32}))
+            return true;
+    }
+    return false;
+}
+
+// RFC 9110 section 13.2.2: entity tags win over dates. 0, 304 or 412.
+static unsigned precondition(const struct request *r, const struct object *o, const char *hex) {
+    int64_t date_s;
+    if (r->if_match.p != NULL) {
+        if (!etag_listed(r->if_match, hex))
+            return 412;
+    } else if (r->if_unmodified_since.p != NULL &&
+               text_from_http_date(r->if_unmodified_since, &date_s) && o->modified_s > date_s) {
+        return 412;
+    }
+    if (r->if_none_match.p != NULL)
+        return etag_listed(r->if_none_match, hex) ? 304 : 0;
+    if (r->if_modified_since.p != NULL && text_from_http_date(r->if_modified_since, &date_s) &&
+        o->modified_s <= date_s)
+        return 304;
+    return 0;
+}
+
+enum range { RANGE_WHOLE, RANGE_PART, RANGE_IMPOSSIBLE };
+
+// One range; a malformed one is ignored, and so is a list of several (as MinIO and S3 do).
+static enum range read_range(struct text header, uint64_t size, uint64_t *from, uint64_t *to) {
+    uint64_t first, last = UINT64_MAX;
+    if (!text_starts_nocase(header, TEXT("bytes=")))
+        return RANGE_WHOLE;
+    struct text tail = {header.p + 6, header.n - 6};
+    if (memchr(tail.p, '-', tail.n) == NULL)
+        return RANGE_WHOLE;
+    struct text head = text_cut(&tail, '-');
+    if (head.n == 0) {
+        if (!text_to_u64(tail, &last))
+            return RANGE_WHOLE;
+        *from = last < size ? size - last : 0;
+        *to = size;
+        return last == 0 || size == 0 ? RANGE_IMPOSSIBLE : RANGE_PART;
+    }
+    if (!text_to_u64(head, &first) || (tail.n > 0 && !text_to_u64(tail, &last)) || last < first)
+        return RANGE_WHOLE;
+    *from = first;
+    *to = last >= size ? size : last + 1;
+    return first >= size ? RANGE_IMPOSSIBLE : RANGE_PART;
+}
+
+static void put_validators(struct connection *c, const struct object *o, const char *etag) {
+    char date[HTTP_DATE_BYTES];
+    text_put_http_date(date, o->modified_s);
+    answer_header(c, TEXT("ETag"), (struct text){etag, 34});
+    answer_header(c, TEXT("Last-Modified"), (struct text){date, sizeof date});
+}
+
+static void put_kept(struct connection *c, const struct object *o) {
+    struct text name, value;
+    answer_put(c, TEXT("Accept-Ranges: bytes\r\n"));
+    answer_header(c, TEXT("Content-Type"), object_content_type(o));
+    if (o->cache_n > 0)
+        answer_header(c, TEXT("Cache-Control"), object_cache_control(o));
+    if (o->encoding_n > 0)
+        answer_header(c, TEXT("Content-Encoding"), object_content_encoding(o));
+    for (size_t at = 0; o->metadata_count > 0 && object_metadata(o, &at, &name, &value);) {
+        answer_put(c, TEXT("x-amz-meta-"));
+        answer_header(c, name, value);
+    }
+}
+
+static void put_content_range(struct connection *c, uint64_t from, uint64_t to, uint64_t size) {
+    answer_put(c, TEXT("Content-Range: bytes "));
+    answer_u64(c, from);
+    answer_put(c, TEXT("-"));
+    answer_u64(c, to - 1);
+    answer_put(c, TEXT("/"));
+    answer_u64(c, size);
+    answer_put(c, TEXT("\r\n"));
+}
+
+// Small bodies are copied behind the head, so that pipelined answers leave in one send; large ones
+// are sent from where they lie.
+static void put_body(struct connection *c, struct object *o, uint64_t from, uint64_t to) {
+    if (c->head_only || from == to)
+        return;
+    if (to - from > INLINE_BODY_BYTES_MAX) {
+        c->source = object_hold(o);
+        c->source_at = from;
+        c->source_end = to;
+        return;
+    }
+    while (from < to) {
+        struct text slice = object_slice(o, from);
+        if (slice.n > to - from)
+            slice.n = (size_t)(to - from);
+        answer_put(c, slice);
+        from += slice.n;
+    }
+}
+
+static void answer_object(struct connection *c, struct request *r, struct object *o) {
+    char etag[34];
+    uint64_t from = 0, to = o->size_bytes;
+    enum range range = RANGE_WHOLE;
+    etag[0] = etag[33] = '"';
+    text_put_hex(etag + 1, o->md5, 16);
+    unsigned refused = precondition(r, o, etag + 1);
+    if (refused == 412) {
+        answer_error(c, ERROR_PRECONDITION_FAILED, r->path);
+        return;
+    }
+    if (refused == 304) {
+        answer_begin(c, 304);
+        put_validators(c, o, etag);
+        answer_end(c, UINT64_MAX);
+        return;
+    }
+    if (r->range.n > 0 && (r->if_range.p == NULL || text_is(r->if_range, (struct text){etag, 34})))
+        range = read_range(r->range, o->size_bytes, &from, &to);
+    if (range == RANGE_IMPOSSIBLE) {
+        answer_error(c, ERROR_INVALID_RANGE, r->path);
+        return;
+    }
+    answer_begin(c, range == RANGE_PART ? 206 : 200);
+    put_validators(c, o, etag);
+    put_kept(c, o);
+    if (range == RANGE_PART)
+        put_content_range(c, from, to, o->size_bytes);
+    answer_end(c, to - from);
+    put_body(c, o, from, to);
+}
+
+void s3_get_object(struct connection *c, struct request *r) {
+    struct object *o;
+    enum store_result result = store_get(r->bucket, r->key, &o);
+    if (result == STORE_OK) {
+        answer_object(c, r, o);
+        object_release(o);
+        return;
+    }
+    answer_error(c, result == STORE_NO_KEY ? ERROR_NO_SUCH_KEY : ERROR_NO_SUCH_BUCKET, r->path);
+}

@@ -1,0 +1,143 @@
+// pausemark-c: starts the workers, waits for a signal, ends them.
+#include "options.h"
+#include "slab.h"
+#include "upload.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define BACKLOG 4096
+#define THREADS_MAX 64
+enum { EXIT_BAD_FLAGS = 2, EXIT_ENVIRONMENT = 4 };
+
+static socklen_t fill_address(const struct options *o, struct sockaddr_storage *to) {
+    struct sockaddr_in *v4 = (struct sockaddr_in *)to;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)to;
+    memset(to, 0, sizeof *to);
+    if (inet_pton(AF_INET, o->address, &v4->sin_addr) == 1) {
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons(o->port);
+        return sizeof *v4;
+    }
+    inet_pton(AF_INET6, o->address, &v6->sin6_addr);
+    v6->sin6_family = AF_INET6;
+    v6->sin6_port = htons(o->port);
+    return sizeof *v6;
+}
+
+static int bind_socket(const struct options *o, bool shared) {
+    struct sockaddr_storage address;
+    socklen_t n = fill_address(o, &address);
+    int on = 1, fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (shared)
+        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+    if (bind(fd, (struct sockaddr *)&address, n) != 0) {
+        int error = errno;
+        close(fd);
+        errno = error;
+        return -1;
+    }
+    return fd;
+}
+
+// One listener a thread. A first bind without SO_REUSEPORT finds out whether the port is taken,
+// which sharing would hide when the other process is of the same user.
+static bool open_listeners(const struct options *o, int *listeners) {
+    int probe = bind_socket(o, false);
+    if (probe < 0)
+        return false;
+    bool free_port = listen(probe, 1) == 0;
+    int error = errno;
+    close(probe);
+    errno = error;
+    for (unsigned i = 0; free_port && i < o->threads; i++) {
+        listeners[i] = bind_socket(o, o->threads > 1);
+        free_port = listeners[i] >= 0 && listen(listeners[i], BACKLOG) == 0;
+    }
+    return free_port;
+}
+
+static void raise_descriptor_limit(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static int fail(const char *what) {
+    fprintf(stderr, "error: pausemark-c: %s: %s\n", what, strerror(errno));
+    return EXIT_ENVIRONMENT;
+}
+
+static int serve(const struct options *o, const sigset_t *signals, const int *listeners) {
+    struct worker *workers[THREADS_MAX];
+    pthread_t threads[THREADS_MAX];
+    int caught, wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (wake < 0)
+        return fail("eventfd");
+    for (unsigned i = 0; i < o->threads; i++) {
+        workers[i] = worker_create(o, i, listeners[i], wake);
+        if (workers[i] == NULL)
+            return fail("a worker's set-up");
+    }
+    for (unsigned i = 0; i < o->threads; i++) {
+        if (pthread_create(&threads[i], NULL, worker_run, workers[i]) != 0)
+            return fail("pthread_create");
+    }
+    sigwait(signals, &caught);
+    uint64_t one = 1; // never read: it stays readable for every worker
+    if (write(wake, &one, sizeof one) < 0)
+        return fail("eventfd");
+    for (unsigned i = 0; i < o->threads; i++)
+        pthread_join(threads[i], NULL);
+    for (unsigned i = o->threads; i-- > 0;)
+        worker_destroy(workers[i]);
+    for (unsigned i = 0; i < o->threads; i++)
+        close(listeners[i]);
+    close(wake);
+    return EXIT_SUCCESS;
+}
+
+int main(int count, char **arguments) {
+    struct options options;
+    int listeners[THREADS_MAX];
+    sigset_t signals;
+    switch (options_read(count, arguments, &options)) {
+    case OPTIONS_VERSION:
+        printf("pausemark-c 0.1.0 llhttp %d.%d.%d\n", LLHTTP_VERSION_MAJOR, LLHTTP_VERSION_MINOR,
+               LLHTTP_VERSION_PATCH);
+        return EXIT_SUCCESS;
+    case OPTIONS_BAD:
+        return EXIT_BAD_FLAGS;
+    case OPTIONS_RUN:
+        break;
+    }
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
+    raise_descriptor_limit();
+    slab_start(options.use_pool);
+    object_limit_store(options.store_bytes_max);
+    request_on_body(connection_sink);
+    if (!store_start() || !upload_start())
+        return fail("start");
+    if (!open_listeners(&options, listeners)) {
+        fprintf(stderr, "error: listen: cannot use %s port %u: %s\n", options.address,
+                (unsigned)options.port, strerror(errno));
+        return EXIT_ENVIRONMENT;
+    }
+    return serve(&options, &signals, listeners);
+}

@@ -1,0 +1,54 @@
+// A stored object: kept headers, digest and a body in slab blocks; immutable once it is in the
+// store.
+#ifndef PAUSEMARK_OBJECT_H
+#define PAUSEMARK_OBJECT_H
+#include "text.h"
+#include <stdatomic.h>
+
+#define METADATA_COUNT_MAX 100
+
+// What a PUT asks to keep; borrowed from the request.
+struct kept_headers {
+    struct text content_type, cache_control, content_encoding;
+    size_t metadata_count;
+    struct {
+        struct text name, value; // the name after "x-amz-meta-", lower case
+    } metadata[METADATA_COUNT_MAX];
+};
+
+struct object {
+    atomic_uint references;
+    uint32_t allocated_bytes;
+    int64_t modified_s;
+    uint64_t size_bytes;
+    uint64_t charged_bytes;   // what it counts for in the store's limit
+    uint64_t length_promised; // UINT64_MAX when unknown
+    uint8_t md5[16];
+    uint32_t block_count, table_capacity;
+    uint32_t last_block_bytes; // capacity of the last block
+    char *single;              // the only block, while block_count <= 1
+    char **table;              // all blocks, from the second on
+    uint16_t type_n, cache_n, encoding_n, metadata_count;
+    char fields[]; // type, cache, encoding, then per metadatum: two uint16 lengths, name, value
+};
+
+// Sets the limit that object_create and object_append charge against.
+void object_limit_store(uint64_t store_bytes_max);
+// One reference, owned by the caller. NULL when memory or the store's limit is exhausted.
+// `key_bytes` only counts for the limit.
+struct object *object_create(const struct kept_headers *kept, uint64_t length, size_t key_bytes);
+// False when memory or the limit is exhausted. Not thread safe (one uploader).
+bool object_append(struct object *o, const char *bytes, size_t n);
+// Gives back what an unknown length had reserved too much.
+void object_seal(struct object *o);
+struct object *object_hold(struct object *o);
+void object_release(struct object *o);
+
+struct text object_content_type(const struct object *o);
+struct text object_cache_control(const struct object *o);
+struct text object_content_encoding(const struct object *o);
+// Steps through the metadata: start with *at = 0; false at the end.
+bool object_metadata(const struct object *o, size_t *at, struct text *name, struct text *value);
+// The contiguous bytes at `offset`, up to the block's end.
+struct text object_slice(const struct object *o, uint64_t offset);
+#endif

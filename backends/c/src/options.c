@@ -1,0 +1,92 @@
+// Flags as "--name value" or "--name=value"; anything unexpected is refused by name.
+#include "options.h"
+#include <arpa/inet.h>
+#include <stdio.h>
+
+// 512 MiB: what the largest table of blocks can describe.
+#define OBJECT_BYTES_CEILING ((uint64_t)512 << 20)
+
+static bool read_bytes(struct text value, uint64_t *bytes) {
+    static const struct {
+        struct text suffix;
+        unsigned shift;
+    } units[] = {{{"KiB", 3}, 10}, {{"MiB", 3}, 20}, {{"GiB", 3}, 30}, {{"B", 1}, 0}};
+    unsigned shift = 0;
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        size_t n = units[i].suffix.n;
+        if (value.n > n && memcmp(value.p + value.n - n, units[i].suffix.p, n) == 0) {
+            shift = units[i].shift;
+            value.n -= n;
+            break;
+        }
+    }
+    if (!text_to_u64(value, bytes) || *bytes == 0 || *bytes > UINT64_MAX >> shift >> 1)
+        return false;
+    *bytes <<= shift;
+    return true;
+}
+
+static bool read_number(const char *value, uint64_t least, uint64_t most, uint64_t *number) {
+    return text_to_u64((struct text){value, strlen(value)}, number) && *number >= least &&
+           *number <= most;
+}
+
+// What was expected, or NULL when the flag and its value are good.
+static const char *apply(struct options *o, struct text name, const char *value) {
+    struct in_addr address;
+    struct in6_addr address6;
+    uint64_t number = 0;
+    struct text text = {value, strlen(value)};
+    if (text_is(name, TEXT("--address"))) {
+        o->address = value;
+        bool good =
+            inet_pton(AF_INET, value, &address) == 1 || inet_pton(AF_INET6, value, &address6) == 1;
+        return good ? NULL : "an IPv4 or IPv6 address";
+    }
+    if (text_is(name, TEXT("--port"))) {
+        bool good = read_number(value, 1, 65535, &number);
+        o->port = (uint16_t)number;
+        return good ? NULL : "1 to 65535";
+    }
+    if (text_is(name, TEXT("--threads"))) {
+        bool good = read_number(value, 1, 64, &number);
+        o->threads = (unsigned)number;
+        return good ? NULL : "1 to 64";
+    }
+    if (text_is(name, TEXT("--allocator"))) {
+        o->use_pool = text_is(text, TEXT("pool"));
+        return o->use_pool || text_is(text, TEXT("malloc")) ? NULL : "pool or malloc";
+    }
+    if (text_is(name, TEXT("--object-bytes-max")))
+        return read_bytes(text, &o->object_bytes_max) && o->object_bytes_max <= OBJECT_BYTES_CEILING
+                   ? NULL
+                   : "1 to 512MiB";
+    if (text_is(name, TEXT("--store-bytes-max")))
+        return read_bytes(text, &o->store_bytes_max) ? NULL : "a size such as 4GiB";
+    return "one of --address --port --threads --allocator --object-bytes-max --store-bytes-max "
+           "--version";
+}
+
+enum options_result options_read(int count, char **arguments, struct options *options) {
+    *options = (struct options){.address = "127.0.0.1",
+                                .port = 9000,
+                                .threads = 1,
+                                .use_pool = true,
+                                .object_bytes_max = (uint64_t)64 << 20,
+                                .store_bytes_max = (uint64_t)4 << 30};
+    for (int i = 1; i < count; i++) {
+        struct text rest = {arguments[i], strlen(arguments[i])};
+        if (text_is(rest, TEXT("--version")))
+            return OPTIONS_VERSION;
+        bool joined = strchr(arguments[i], '=') != NULL;
+        struct text name = text_cut(&rest, '=');
+        const char *value = joined ? rest.p : i + 1 < count ? arguments[++i] : "";
+        const char *expected = apply(options, name, value);
+        if (expected != NULL) {
+            fprintf(stderr, "error: %.*s: bad flag, expected %s, got '%s'\n", (int)name.n, name.p,
+                    expected, value);
+            return OPTIONS_BAD;
+        }
+    }
+    return OPTIONS_RUN;
+}

@@ -1,0 +1,228 @@
+// The contract's table of requests.
+#include "s3.h"
+
+static bool is_alphanumeric(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+static bool bucket_name_is_valid(struct text name) {
+    if (name.n < 3 || name.n > 63 || !is_alphanumeric(name.p[0]) ||
+        !is_alphanumeric(name.p[name.n - 1]))
+        return false;
+    for (size_t i = 0; i < name.n; i++) {
+        if (!is_alphanumeric(name.p[i]) && name.p[i] != '.' && name.p[i] != '-')
+            return false;
+    }
+    return true;
+}
+
+// "AWS4-HMAC-SHA256 Credential=..., SignedHeaders=..., Signature=...": all three, none empty.
+static bool authorization_is_formed(struct text a) {
+    static const struct text names[] = {
+        {"Credential=", 11}, {"SignedHeaders=", 14}, {"Signature=", 10}};
+    unsigned seen = 0;
+    if (!text_starts(a, TEXT("AWS4-HMAC-SHA256 ")))
+        return false;
+    a.p += 17;
+    a.n -= 17;
+    while (a.n > 0) {
+        struct text part = text_trim(text_cut(&a, ','));
+        for (unsigned i = 0; i < 3; i++) {
+            if (text_starts(part, names[i]) && part.n > names[i].n)
+                seen |= 1u << i;
+        }
+    }
+    return seen == 7;
+}
+
+// Subresources that S3 has and this subset does not; unknown parameters (x-id) are ignored as S3
+// does.
+static bool is_unsupported(struct text name) {
+    static const char *const names[] = {"accelerate",
+                                        "acl",
+                                        "analytics",
+                                        "attributes",
+                                        "cors",
+                                        "encryption",
+                                        "intelligent-tiering",
+                                        "inventory",
+                                        "legal-hold",
+                                        "lifecycle",
+                                        "logging",
+                                        "metrics",
+                                        "notification",
+                                        "object-lock",
+                                        "ownershipControls",
+                                        "partNumber",
+                                        "policy",
+                                        "policyStatus",
+                                        "publicAccessBlock",
+                                        "replication",
+                                        "requestPayment",
+                                        "restore",
+                                        "retention",
+                                        "select",
+                                        "tagging",
+                                        "torrent",
+                                        "uploadId",
+                                        "uploads",
+                                        "versionId",
+                                        "versioning",
+                                        "versions",
+                                        "website"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (text_is(name, (struct text){names[i], strlen(names[i])}))
+            return true;
+    }
+    return text_starts(name, TEXT("response-"));
+}
+
+static void each_bucket(void *context, struct text name, int64_t created_s) {
+    struct document *d = context;
+    char date[ISO_DATE_BYTES];
+    text_put_iso_date(date, created_s);
+    DOCUMENT_ADD(d, "<Bucket><Name>");
+    document_add_escaped(d, name);
+    DOCUMENT_ADD(d, "</Name><CreationDate>");
+    document_add(d, (struct text){date, sizeof date});
+    DOCUMENT_ADD(d, "</CreationDate></Bucket>");
+}
+
+static void list_buckets(struct connection *c) {
+    struct document d = {0};
+    DOCUMENT_ADD(&d, XML_DECLARATION "<ListAllMyBucketsResult" XML_NAMESPACE
+                                     "><Owner><ID>pausemark</ID><DisplayName>pausemark"
+                                     "</DisplayName></Owner><Buckets>");
+    store_each_bucket(each_bucket, &d);
+    DOCUMENT_ADD(&d, "</Buckets></ListAllMyBucketsResult>");
+    answer_document(c, &d);
+}
+
+static void create_bucket(struct connection *c, struct request *r) {
+    if (store_create_bucket(r->bucket, c->worker->wall_s) != STORE_OK) {
+        answer_error(c, ERROR_TOO_MANY_BUCKETS, r->path);
+        return;
+    }
+    answer_begin(c, 200);
+    answer_put(c, TEXT("Location: /"));
+    answer_put(c, r->bucket);
+    answer_put(c, TEXT("\r\n"));
+    answer_end(c, 0);
+}
+
+static void delete_bucket(struct connection *c, struct request *r) {
+    enum store_result result = store_delete_bucket(r->bucket);
+    if (result == STORE_OK)
+        answer_empty(c, 204);
+    else
+        answer_error(c, result == STORE_NO_BUCKET ? ERROR_NO_SUCH_BUCKET : ERROR_BUCKET_NOT_EMPTY,
+                     r->path);
+}
+
+static void get_location(struct connection *c, struct request *r) {
+    struct document d = {0};
+    if (!store_has_bucket(r->bucket)) {
+        answer_error(c, ERROR_NO_SUCH_BUCKET, r->path);
+        return;
+    }
+    DOCUMENT_ADD(&d, XML_DECLARATION "<LocationConstraint" XML_NAMESPACE "/>");
+    answer_document(c, &d);
+}
+
+static void handle_bucket(struct connection *c, struct request *r, bool location, bool is_delete) {
+    switch (r->method) {
+    case HTTP_PUT:
+        create_bucket(c, r);
+        break;
+    case HTTP_HEAD:
+        if (store_has_bucket(r->bucket))
+            answer_empty(c, 200);
+        else
+            answer_error(c, ERROR_NO_SUCH_BUCKET, r->path);
+        break;
+    case HTTP_DELETE:
+        delete_bucket(c, r);
+        break;
+    case HTTP_GET:
+        if (location)
+            get_location(c, r);
+        else
+            s3_list_objects(c, r);
+        break;
+    case HTTP_POST:
+        if (is_delete)
+            c->upload = upload_open(c, r, true);
+        else
+            answer_error(c, ERROR_METHOD_NOT_ALLOWED, r->path);
+        break;
+    default:
+        answer_error(c, ERROR_METHOD_NOT_ALLOWED, r->path);
+    }
+}
+
+static void delete_object(struct connection *c, struct request *r) {
+    if (store_delete(r->bucket, r->key) == STORE_NO_BUCKET)
+        answer_error(c, ERROR_NO_SUCH_BUCKET, r->path);
+    else
+        answer_empty(c, 204);
+}
+
+static void handle_object(struct connection *c, struct request *r) {
+    switch (r->method) {
+    case HTTP_GET:
+    case HTTP_HEAD:
+        s3_get_object(c, r);
+        break;
+    case HTTP_PUT:
+        c->upload = upload_open(c, r, false);
+        break;
+    case HTTP_DELETE:
+        delete_object(c, r);
+        break;
+    default:
+        answer_error(c, ERROR_METHOD_NOT_ALLOWED, r->path);
+    }
+}
+
+// What is wrong before anybody looks at buckets.
+static enum error_code check(struct request *r, bool *location, bool *is_delete) {
+    struct text rest, name, value;
+    if (!request_route(r))
+        return ERROR_INVALID_URI;
+    if (r->authorization.p != NULL && !authorization_is_formed(r->authorization))
+        return ERROR_ACCESS_FORM;
+    rest = r->query;
+    while (request_parameter(&rest, &name, &value)) {
+        if (is_unsupported(name))
+            return ERROR_NOT_IMPLEMENTED;
+        *location = *location || text_is(name, TEXT("location"));
+        *is_delete = *is_delete || text_is(name, TEXT("delete"));
+    }
+    if (r->key.n > KEY_BYTES_MAX)
+        return ERROR_KEY_TOO_LONG;
+    if (r->bucket.n > 0 && !bucket_name_is_valid(r->bucket))
+        return ERROR_INVALID_BUCKET_NAME;
+    if (r->bucket.n == 0 && r->key.n > 0)
+        return ERROR_INVALID_BUCKET_NAME;
+    return ERROR_NONE;
+}
+
+void s3_handle(struct connection *c, struct request *r) {
+    bool location = false, is_delete = false;
+    enum error_code error = check(r, &location, &is_delete);
+    if (error == ERROR_NONE && r->bucket.n == 0 && r->method != HTTP_GET)
+        error = ERROR_METHOD_NOT_ALLOWED;
+    // A final status without the 100 leaves open whether a body follows: only closing is safe.
+    bool reads_body = r->method == HTTP_PUT && r->key.n > 0;
+    if (r->expect_continue && !r->message_done &&
+        (error != ERROR_NONE || !(reads_body || is_delete)))
+        c->closing = true;
+    if (error != ERROR_NONE)
+        answer_error(c, error, r->path);
+    else if (r->bucket.n == 0)
+        list_buckets(c);
+    else if (r->key.n == 0)
+        handle_bucket(c, r, location, is_delete);
+    else
+        handle_object(c, r);
+}

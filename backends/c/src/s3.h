@@ -1,0 +1,10 @@
+// From a parsed head to an answer, or to an upload that will answer once its body is in.
+#ifndef PAUSEMARK_S3_H
+#define PAUSEMARK_S3_H
+#include "upload.h"
+
+// Answers r, or sets c->upload. May set c->closing.
+void s3_handle(struct connection *c, struct request *r);
+void s3_get_object(struct connection *c, struct request *r);   // get_object.c
+void s3_list_objects(struct connection *c, struct request *r); // list.c
+#endif

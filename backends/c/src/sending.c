@@ -1,0 +1,99 @@
+// Gets answers to the socket: the worker's output first, then the connection's large source.
+#include "worker.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#define PIECES_MAX 16
+
+static void watch(struct connection *c, bool blocked) {
+    if (c->blocked == blocked)
+        return;
+    c->blocked = blocked;
+    struct epoll_event event = {.events = blocked ? EPOLLOUT : EPOLLIN, .data.ptr = c};
+    if (epoll_ctl(c->worker->epoll, EPOLL_CTL_MOD, c->fd, &event) != 0)
+        c->dead = true;
+}
+
+static void source_done(struct connection *c) {
+    object_release(c->source);
+    free(c->text);
+    c->source = NULL;
+    c->text = NULL;
+    c->source_at = c->source_end = 0;
+}
+
+// Describes up to PIECES_MAX pieces of what is left to send.
+static int gather(struct connection *c, const char *head, size_t head_n, struct iovec *pieces) {
+    int count = 0;
+    if (head_n > 0)
+        pieces[count++] = (struct iovec){(void *)(uintptr_t)head, head_n};
+    for (uint64_t at = c->source_at; at < c->source_end && count < PIECES_MAX;) {
+        struct text slice = c->source != NULL
+                                ? object_slice(c->source, at)
+                                : (struct text){c->text + at, (size_t)(c->source_end - at)};
+        if (slice.n > c->source_end - at)
+            slice.n = (size_t)(c->source_end - at);
+        pieces[count++] = (struct iovec){(void *)(uintptr_t)slice.p, slice.n};
+        at += slice.n;
+    }
+    return count;
+}
+
+// Sends until done or blocked. Returns how much of the head is gone.
+static size_t push(struct connection *c, const char *head, size_t head_n) {
+    size_t gone = 0;
+    struct iovec pieces[PIECES_MAX];
+    while (gone < head_n || c->source_at < c->source_end) {
+        int count = gather(c, head + gone, head_n - gone, pieces);
+        struct msghdr message = {.msg_iov = pieces, .msg_iovlen = (size_t)count};
+        ssize_t sent = count == 1 ? send(c->fd, pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL)
+                                  : sendmsg(c->fd, &message, MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent < 0) {
+            c->dead = errno != EAGAIN && errno != EWOULDBLOCK;
+            return gone;
+        }
+        size_t of_head = (size_t)sent < head_n - gone ? (size_t)sent : head_n - gone;
+        gone += of_head;
+        c->source_at += (size_t)sent - of_head;
+    }
+    return gone;
+}
+
+// Keeps what the socket did not take; the worker's output serves the next connection.
+static void keep_rest(struct connection *c, const char *rest, size_t n) {
+    c->pending = malloc(n);
+    if (c->pending == NULL) {
+        c->dead = true;
+        return;
+    }
+    memcpy(c->pending, rest, n);
+    c->pending_at = 0;
+    c->pending_n = n;
+}
+
+bool connection_flush(struct connection *c) {
+    struct worker *w = c->worker;
+    if (c->pending != NULL) {
+        c->pending_at += push(c, c->pending + c->pending_at, c->pending_n - c->pending_at);
+        if (c->pending_at == c->pending_n) {
+            free(c->pending);
+            c->pending = NULL;
+        }
+    } else {
+        size_t gone = push(c, w->output, w->output_n);
+        if (gone < w->output_n && !c->dead)
+            keep_rest(c, w->output + gone, w->output_n - gone);
+        w->output_n = 0;
+    }
+    bool done = c->pending == NULL && c->source_at == c->source_end;
+    if (done && (c->source != NULL || c->text != NULL))
+        source_done(c);
+    if (!c->dead)
+        watch(c, !done);
+    return done && !c->dead;
+}

@@ -1,0 +1,48 @@
+// The index that all workers share: buckets, a sharded hash for point reads, a skip list per bucket
+// for order. Every function is thread safe. Lock order: buckets, then a bucket's list, then a
+// shard.
+#ifndef PAUSEMARK_STORE_H
+#define PAUSEMARK_STORE_H
+#include "object.h"
+
+#define BUCKET_COUNT_MAX 1000
+#define KEY_BYTES_MAX 1024
+
+enum store_result {
+    STORE_OK,
+    STORE_NO_BUCKET,
+    STORE_NO_KEY,
+    STORE_NOT_EMPTY,
+    STORE_EXISTS,
+    STORE_FULL
+};
+
+bool store_start(void);
+enum store_result store_create_bucket(struct text bucket, int64_t now_s);
+enum store_result store_delete_bucket(struct text bucket);
+bool store_has_bucket(struct text bucket);
+// Calls `each` for every bucket in the order of names, under the bucket lock.
+void store_each_bucket(void (*each)(void *context, struct text name, int64_t created_s),
+                       void *context);
+
+// On STORE_OK the caller owns one reference to *found.
+enum store_result store_get(struct text bucket, struct text key, struct object **found);
+// Takes over the caller's reference on STORE_OK and only then. STORE_EXISTS with only_if_absent.
+enum store_result store_put(struct text bucket, struct text key, struct object *object,
+                            bool only_if_absent);
+enum store_result store_delete(struct text bucket, struct text key); // STORE_NO_KEY: there was none
+
+// What a listing says of one object, copied out under the shard's lock.
+struct listed {
+    struct text key;
+    uint64_t size_bytes;
+    int64_t modified_s;
+    uint8_t md5[16];
+};
+// What the visitor wants next: stop, the next key, or the first key that is not below `seek`.
+enum visit { VISIT_STOP, VISIT_NEXT, VISIT_SEEK };
+typedef enum visit store_visitor(void *context, const struct listed *item, struct text *seek);
+// Visits keys in byte order from the first that is >= `from`, under the bucket's read lock.
+enum store_result store_list(struct text bucket, struct text from, store_visitor *visitor,
+                             void *context);
+#endif

@@ -1,0 +1,280 @@
+// Digests while the bytes arrive, verdict at the end.
+#include "upload.h"
+#include <stdlib.h>
+#include <zlib.h>
+
+static EVP_MD *md5_algorithm;
+
+bool upload_start(void) {
+    md5_algorithm = EVP_MD_fetch(NULL, "MD5", NULL); // once: a fetch per request takes locks
+    return md5_algorithm != NULL;
+}
+
+static struct upload *upload_take(struct worker *w) {
+    struct upload *u = w->free_uploads;
+    EVP_MD_CTX *md5;
+    if (u != NULL) {
+        w->free_uploads = u->next_free;
+        md5 = u->md5;
+    } else {
+        u = malloc(sizeof *u);
+        md5 = EVP_MD_CTX_new();
+        if (u == NULL || md5 == NULL) {
+            free(u);
+            EVP_MD_CTX_free(md5);
+            return NULL;
+        }
+    }
+    memset(u, 0, offsetof(struct upload, aws));
+    memset(&u->aws, 0, sizeof u->aws);
+    u->md5 = md5;
+    EVP_DigestInit_ex(md5, md5_algorithm, NULL);
+    return u;
+}
+
+void upload_close(struct worker *w, struct upload *u) {
+    if (u == NULL)
+        return;
+    object_release(u->object);
+    u->object = NULL;
+    u->next_free = w->free_uploads;
+    w->free_uploads = u;
+}
+
+void upload_free_all(struct worker *w) {
+    while (w->free_uploads != NULL) {
+        struct upload *u = w->free_uploads;
+        w->free_uploads = u->next_free;
+        EVP_MD_CTX_free(u->md5);
+        free(u);
+    }
+    EVP_MD_free(w->index == 0 ? md5_algorithm : NULL);
+}
+
+// "aws-chunked" is how the body came, not how the content is encoded.
+static void drop_aws_chunked(struct text *encoding) {
+    struct text rest = *encoding;
+    if (text_starts_nocase(rest, TEXT("aws-chunked"))) {
+        text_cut(&rest, ',');
+        *encoding = text_trim(rest);
+    }
+}
+
+static enum error_code read_checks(struct upload *u, const struct request *r) {
+    struct text sha256 = r->content_sha256;
+    if (r->content_md5.p != NULL) {
+        u->wants_md5 = true;
+        if (!text_from_base64(r->content_md5, u->md5_expected, 16))
+            return ERROR_INVALID_DIGEST;
+    }
+    if (r->crc32.p != NULL) {
+        uint8_t b[4];
+        u->wants_crc32 = true;
+        if (!text_from_base64(r->crc32, b, 4))
+            return ERROR_BAD_DIGEST;
+        u->crc32_expected =
+            (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | (uint32_t)b[3];
+    }
+    if (text_is(sha256, TEXT("STREAMING-AWS4-HMAC-SHA256-PAYLOAD")) ||
+        text_is(sha256, TEXT("STREAMING-UNSIGNED-PAYLOAD-TRAILER")) ||
+        text_is(sha256, TEXT("STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER")))
+        u->is_aws_chunked = true;
+    else if (text_starts(sha256, TEXT("STREAMING-")))
+        return ERROR_NOT_IMPLEMENTED;
+    else if (sha256.p != NULL && sha256.n != 64 && !text_is(sha256, TEXT("UNSIGNED-PAYLOAD")))
+        return ERROR_INVALID_ARGUMENT;
+    u->wants_trailer =
+        u->is_aws_chunked && text_is_nocase(r->trailer, TEXT("x-amz-checksum-crc32"));
+    return ERROR_NONE;
+}
+
+static enum error_code read_length(struct upload *u, const struct request *r, uint64_t *length) {
+    *length = r->has_length ? r->length : UINT64_MAX;
+    if (!r->has_length && !r->chunked)
+        return ERROR_MISSING_LENGTH;
+    u->decoded_length = UINT64_MAX;
+    if (u->is_aws_chunked) {
+        if (!text_to_u64(r->decoded_length, &u->decoded_length))
+            return ERROR_MISSING_LENGTH;
+        *length = u->decoded_length;
+    }
+    if (*length != UINT64_MAX && *length > u->bytes_max)
+        return u->is_delete ? ERROR_MALFORMED_XML : ERROR_ENTITY_TOO_LARGE;
+    return ERROR_NONE;
+}
+
+static enum error_code check_put(struct upload *u, struct request *r) {
+    if (r->copy_source || r->unsupported || r->if_match.p != NULL)
+        return ERROR_NOT_IMPLEMENTED;
+    if (r->metadata_bytes > METADATA_BYTES_MAX)
+        return ERROR_METADATA_TOO_LARGE;
+    u->only_if_absent = text_is(r->if_none_match, TEXT("*"));
+    if (r->if_none_match.p != NULL && !u->only_if_absent)
+        return ERROR_NOT_IMPLEMENTED;
+    drop_aws_chunked(&r->kept.content_encoding);
+    if (r->kept.content_type.n == 0)
+        r->kept.content_type = TEXT("binary/octet-stream");
+    for (size_t i = 0; i < r->kept.metadata_count; i++) {
+        char *name = (char *)(uintptr_t)r->kept.metadata[i].name.p; // our own input buffer
+        for (size_t k = 0; k < r->kept.metadata[i].name.n; k++)
+            name[k] = (char)(name[k] >= 'A' && name[k] <= 'Z' ? name[k] + 32 : name[k]);
+    }
+    return ERROR_NONE;
+}
+
+static void copy_names(struct upload *u, const struct request *r) {
+    memcpy(u->bucket, r->bucket.p, u->bucket_n = r->bucket.n);
+    if (r->key.n > 0)
+        memcpy(u->key, r->key.p, r->key.n);
+    u->key_n = r->key.n;
+    u->resource_n = r->path.n < RESOURCE_BYTES_MAX ? r->path.n : RESOURCE_BYTES_MAX;
+    memcpy(u->resource, r->path.p, u->resource_n);
+    size_t room = sizeof u->echo;
+    if (r->crc32c.n > 0 && r->crc32c.n + r->crc64nvme.n <= room) {
+        memcpy(u->echo, r->crc32c.p, r->crc32c.n);
+        u->crc32c = (struct text){u->echo, r->crc32c.n};
+    }
+    if (r->crc64nvme.n > 0 && r->crc32c.n + r->crc64nvme.n <= room) {
+        memcpy(u->echo + r->crc32c.n, r->crc64nvme.p, r->crc64nvme.n);
+        u->crc64nvme = (struct text){u->echo + r->crc32c.n, r->crc64nvme.n};
+    }
+}
+
+static enum error_code prepare(struct upload *u, struct request *r) {
+    uint64_t length;
+    struct kept_headers none = {.metadata_count = 0};
+    enum error_code error = read_checks(u, r);
+    if (error == ERROR_NONE && !u->is_delete)
+        error = check_put(u, r);
+    if (error == ERROR_NONE)
+        error = read_length(u, r, &length);
+    if (error != ERROR_NONE)
+        return error;
+    if (!store_has_bucket(r->bucket))
+        return ERROR_NO_SUCH_BUCKET;
+    struct object *present = NULL;
+    if (u->only_if_absent && store_get(r->bucket, r->key, &present) == STORE_OK) {
+        object_release(present);
+        return ERROR_PRECONDITION_FAILED;
+    }
+    u->object = object_create(u->is_delete ? &none : &r->kept, length, r->key.n);
+    return u->object == NULL ? ERROR_SLOW_DOWN : ERROR_NONE;
+}
+
+struct upload *upload_open(struct connection *c, struct request *r, bool is_delete) {
+    struct upload *u = upload_take(c->worker);
+    enum error_code error = ERROR_INTERNAL;
+    if (u != NULL) {
+        u->is_delete = is_delete;
+        u->bytes_max = is_delete ? DELETE_BODY_BYTES_MAX : c->worker->options->object_bytes_max;
+        copy_names(u, r);
+        error = prepare(u, r);
+    }
+    if (error == ERROR_NONE)
+        return u;
+    upload_close(c->worker, u);
+    c->closing = c->closing || r->expect_continue || error == ERROR_ENTITY_TOO_LARGE;
+    answer_error(c, error, r->path);
+    return NULL;
+}
+
+static void take_content(struct upload *u, struct text bytes) {
+    uint64_t limit = u->decoded_length == UINT64_MAX ? u->bytes_max : u->decoded_length;
+    if (bytes.n > limit - u->object->size_bytes) {
+        u->error = u->decoded_length != UINT64_MAX ? ERROR_INCOMPLETE_BODY
+                   : u->is_delete                  ? ERROR_MALFORMED_XML
+                                                   : ERROR_ENTITY_TOO_LARGE;
+        return;
+    }
+    EVP_DigestUpdate(u->md5, bytes.p, bytes.n);
+    if (u->wants_crc32 || u->wants_trailer)
+        u->crc32 = (uint32_t)crc32(u->crc32, (const Bytef *)bytes.p, (uInt)bytes.n);
+    if (!object_append(u->object, bytes.p, bytes.n))
+        u->error = ERROR_SLOW_DOWN;
+}
+
+void upload_feed(struct upload *u, struct text bytes) {
+    if (!u->is_aws_chunked && u->error == ERROR_NONE)
+        take_content(u, bytes);
+    while (u->is_aws_chunked && u->error == ERROR_NONE && bytes.n > 0) {
+        struct text content;
+        if (!aws_chunked_next(&u->aws, &bytes, &content))
+            u->error = ERROR_INCOMPLETE_BODY;
+        else if (content.n > 0)
+            take_content(u, content);
+    }
+}
+
+static void crc32_base64(uint32_t crc, char *to) {
+    uint8_t b[4] = {(uint8_t)(crc >> 24), (uint8_t)(crc >> 16), (uint8_t)(crc >> 8), (uint8_t)crc};
+    text_put_base64(to, b, 4);
+}
+
+static enum error_code verify(struct upload *u) {
+    char crc[8];
+    EVP_DigestFinal_ex(u->md5, u->object->md5, NULL);
+    if (u->error != ERROR_NONE)
+        return u->error;
+    if (u->is_aws_chunked && u->aws.state != AWS_DONE)
+        return ERROR_INCOMPLETE_BODY;
+    if (u->decoded_length != UINT64_MAX && u->object->size_bytes != u->decoded_length)
+        return ERROR_INCOMPLETE_BODY;
+    if (u->wants_md5 && memcmp(u->md5_expected, u->object->md5, 16) != 0)
+        return ERROR_BAD_DIGEST;
+    if (u->wants_crc32 && u->crc32 != u->crc32_expected)
+        return ERROR_BAD_DIGEST;
+    if (u->wants_trailer && !u->aws.has_crc32)
+        return ERROR_MALFORMED_TRAILER;
+    crc32_base64(u->crc32, crc);
+    if (u->wants_trailer && (u->aws.crc32_n != 8 || memcmp(crc, u->aws.crc32, 8) != 0))
+        return ERROR_BAD_DIGEST;
+    return ERROR_NONE;
+}
+
+static enum error_code store(struct connection *c, struct upload *u) {
+    u->object->modified_s = c->worker->wall_s;
+    object_seal(u->object);
+    switch (store_put((struct text){u->bucket, u->bucket_n}, (struct text){u->key, u->key_n},
+                      u->object, u->only_if_absent)) {
+    case STORE_OK:
+        u->object = NULL; // the store's now
+        return ERROR_NONE;
+    case STORE_NO_BUCKET:
+        return ERROR_NO_SUCH_BUCKET;
+    case STORE_EXISTS:
+        return ERROR_PRECONDITION_FAILED;
+    default:
+        return ERROR_SLOW_DOWN;
+    }
+}
+
+static void answer_stored(struct connection *c, const struct upload *u, const uint8_t *md5) {
+    char etag[34], crc[8];
+    etag[0] = etag[33] = '"';
+    text_put_hex(etag + 1, md5, 16);
+    crc32_base64(u->crc32, crc);
+    answer_begin(c, 200);
+    answer_header(c, TEXT("ETag"), (struct text){etag, sizeof etag});
+    if (u->wants_crc32 || u->wants_trailer)
+        answer_header(c, TEXT("x-amz-checksum-crc32"), (struct text){crc, sizeof crc});
+    if (u->crc32c.n > 0)
+        answer_header(c, TEXT("x-amz-checksum-crc32c"), u->crc32c);
+    if (u->crc64nvme.n > 0)
+        answer_header(c, TEXT("x-amz-checksum-crc64nvme"), u->crc64nvme);
+    answer_end(c, 0);
+}
+
+void upload_finish(struct connection *c) {
+    struct upload *u = c->upload;
+    uint8_t md5[16];
+    c->upload = NULL;
+    enum error_code error = verify(u);
+    memcpy(md5, u->object->md5, sizeof md5);
+    if (error == ERROR_NONE && u->is_delete)
+        delete_many(c, u);
+    else if (error == ERROR_NONE && (error = store(c, u)) == ERROR_NONE)
+        answer_stored(c, u, md5);
+    if (error != ERROR_NONE)
+        answer_error(c, error, (struct text){u->resource, u->resource_n});
+    upload_close(c->worker, u);
+}

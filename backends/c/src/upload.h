@@ -1,0 +1,38 @@
+// A request whose body is being read: an object's PUT, or the key list of POST ?delete.
+#ifndef PAUSEMARK_UPLOAD_H
+#define PAUSEMARK_UPLOAD_H
+#include "answer.h"
+#include "aws_chunked.h"
+#include "store.h"
+#include <openssl/evp.h>
+
+#define DELETE_BODY_BYTES_MAX ((uint64_t)8 << 20)
+#define RESOURCE_BYTES_MAX 3200
+
+struct upload {
+    struct upload *next_free;
+    struct object *object; // the content so far, one reference
+    bool is_delete, only_if_absent, wants_crc32, wants_md5, is_aws_chunked, wants_trailer;
+    enum error_code error; // the first thing that went wrong; the rest of the body is read past
+    uint32_t crc32, crc32_expected;
+    uint64_t decoded_length, bytes_max;
+    uint8_t md5_expected[16];
+    EVP_MD_CTX *md5;
+    struct text crc32c, crc64nvme; // echoed, not verified
+    size_t bucket_n, key_n, resource_n, echo_n;
+    struct aws_chunked aws;
+    char bucket[64], key[KEY_BYTES_MAX], resource[RESOURCE_BYTES_MAX], echo[128];
+};
+
+// False when the machine's OpenSSL has no MD5. Call once.
+bool upload_start(void);
+// Checks the head and prepares to read the body; answers the error itself and returns NULL.
+struct upload *upload_open(struct connection *c, struct request *r, bool is_delete);
+void upload_feed(struct upload *u, struct text bytes);
+// Verifies, stores, answers, and gives the upload back.
+void upload_finish(struct connection *c);
+void upload_close(struct worker *w, struct upload *u);
+void upload_free_all(struct worker *w);
+// delete_many.c: answers POST ?delete from the body that `u` gathered.
+void delete_many(struct connection *c, struct upload *u);
+#endif

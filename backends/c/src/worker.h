@@ -1,0 +1,93 @@
+// One thread: its listener, its epoll set, its connections and its scratch buffers. Only the store
+// is shared between workers.
+#ifndef PAUSEMARK_WORKER_H
+#define PAUSEMARK_WORKER_H
+#include "request.h"
+#include <stdatomic.h>
+
+#define INPUT_BYTES ((size_t)65536)
+#define OUTPUT_BYTES ((size_t)262144)
+// Room that one answer's head and inline body never exceed.
+#define ANSWER_BYTES_MAX ((size_t)65536)
+#define INLINE_BODY_BYTES_MAX ((size_t)32768)
+#define STALL_S 30
+#define LINGER_S 2
+
+struct options {
+    const char *address;
+    uint16_t port;
+    unsigned threads;
+    bool use_pool;
+    uint64_t object_bytes_max, store_bytes_max;
+};
+
+struct upload;
+
+struct links {
+    struct links *previous, *next;
+};
+
+struct connection {
+    struct links all;   // every connection of the worker
+    struct links timed; // those that owe us bytes, the longest silent first
+    llhttp_t parser;
+    struct worker *worker;
+    int fd;
+    bool in_body, closing, lingering, blocked, dead, head_only, is_timed, eof;
+    int64_t progress_s;
+    char *kept; // input that is not consumed yet, owned
+    size_t kept_n;
+    char *pending; // output that the socket did not take, owned
+    size_t pending_at, pending_n;
+    struct object *source; // the object that is being sent, one reference
+    char *text;            // or a generated document, owned
+    uint64_t source_at, source_end;
+    struct upload *upload; // the request that is reading its body, or NULL
+};
+
+struct worker {
+    struct links all, timed;
+    const struct options *options;
+    int epoll, listener, wake, spare_fd;
+    unsigned index;
+    bool stopping;
+    int64_t now_s, wall_s;
+    char date[HTTP_DATE_BYTES];
+    uint64_t request_count, request_seed;
+    char request_id[16];
+    struct upload *free_uploads;
+    struct connection *free_connections;
+    struct links dead; // connections to free once this round of events is over
+    struct request request;
+    size_t output_n;
+    char output[OUTPUT_BYTES];
+    char input[2 * INPUT_BYTES];
+};
+
+// Runs until `wake` becomes readable and what is in flight is done. Returns NULL.
+void *worker_run(void *worker);
+// Allocates; NULL with a line on stderr when the system refuses.
+struct worker *worker_create(const struct options *options, unsigned index, int listener, int wake);
+void worker_destroy(struct worker *w);
+
+// connection.c
+void connection_accept(struct worker *w, int fd);
+void connection_event(struct connection *c, uint32_t events);
+void connection_close(struct connection *c);
+bool connection_is_idle(const struct connection *c);
+void connection_sink(llhttp_t *parser, const char *bytes, size_t n);
+// sending.c: sends what is in the worker's output and the connection's source. False when it
+// blocked or the connection died.
+bool connection_flush(struct connection *c);
+
+static inline void links_add(struct links *list, struct links *item) {
+    item->previous = list->previous;
+    item->next = list;
+    list->previous->next = item;
+    list->previous = item;
+}
+static inline void links_remove(struct links *item) {
+    item->previous->next = item->next;
+    item->next->previous = item->previous;
+}
+#endif
