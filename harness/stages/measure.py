@@ -59,7 +59,7 @@ class Trial:
         self._instruments = instruments
         self._samples: list[Sample] = []
         self._incidents: list[Incident] = []
-        self._engine_pid: int | None = None
+        self.engine_pid: int | None = None
         self._cpus = sorted({*plan.layout.backend_cpus, *plan.layout.engine_cpus})
 
     def run(self) -> TrialFacts:
@@ -121,9 +121,9 @@ class Trial:
         )
 
     def _begin(self, load: load_driver.Load, probes: list[Probe]) -> dict[str, Any]:
-        self._engine_pid = int(load.wait_for("ready")["pid"])
+        self.engine_pid = int(load.wait_for("ready")["pid"])
         for probe in probes:
-            probe.add_engines([self._engine_pid])
+            probe.add_engines([self.engine_pid])
         return load.wait_for("start")
 
     def _watch(self, load: load_driver.Load, end_ns: int) -> None:
@@ -152,7 +152,7 @@ class Trial:
 
     def _sample(self) -> None:
         usage = self._server.usage()
-        engine = self._engine_pid
+        engine = self.engine_pid
         self._samples.append(
             Sample(
                 at_ns=clock.monotonic_ns(),

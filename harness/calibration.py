@@ -1,0 +1,237 @@
+"""Known-answer tests: the instrument must read what is certain to be true before it is believed.
+
+A server freezes 20 ms in every second, by a script; from its own log follows what P99 must be. A
+generator that is stopped 20 ms in every second must come out INVALID, by its own name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from harness.drivers.freeze import MANIFEST, FreezeServer, read_freezes
+from harness.model.manifest import Check, Objects, Operation, Scenario
+from harness.model.plan import Layout, Plan, Request, Subject, TrialSpec
+from harness.model.trial import TrialData
+from harness.model.verdict import Status
+from harness.stages import collect, measure
+from harness.stats.freeze import expected_delay_ns, utilisation
+from harness.store.records import read_recording
+from harness.store.run_folder import TrialFolder
+from harness.system import clock
+from harness.system.network import free_port
+
+TOLERANCE_NS = 500_000
+FREEZE_US = 20_000
+TRIES_MAX = 10
+SHARE = 0.01  # P99
+
+
+class Case(msgspec.Struct, frozen=True):
+    """One known-answer test."""
+
+    name: str
+    rate_rps: float
+    connections: int
+    duration_s: float
+    stop_generator: bool = False
+
+
+SHORT = Case("freeze 20 ms/s at 1,000 RPS", 1000.0, 4, 5.0)
+CASES = (
+    Case("freeze 20 ms/s at 1,000 RPS on 4 connections", 1000.0, 4, 20.0),
+    Case("freeze 20 ms/s at 10,000 RPS on 64 connections", 10_000.0, 64, 20.0),
+    Case("generator stopped 20 ms/s", 1000.0, 4, 10.0, stop_generator=True),
+)
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """What one try of a case gave; ns. `disturbed`: its own verdict says steal, so it is repeated."""
+
+    name: str
+    passed: bool
+    disturbed: bool
+    expected_ns: int | None
+    found_ns: int | None
+    error_ns: int | None
+    rho: float | None
+    text: str
+
+
+def _scenario() -> Scenario:
+    return Scenario(
+        schema=1,
+        name="calibration",
+        title="128-byte answers of the freeze server",
+        objects=Objects(bucket="calibration", count=1, size_bytes=128, key="object-{index:08d}"),
+        operations=[Operation(name="get", weight=1, status=200)],
+        check=Check(digest_one_in=0),
+    )
+
+
+def _plan(case: Case, layout: Layout, version: str) -> Plan:
+    subject = Subject(backend="freeze", variant="scripted")
+    request = Request(
+        subjects=[subject],
+        scenario=_scenario(),
+        rate_rps=case.rate_rps,
+        duration_s=case.duration_s,
+        warmup_s=2.0,
+        repeat=1,
+        seed=1,
+        connections=case.connections,
+        threads=1,
+        protocol="h1",
+        pipeline=1,
+        arrivals="uniform",
+        grain_ns=20_000,
+        timeout_ns=5_000_000_000,
+        runtime="process",
+        layout=layout.name,
+        tune="auto",
+        probes="off",
+        address="127.0.0.1",
+        memory_limit_bytes=0,
+        calibrate=False,
+    )
+    spec = TrialSpec(index=0, block=0, subject=subject, seed=1)
+    return Plan(
+        schema=1,
+        request=request,
+        layout=layout,
+        trials=[spec],
+        created_utc=clock.utc_now(),
+        version=version,
+    )
+
+
+@contextlib.contextmanager
+def _stopping(engine_pid_of: measure.Trial, *, wanted: bool) -> Iterator[None]:
+    """Stops the generator 20 ms in every second while the block runs, if wanted."""
+    over = threading.Event()
+
+    def stopper() -> None:
+        while not over.wait(0.98):
+            pid = engine_pid_of.engine_pid
+            if pid is None:
+                continue
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+                clock.sleep_s(0.02)
+                os.kill(pid, signal.SIGCONT)
+
+    thread = threading.Thread(target=stopper, daemon=True)
+    if wanted:
+        thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        if wanted:
+            thread.join()
+
+
+def try_case(
+    case: Case, *, programs: Path, locustfile: Path, layout: Layout, folder: Path, version: str
+) -> Reading:
+    """One try, with its records left in `folder` (created)."""
+    (folder / "probes").mkdir(parents=True)
+    trial_folder = TrialFolder(folder)
+    plan = _plan(case, layout, version)
+    port = free_port("127.0.0.1")
+    server = FreezeServer(
+        programs / "pausemark-freeze",
+        port=port,
+        freeze_us=0 if case.stop_generator else FREEZE_US,
+        cpus=layout.backend_cpus,
+        folder=folder,
+    )
+    try:
+        trial = measure.Trial(
+            plan=plan,
+            spec=plan.trials[0],
+            manifest=MANIFEST,
+            server=server,
+            port=port,
+            folder=trial_folder,
+            instruments=measure.Instruments(
+                engine=programs / "pausemark-engine",
+                locustfile=locustfile,
+                probes=[],
+                calibration_passed=None,
+                calibration_text="",
+            ),
+        )
+        with _stopping(trial, wanted=case.stop_generator):
+            facts = trial.run()
+    finally:
+        server.stop()
+    data = collect.collect(read_recording(folder)).data
+    if case.stop_generator:
+        return _judge_stopped(case, data)
+    freezes = read_freezes(server.log, start_ns=facts.measure_ns, end_ns=facts.end_ns)
+    rho = utilisation(freezes, rate_rps=case.rate_rps)
+    expected = expected_delay_ns(
+        freezes, share=SHARE, duration_ns=facts.end_ns - facts.measure_ns, rho=rho
+    )
+    return _judge_freeze(case, data, expected_delay=expected, rho=rho)
+
+
+def _disturbed(data: TrialData) -> bool:
+    return any(reason.id.startswith("steal-") for reason in data.verdict.reasons)
+
+
+def _judge_stopped(case: Case, data: TrialData) -> Reading:
+    blamed = [
+        reason
+        for reason in data.verdict.reasons
+        if reason.id.startswith("generator-") and reason.status is Status.INVALID
+    ]
+    passed = data.verdict.status is Status.INVALID and bool(blamed)
+    text = blamed[0].text if blamed else f"came out {data.verdict.status} without naming it"
+    return Reading(
+        name=case.name,
+        passed=passed,
+        disturbed=False,
+        expected_ns=None,
+        found_ns=None,
+        error_ns=None,
+        rho=None,
+        text=f"{data.verdict.status}: {text}",
+    )
+
+
+def _judge_freeze(case: Case, data: TrialData, *, expected_delay: float, rho: float) -> Reading:
+    found = data.latency.response.p99 if data.latency else None
+    base = data.latency.response.p50 if data.latency else None
+    if found is None or base is None:
+        reasons = "; ".join(reason.text for reason in data.verdict.reasons)
+        return Reading(
+            name=case.name,
+            passed=False,
+            disturbed=_disturbed(data),
+            expected_ns=round(expected_delay),
+            found_ns=None,
+            error_ns=None,
+            rho=rho,
+            text=f"no P99 was measured: {reasons or 'no reason given'}",
+        )
+    expected = round(expected_delay + base)
+    error = found - expected
+    return Reading(
+        name=case.name,
+        passed=abs(error) <= TOLERANCE_NS,
+        disturbed=_disturbed(data),
+        expected_ns=expected,
+        found_ns=found,
+        error_ns=error,
+        rho=rho,
+        text=f"P99 {found / 1e6:.3f} ms, analytic {expected / 1e6:.3f} ms, "
+        f"off by {error / 1e6:+.3f} ms (rho {rho:.3f})",
+    )

@@ -1,0 +1,50 @@
+"""The known answer of a server that freezes: what a percentile must read. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+
+class Freeze(msgspec.Struct, frozen=True):
+    """One freeze as the server logged it; ns."""
+
+    start_ns: int
+    end_ns: int
+    drained_ns: int
+    drained_requests: int
+
+
+def utilisation(freezes: Sequence[Freeze], *, rate_rps: float) -> float:
+    """rho = rate / drain rate, from the drains that served more than one request.
+
+    A server that drains faster than the clock tells has rho 0.
+    """
+    served = sum(f.drained_requests for f in freezes)
+    took_ns = sum(f.drained_ns - f.end_ns for f in freezes)
+    if served == 0 or took_ns <= 0:
+        return 0.0
+    return min(0.99, rate_rps / (served / took_ns * 1e9))
+
+
+def expected_delay_ns(
+    freezes: Sequence[Freeze], *, share: float, duration_ns: int, rho: float
+) -> float:
+    """The delay that the `share` of slowest requests begins at, base response time excluded.
+
+    A freeze of F delays the request that arrives t after its beginning by F - t (1 - rho): a line
+    from F to 0. Above a value v lie (F - v) / (1 - rho) of arrival time, summed over all freezes;
+    v is where that is `share` of the duration. For equal freezes every period this is
+    F - share x period x (1 - rho).
+    """
+    lengths = [float(f.end_ns - f.start_ns) for f in freezes]
+    wanted = share * duration_ns * (1.0 - rho)
+    if not lengths or sum(lengths) <= wanted:
+        return 0.0
+    low, high = 0.0, max(lengths)
+    for _ in range(64):
+        middle = (low + high) / 2
+        above = sum(max(0.0, length - middle) for length in lengths)
+        low, high = (middle, high) if above > wanted else (low, middle)
+    return (low + high) / 2

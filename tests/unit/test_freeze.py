@@ -1,0 +1,48 @@
+"""The freeze server's known answer, against the closed form and a small simulation of a queue."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from harness.stats.freeze import Freeze, expected_delay_ns, utilisation
+
+SECOND = 1_000_000_000
+FREEZE = 20_000_000
+
+
+def _freezes(count: int, *, drained: int = 0, drain_ns: int = 0) -> list[Freeze]:
+    starts = [index * SECOND for index in range(count)]
+    return [Freeze(s, s + FREEZE, s + FREEZE + drain_ns, drained) for s in starts]
+
+
+def test_equal_freezes_follow_the_closed_form() -> None:
+    found = expected_delay_ns(_freezes(10), share=0.01, duration_ns=10 * SECOND, rho=0.25)
+    assert found == pytest.approx(20e6 - 10e6 * 0.75, abs=1)
+
+
+def test_a_share_beyond_every_freeze_is_not_delayed() -> None:
+    assert expected_delay_ns(_freezes(1), share=0.5, duration_ns=SECOND, rho=0.0) == 0.0
+
+
+def test_utilisation_is_rate_over_drain_rate() -> None:
+    freezes = _freezes(4, drained=200, drain_ns=5_000_000)  # 40,000 a second
+    assert utilisation(freezes, rate_rps=10_000) == pytest.approx(0.25)
+
+
+def test_a_simulated_single_server_queue_agrees() -> None:
+    """Lindley's recursion with deterministic service, frozen 20 ms at each second's beginning."""
+    rate, service_ns = 10_000, 25_000  # rho 0.25
+    arrivals = np.arange(0, 5 * SECOND, SECOND // rate)
+    free = 0
+    delays = np.empty(len(arrivals))
+    for index, arrival in enumerate(arrivals):
+        begin = max(int(arrival), free)
+        into = begin % SECOND
+        if into < FREEZE:
+            begin += FREEZE - into
+        free = begin + service_ns
+        delays[index] = free - arrival
+    found = np.quantile(delays, 0.99, method="inverted_cdf")
+    expected = expected_delay_ns(_freezes(5), share=0.01, duration_ns=5 * SECOND, rho=0.25)
+    assert found == pytest.approx(expected + service_ns, abs=150_000)
