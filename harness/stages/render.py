@@ -9,26 +9,13 @@ import msgspec
 
 from harness.drivers import templates
 from harness.model import view, words
-from harness.model.analysis import Analysis, Cell, Column, Row
+from harness.model.analysis import Analysis, Row
 from harness.model.plan import Artifact, Plan, Request
 from harness.model.verdict import Reason, Status
 from harness.model.view import Fact, Facts, ReportInputs
-from harness.stats import charts, series
+from harness.stats import answer, charts, series
 from harness.stats.charts import Named
 
-# A column belongs to the first band that has one of the words of its id.
-_BANDS: tuple[tuple[str, frozenset[str]], ...] = (
-    (
-        "What did the collector do?",
-        frozenset({"gc", "stw", "mark", "assist", "collector", "cycles", "inside", "outside"}),
-    ),
-    (
-        "Did it hold the rate, and how long did requests take?",
-        frozenset({"throughput", "rate", "rps", "achieved", "p50", "p90", "p99", "p999", "p9999"}),
-    ),
-    ("What did it cost, and what went wrong?", frozenset()),
-)
-_ORDER = (1, 0, 2)
 _WORST = {Status.VALID: 0, Status.DEGRADED: 1, Status.INVALID: 2}
 _TUNED = {"applied", "already", "set", "ok", "done"}
 
@@ -36,28 +23,30 @@ _TUNED = {"applied", "already", "set", "ok", "done"}
 def render(inputs: ReportInputs) -> str:
     """The page as text; pure but for reading the templates."""
     template = templates.environment().get_template("report.html.j2")
-    return template.render(report=report_view(inputs), library=templates.chart_library())
+    return template.render(report=report_view(inputs))
 
 
 def report_view(inputs: ReportInputs) -> view.Report:
     """Everything that the templates print and draw."""
     plan, analysis = inputs.plan, inputs.analysis
-    names = subject_names(analysis.rows)
+    names = answer.subject_names(analysis.rows)
     tuned = _tuning(inputs.environment)
-    observed = charts.column_with(analysis, "p99", "observed") or charts.column_with(analysis, "p99")
+    observed = charts.column_with(analysis, "p99", "observed") or charts.column_with(
+        analysis, "p99"
+    )
     clean = charts.column_with(analysis, "p99", "clean")
     return view.Report(
         run_id=analysis.run_id,
         created=plan.created_utc,
         version=plan.version,
         title=_title(plan.request, names),
-        answer=_answer(analysis, names, clean or observed),
+        answer=_first_answer(analysis, names, clean or observed),
         answer_is_clean=clean is not None,
         asked=_asked(plan),
         notices=[view.Notice(w.id, w.text, w.advice) for w in analysis.warnings],
         verdicts=_verdicts(inputs, names),
         reasons=_reasons(inputs, names),
-        tables=tables(analysis, names),
+        tables=answer.tables(analysis, names, answer.row_status(analysis, _statuses(inputs))),
         intervals=charts.interval_chart(analysis, names, observed or "", clean or ""),
         curves=charts.curve_chart(analysis, names, _invalid(inputs)),
         series=series.series_groups(analysis, names, _collected(analysis.rows)),
@@ -72,65 +61,6 @@ def report_view(inputs: ReportInputs) -> view.Report:
     )
 
 
-def subject_names(rows: list[Row]) -> dict[str, Named]:
-    """Title and colour slot by the subject's full name, in the order of the table."""
-    return {
-        row.subject.name: Named(row.title, i % view.SLOTS) for i, row in enumerate(rows)
-    }
-
-
-def tables(analysis: Analysis, names: dict[str, Named]) -> list[view.Table]:
-    """The answer table in bands, each of which fits a page."""
-    bands: list[list[Column]] = [[] for _ in _BANDS]
-    for column in analysis.columns:
-        bands[_band(column)].append(column)
-    return [_table(_BANDS[i][0], bands[i], analysis.rows, names) for i in _ORDER if bands[i]]
-
-
-def _band(column: Column) -> int:
-    parts = set(column.id.split("_"))
-    return next(i for i, (_, wanted) in enumerate(_BANDS) if parts & wanted or not wanted)
-
-
-def _table(
-    question: str, columns: list[Column], rows: list[Row], names: dict[str, Named]
-) -> view.Table:
-    scales = {column.id: _column_scale(column, rows) for column in columns}
-    headings = [view.TableColumn(c.title, scales[c.id].unit, c.about) for c in columns]
-    return view.Table(
-        question=question,
-        columns=headings,
-        rows=[
-            view.TableRow(
-                title=row.title,
-                slot=names[row.subject.name].slot,
-                status=row.worst.value,
-                trials=f"{row.trials_valid} of {row.trials} valid",
-                cells=[_cell(row.cells.get(c.id), c, scales[c.id]) for c in columns],
-            )
-            for row in rows
-        ],
-    )
-
-
-def _column_scale(column: Column, rows: list[Row]) -> words.Scale:
-    cells = [row.cells[column.id] for row in rows if column.id in row.cells]
-    return words.column_scale(column.unit, [c.value for c in cells if c.value is not None])
-
-
-def _cell(cell: Cell | None, column: Column, scale: words.Scale) -> view.TableCell:
-    if cell is None:
-        return view.TableCell("", "", "not measured", "")
-    if cell.value is None:
-        return view.TableCell("", "", cell.text, cell.note)
-    interval = ""
-    if cell.low is not None and cell.high is not None:
-        low, high = (words.number(end / scale.divisor) for end in (cell.low, cell.high))
-        interval = f"{low} – {high}"  # noqa: RUF001
-    figure = words.number(cell.value / scale.divisor)
-    return view.TableCell(figure, interval, "", cell.note)
-
-
 def _title(request: Request, names: dict[str, Named]) -> str:
     titles = list(dict.fromkeys(name.title for name in names.values()))
     who = words.listing(titles) if len(titles) <= 5 else f"{len(titles)} subjects"
@@ -138,7 +68,7 @@ def _title(request: Request, names: dict[str, Named]) -> str:
     return f"{who} at {rate} requests a second"
 
 
-def _answer(analysis: Analysis, names: dict[str, Named], column: str | None) -> list[Fact]:
+def _first_answer(analysis: Analysis, names: dict[str, Named], column: str | None) -> list[Fact]:
     """P99 of every subject in a line at the top, in the table's order: no ranking."""
     if column is None:
         return []
@@ -175,7 +105,8 @@ def _asked(plan: Plan) -> list[Facts]:
         Fact("Threads", f"{request.threads} a backend"),
         Fact("Memory limit", _size(request.memory_limit_bytes)),
         Fact("CPU quota", "none" if request.cpu_quota is None else f"{request.cpu_quota:g} CPUs"),
-        Fact("Runtime, probes, tuning", f"{request.runtime}, {request.probes}, {request.tune}"),
+        Fact("Runtime", request.runtime),
+        Fact("Probes, tuning", f"{request.probes}, {request.tune}"),
     ]
     return [Facts("Load", load), Facts("Requests", asked), Facts("Placement", machine)]
 
@@ -228,6 +159,15 @@ def _reasons(inputs: ReportInputs, names: dict[str, Named]) -> list[view.ReasonL
     return sorted(lines, key=lambda line: line.status != "INVALID")
 
 
+def _statuses(inputs: ReportInputs) -> dict[str, list[Status]]:
+    found: dict[str, list[Status]] = {}
+    for spec in inputs.plan.trials:
+        if spec.index in inputs.verdicts:
+            status = inputs.verdicts[spec.index].status
+            found.setdefault(spec.subject.name, []).append(status)
+    return found
+
+
 def _invalid(inputs: ReportInputs) -> set[int]:
     bad = {i for i, verdict in inputs.verdicts.items() if verdict.status is Status.INVALID}
     return bad | charts.invalid_trials(inputs.analysis)
@@ -249,15 +189,30 @@ def _environment(environment: Mapping[str, Any]) -> list[Facts]:
         if key in {"tuning", "fingerprint", "schema"}:
             continue
         if isinstance(value, Mapping):
-            facts = [Fact(_label(str(name)), _text(item)) for name, item in value.items()]
-            sections.append(Facts(_label(str(key)), facts))
+            facts = [_fact(str(name), item) for name, item in value.items()]
+            sections.append(Facts(_label(str(key)).capitalize(), facts))
         else:
-            loose.append(Fact(_label(str(key)), _text(value)))
+            loose.append(_fact(str(key), value))
     return ([Facts("Machine", loose)] if loose else []) + sections
 
 
 def _label(key: str) -> str:
     return key.replace("_", " ")
+
+
+def _fact(key: str, value: object) -> Fact:
+    """A name that ends in a unit of ours tells how its number is read."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if key.endswith("_bytes"):
+            return Fact(_label(key.removesuffix("_bytes")), _size(int(value)))
+        if key.endswith("_ns"):
+            return Fact(_label(key.removesuffix("_ns")), words.duration(value))
+    return Fact(_label(key), _text(value))
+
+
+def _short(digest: str) -> str:
+    """Enough of a digest to tell two apart; artifacts.json has all of it."""
+    return digest if len(digest) <= 26 else f"{digest[:26]}…"
 
 
 def _text(value: object) -> str:
@@ -288,7 +243,7 @@ def _artifact(artifact: Artifact) -> Facts:
     facts = [
         Fact("receipt", artifact.version_line),
         Fact(artifact.runtime, artifact.location),
-        Fact("digest", artifact.digest),
+        Fact("digest", _short(artifact.digest)),
         Fact("build time", words.duration(artifact.build_ns)),
     ]
     facts += [Fact(name, version) for name, version in artifact.toolchain.items()]
@@ -301,6 +256,5 @@ def _calibration(record: Mapping[str, Any]) -> view.CalibrationLine:
         "–" if value is None else words.duration(value)  # noqa: RUF001
         for value in (check.expected_ns, check.found_ns, check.error_ns)
     ]
-    return view.CalibrationLine(check.name, check.passed, *times, text=check.text)
-
-
+    expected, found, error = times
+    return view.CalibrationLine(check.name, check.passed, expected, found, error, check.text)

@@ -183,12 +183,12 @@ def cause_chart(pauses: list[SubjectPauses], names: dict[str, Named]) -> CauseCh
     for name in sorted(weight, key=lambda name: -weight[name]):
         cells: list[CauseCell | None] = []
         for entry in known:
-            cause = by_subject[entry.subject].get(name)
-            if cause is None or cause.count == 0:
+            found = by_subject[entry.subject].get(name)
+            if found is None or found.count == 0:
                 cells.append(None)
                 continue
-            detail = f"{duration(cause.total_ns)} in {cause.count:,}"
-            cells.append(CauseCell(round(100 * cause.share, 1), percent(cause.share), detail))
+            detail = f"{duration(found.total_ns)} in {found.count:,}"
+            cells.append(CauseCell(round(100 * found.share, 1), percent(found.share), detail))
         rows.append(CauseRow(CAUSE_TITLES.get(name, name.replace("_", " ")), cells))
     return CauseChart([_cause_subject(entry, names[entry.subject]) for entry in known], rows)
 

@@ -6,6 +6,7 @@ coordinates of lines are integers (they also compress well: a page has a budget 
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 
@@ -92,7 +93,7 @@ def bins(length: int, most: int) -> list[range]:
     """`length` items in at most `most` neighbouring groups of near-equal size."""
     count = min(length, most)
     edges = [round(i * length / count) for i in range(count + 1)] if count else []
-    return [range(a, b) for a, b in zip(edges, edges[1:], strict=False)]
+    return [range(a, b) for a, b in itertools.pairwise(edges)]
 
 
 def reduced(

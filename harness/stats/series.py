@@ -96,7 +96,13 @@ def _representative(trials: list[TrialSeries]) -> TrialSeries:
 
 
 def _panel(
-    trial: TrialSeries, name: Named, scale: LogScale, collected: bool, columns: int, *, readout: bool
+    trial: TrialSeries,
+    name: Named,
+    scale: LogScale,
+    collected: bool,
+    columns: int,
+    *,
+    readout: bool,
 ) -> SeriesPanel:
     seconds = trial.seconds
     groups = bins(len(seconds), max(1, columns))
@@ -159,7 +165,11 @@ def _lane(
 
 def _readout(seconds: list[Second], groups: list[range], collected: bool) -> str:
     """What the pointer tells, in whole microseconds: it is read, not computed with."""
-    fields = [("P99", "p99_ns", max), ("P50", "p50_ns", max), ("Max", "max_ns", max)]
+    fields: list[tuple[str, str, Callable[[list[int]], int]]] = [
+        ("P99", "p99_ns", max),
+        ("P50", "p50_ns", max),
+        ("Max", "max_ns", max),
+    ]
     lanes = [lane for lane in _LANES if collected or lane[0] not in _COLLECTOR]
     fields += [(title, field, _mean) for field, _, title, _ in lanes]
     columns: list[dict[str, object]] = []

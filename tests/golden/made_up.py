@@ -33,9 +33,13 @@ SUBJECTS = (
 COLUMNS = [
     Column("achieved_rps", "Good answers", "requests/s", "Good answers per measured second."),
     Column("p50_observed", "P50 observed", "ns", "Half of the requests were faster than this."),
-    Column("p50_clean", "P50 clean", "ns", "The same over requests that no platform window touched."),
+    Column(
+        "p50_clean", "P50 clean", "ns", "The same over requests that no platform window touched."
+    ),
     Column("p99_observed", "P99 observed", "ns", "One request in 100 was slower."),
-    Column("p99_clean", "P99 clean", "ns", "The same over requests that no platform window touched."),
+    Column(
+        "p99_clean", "P99 clean", "ns", "The same over requests that no platform window touched."
+    ),
     Column("p999_observed", "P99.9 observed", "ns", "One request in 1,000 was slower."),
     Column("p999_clean", "P99.9 clean", "ns", "The same, untouched requests only."),
     Column("stw_count", "Stops", "", "Stop-the-world windows of a trial."),

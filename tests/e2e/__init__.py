@@ -1,0 +1,1 @@
+"""End to end: the whole, as its users meet it."""
