@@ -1,0 +1,163 @@
+"""Judges a trial by the table of thresholds in `harness.model.verdict`; every reason names who."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from harness.model.evidence import CoreUse, Evidence
+from harness.model.verdict import THRESHOLDS, Reason, Status, Verdict
+
+_ORDER = [Status.VALID, Status.DEGRADED, Status.INVALID]
+_WRONG = ("status", "length", "digest", "parse")
+
+
+def judge(evidence: Evidence) -> Verdict:
+    """The verdict with every reason, the worst first."""
+    found = [
+        *_generator(evidence),
+        *_cores(evidence),
+        *_answers(evidence),
+        *_losses(evidence),
+        *_incidents(evidence),
+    ]
+    reasons = sorted(found, key=lambda reason: -_ORDER.index(reason.status))
+    return Verdict(status=reasons[0].status if reasons else Status.VALID, reasons=reasons)
+
+
+def _reason(kind: str, value: float | None, who: str, text: str) -> Iterator[Reason]:
+    """The reason, when the value is beyond a limit of its threshold; None was not measured."""
+    threshold = THRESHOLDS[kind]
+    if value is None:
+        return
+    if threshold.invalid is not None and value > threshold.invalid:
+        yield Reason(kind, Status.INVALID, value, threshold.invalid, who, text)
+    elif threshold.degraded is not None and value > threshold.degraded:
+        yield Reason(kind, Status.DEGRADED, value, threshold.degraded, who, text)
+
+
+def _generator(evidence: Evidence) -> Iterator[Reason]:
+    who = "the load generator"
+    tail = f" ({evidence.lag_explained_by})" if evidence.lag_explained_by else ""
+    lag_ms = (evidence.own_lag_p99_ns or 0) / 1e6
+    yield from _reason(
+        "generator-lag",
+        evidence.own_lag_p99_ns,
+        who,
+        f"{who} sent 1% of the requests {lag_ms:.2f} ms late or more by its own fault{tail}",
+    )
+    share = evidence.own_lag_seconds_share
+    yield from _reason(
+        "generator-stalled",
+        share,
+        who,
+        f"{who} was over 5 ms late by its own fault in {share or 0:.0%} of the seconds, "
+        f"at most {(evidence.own_lag_max_ns or 0) / 1e6:.1f} ms{tail}",
+    )
+    load = evidence.load
+    if load is None or evidence.never_sent is None:
+        return
+    missed = evidence.never_sent / load.offered if load.offered else 1.0
+    yield from _reason(
+        "rate-missed",
+        missed,
+        evidence.subject,
+        f"{evidence.never_sent:,} of {load.offered:,} requests ({missed:.2%}) were never sent: "
+        f"no connection to {evidence.subject} became free, or {who} could not keep the rate",
+    )
+
+
+def _cores(evidence: Evidence) -> Iterator[Reason]:
+    for role, use in (("backend", evidence.backend), ("engine", evidence.engine)):
+        cores = _cores_text(role, use)
+        share, source = _stolen(use)
+        yield from _reason(
+            f"steal-{role}",
+            share,
+            f"the hypervisor, on {cores}",
+            f"the hypervisor took {share or 0:.1%} of the time of {cores} (by {source})",
+        )
+    use = evidence.backend
+    holders = sorted(use.foreign_holders.items(), key=lambda item: -item[1])
+    names = ", ".join(f"{name} {ns / 1e6:.0f} ms" for name, ns in holders[:3])
+    cores = _cores_text("backend", use)
+    yield from _reason(
+        "core-shared",
+        use.foreign_share,
+        holders[0][0] if holders else "processes that are not the backend's",
+        f"{names or 'processes that are not its own'} held {cores} for "
+        f"{use.foreign_share or 0:.1%} of the time",
+    )
+    if evidence.layout == "shared":
+        text = "backend and engine ran on the same cores, as --layout shared asks"
+        yield from _reason("layout-shared", 1, "--layout shared", text)
+    if evidence.throttled_ns is not None and evidence.duration_ns:
+        share = evidence.throttled_ns / evidence.duration_ns
+        yield from _reason(
+            "quota-throttled",
+            share,
+            f"the CPU quota of {evidence.subject}",
+            f"the CPU quota stopped {evidence.subject} for {evidence.throttled_ns / 1e6:.0f} ms, "
+            f"{share:.1%} of the time",
+        )
+
+
+def _cores_text(role: str, use: CoreUse) -> str:
+    cpus = ", ".join(str(cpu) for cpu in use.cpus)
+    return f"the {role}'s CPU {cpus}" if cpus else f"the {role}'s CPUs"
+
+
+def _stolen(use: CoreUse) -> tuple[float | None, str]:
+    """The larger of the two measures: many hypervisors report no steal to their guests."""
+    known = [
+        (share, source)
+        for share, source in (
+            (use.steal_share, "/proc/stat"),
+            (use.not_run_share, "the platform probe's clock ticks"),
+        )
+        if share is not None
+    ]
+    return max(known) if known else (None, "nothing")
+
+
+def _answers(evidence: Evidence) -> Iterator[Reason]:
+    load = evidence.load
+    if load is None:
+        return
+    answers = max(load.completed, load.good + sum(load.errors.values()), 1)
+    bad = sum(load.errors.values()) + load.unfinished
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(load.errors.items()) if count)
+    if load.unfinished:
+        kinds = f"{kinds}, {load.unfinished:,} unfinished".lstrip(", ")
+    yield from _reason(
+        "errors",
+        bad / answers,
+        evidence.subject,
+        f"{bad:,} of {answers:,} requests to {evidence.subject} failed ({kinds})",
+    )
+    wrong = sum(load.errors.get(kind, 0) for kind in _WRONG)
+    yield from _reason(
+        "backend-wrong",
+        wrong,
+        evidence.subject,
+        f"{evidence.subject} answered {wrong:,} requests wrongly ({kinds})",
+    )
+    lost = load.records_dropped
+    text = f"the engine lost {lost:,} request records: its disk could not keep up"
+    yield from _reason("records-dropped", lost, "the load generator", text)
+
+
+def _losses(evidence: Evidence) -> Iterator[Reason]:
+    for probe in evidence.probes:
+        lost = sum(probe.drops.values())
+        seen = sum(probe.records.values()) + lost
+        share = lost / seen if seen else 0.0
+        text = f"probe {probe.name} lost {lost:,} of {seen:,} events ({share:.2%})"
+        yield from _reason("probe-dropped", share, f"probe {probe.name}", text)
+    if evidence.calibration_passed is False:
+        text = evidence.calibration_text or "the known-answer tests of this run failed"
+        yield from _reason("calibration-failed", 1, "this run's calibration", text)
+
+
+def _incidents(evidence: Evidence) -> Iterator[Reason]:
+    for incident in evidence.incidents:
+        yield from _reason(incident.id, 1, incident.who, incident.text)
