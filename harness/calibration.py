@@ -164,6 +164,7 @@ def try_case(
                 engine=programs / "pausemark-engine",
                 locustfile=locustfile,
                 probes=[],
+                probes_absent=[],
                 calibration_passed=None,
                 calibration_text="",
             ),

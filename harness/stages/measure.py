@@ -31,6 +31,7 @@ class Instruments(msgspec.Struct, frozen=True):
     engine: Path
     locustfile: Path
     probes: list[Probe]
+    probes_absent: list[ProbeOutcome]
     calibration_passed: bool | None
     calibration_text: str
 
@@ -84,7 +85,8 @@ class Trial:
                 outcomes = self._stop_probes(probes)
                 facts = self._facts(start, started_utc)
                 self._folder.write(self._folder.facts, facts)
-                self._folder.write(self._folder.probe_reports, outcomes)
+                absent = self._instruments.probes_absent
+                self._folder.write(self._folder.probe_reports, [*outcomes, *absent])
         return facts
 
     def _applies(self, probe: Probe) -> bool:

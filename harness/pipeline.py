@@ -1,0 +1,298 @@
+"""The whole run on one screen: build, plan, tune, calibrate, measure, analyse, render."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from harness import __version__, calibration
+from harness.drivers import engine, manifests, runtimes
+from harness.drivers.probes import ProbeRoom
+from harness.drivers.runtime import Launch, Runtime
+from harness.errors import BackendFailed, PausemarkError
+from harness.model.manifest import BackendManifest
+from harness.model.plan import Artifact, Plan, Request, Subject, TrialSpec
+from harness.model.trial import TrialData
+from harness.model.view import ReportInputs
+from harness.stages import analyse, collect, measure, render
+from harness.stages.plan import lay_out, make_plan
+from harness.store import run_folder, tables
+from harness.store.records import read_recording
+from harness.store.run_folder import RunFolder
+from harness.system import clock, environment, machine
+from harness.system.journal import Journal, only_one
+from harness.system.network import free_port
+from harness.system.tuning import Tuned, tuned_machine
+
+PIDS_LIMIT = 4096
+
+
+class Paths(msgspec.Struct, frozen=True):
+    """Where the rooms are; all absolute."""
+
+    root: Path
+    results: Path
+    backend_roots: list[Path]
+    baseline_root: Path | None = None  # another checkout, whose backends get the label "baseline"
+
+    @property
+    def build(self) -> Path:
+        """Where built things go."""
+        return self.root / "build"
+
+    @property
+    def locustfile(self) -> Path:
+        """Locust's side."""
+        return self.root / "loadgen" / "locust" / "locustfile.py"
+
+    @property
+    def programs(self) -> Path:
+        """Engine and freeze server."""
+        return self.build / "loadgen"
+
+    def backend(self, subject: Subject) -> Path:
+        """The folder that a subject is built from."""
+        if subject.label == "baseline" and self.baseline_root is not None:
+            return self.baseline_root / "backends" / subject.backend
+        return manifests.find_backends(self.backend_roots)[subject.backend]
+
+
+class Observer(Protocol):
+    """Who is told how it goes; the command line prints, tests listen."""
+
+    def say(self, text: str) -> None:
+        """A step begins, or something is worth knowing."""
+        ...
+
+    def trial_begins(self, plan: Plan, spec: TrialSpec) -> None:
+        """For the progress display."""
+        ...
+
+    def trial_ends(self, plan: Plan, spec: TrialSpec, data: TrialData) -> None:
+        """With its verdict."""
+        ...
+
+
+class Built(msgspec.Struct, frozen=True):
+    """A subject's manifest and artifact."""
+
+    manifest: BackendManifest
+    artifact: Artifact
+
+
+def run(request: Request, paths: Paths, observer: Observer) -> RunFolder:
+    """One run; finished trials survive whatever happens."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(only_one())
+        journal = Journal()
+        stack.callback(journal.close)
+        engine.build(paths.root, paths.build, observer.say)
+        runtime, why = runtimes.choose(request.runtime, build=paths.build)
+        observer.say(f"runtime: {runtime.name} ({why})")
+        built = _build_all(request, paths, runtime, observer)
+        plan = _plan(request, built)
+        folder = run_folder.create(paths.results, plan, stamp=clock.utc_stamp())
+        folder.write_artifacts(list({b.artifact.digest: b.artifact for b in built.values()}.values()))
+        stack.enter_context(machine.quiet_harness(plan.layout.engine_cpus))
+        tuned = stack.enter_context(tuned_machine(journal, apply=request.tune == "auto"))
+        _write_environment(folder, tuned, runtime, why)
+        readings = _calibrate(plan, paths, folder, observer)
+        try:
+            _measure_all(plan, paths, folder, runtime, built, readings, observer)
+        finally:
+            conclude(folder)
+    return folder
+
+
+def _build_all(
+    request: Request, paths: Paths, runtime: Runtime, observer: Observer
+) -> dict[str, Built]:
+    built: dict[str, Built] = {}
+    by_folder: dict[Path, Built] = {}
+    for subject in request.subjects:
+        source = paths.backend(subject)
+        if source not in by_folder:
+            observer.say(f"build {subject.backend}{' (baseline)' if subject.label == 'baseline' else ''}")
+            manifest = manifests.read_backend(source)
+            by_folder[source] = Built(manifest, runtime.build(manifest, source))
+        built[subject.name] = by_folder[source]
+    return built
+
+
+def _plan(request: Request, built: dict[str, Built]) -> Plan:
+    subjects = [
+        msgspec.structs.replace(s, artifact_digest=built[s.name].artifact.digest)
+        for s in request.subjects
+    ]
+    return make_plan(
+        msgspec.structs.replace(request, subjects=subjects),
+        cpus=environment.usable_cpus(),
+        created_utc=clock.utc_now(),
+        version=__version__,
+    )
+
+
+def _write_environment(folder: RunFolder, tuned: list[Tuned], runtime: Runtime, why: str) -> None:
+    lines = [msgspec.to_builtins(line) for line in tuned]
+    folder.write_document(
+        "environment", environment.describe_all(tuning=lines, runtime=runtime.name, reason=why)
+    )
+
+
+def _calibrate(
+    plan: Plan, paths: Paths, folder: RunFolder, observer: Observer
+) -> list[calibration.Reading]:
+    readings = []
+    if plan.request.calibrate:
+        observer.say(f"calibrate: {calibration.SHORT.name}")
+        readings.append(calibrate_case(calibration.SHORT, plan, paths, folder.path, observer))
+    folder.write_document("calibration", {"readings": readings})
+    return readings
+
+
+def calibrate_case(
+    case: calibration.Case, plan: Plan, paths: Paths, under: Path, observer: Observer
+) -> calibration.Reading:
+    """A known-answer test, repeated while its own verdict says that it was disturbed by steal."""
+    slug = "".join(c if c.isalnum() else "-" for c in case.name)
+    for attempt in range(calibration.TRIES_MAX):
+        reading = calibration.try_case(
+            case,
+            programs=paths.programs,
+            locustfile=paths.locustfile,
+            layout=plan.layout,
+            folder=under / "calibration" / f"{slug}-{attempt}",
+            version=__version__,
+        )
+        if reading.passed or not reading.disturbed:
+            break
+        observer.say(f"calibrate: disturbed by steal, again ({reading.text})")
+    observer.say(f"calibrate: {'passed' if reading.passed else 'FAILED'}: {reading.text}")
+    return reading
+
+
+def _measure_all(
+    plan: Plan,
+    paths: Paths,
+    folder: RunFolder,
+    runtime: Runtime,
+    built: dict[str, Built],
+    readings: list[calibration.Reading],
+    observer: Observer,
+) -> None:
+    """Every trial of the plan, saved one by one."""
+    failed = [reading.text for reading in readings if not reading.passed]
+    with ProbeRoom(
+        paths.root / "ebpf", plan=plan, log_folder=folder.path, say=observer.say
+    ) as room:
+        for spec in plan.trials:
+            observer.trial_begins(plan, spec)
+            instruments = measure.Instruments(
+                engine=paths.programs / "pausemark-engine",
+                locustfile=paths.locustfile,
+                probes=room.ready(),
+                probes_absent=room.absent(),
+                calibration_passed=not failed if readings else None,
+                calibration_text="; ".join(failed),
+            )
+            one = built[_name_of(spec)]
+            data = _measure_one(plan, spec, folder, runtime, one, instruments)
+            observer.trial_ends(plan, spec, data)
+
+
+def _name_of(spec: TrialSpec) -> str:
+    return msgspec.structs.replace(spec.subject, artifact_digest="").name
+
+
+def _measure_one(
+    plan: Plan,
+    spec: TrialSpec,
+    folder: RunFolder,
+    runtime: Runtime,
+    built: Built,
+    instruments: measure.Instruments,
+) -> TrialData:
+    trial_folder = folder.new_trial(spec.index)
+    port = free_port(plan.request.address)
+    with served(plan, spec, runtime, built, port, trial_folder.server_log) as server:
+        measure.preload(
+            plan, spec, port=port, engine=instruments.engine, who=spec.subject.name
+        )
+        trial = measure.Trial(
+            plan=plan,
+            spec=spec,
+            manifest=built.manifest,
+            server=server,
+            port=port,
+            folder=trial_folder,
+            instruments=instruments,
+        )
+        trial.run()
+    collected = collect.collect(read_recording(trial_folder.path))
+    tables.write(trial_folder.series, collected.series)
+    tables.write(trial_folder.slow, collected.slow)
+    trial_folder.write(trial_folder.data, collected.data)
+    return collected.data
+
+
+@contextlib.contextmanager
+def served(
+    plan: Plan, spec: TrialSpec, runtime: Runtime, built: Built, port: int, log: Path
+) -> Iterator[object]:
+    """A running backend that is gone after the block."""
+    request = plan.request
+    data_directory = log.parent / "data"
+    data_directory.mkdir()
+    server = runtime.start(
+        built.artifact,
+        built.manifest,
+        Launch(
+            name=f"pausemark-{os.getpid()}-{spec.index}",
+            subject=spec.subject,
+            address=request.address,
+            port=port,
+            threads=request.threads,
+            cpus=plan.layout.backend_cpus,
+            memory_limit_bytes=request.memory_limit_bytes,
+            cpu_quota=request.cpu_quota,
+            pids_limit=PIDS_LIMIT,
+            data_directory=data_directory,
+            log=log,
+        ),
+    )
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def conclude(folder: RunFolder) -> None:
+    """Analysis and report from what is there; also `bench report`."""
+    trials = [trial.read_data() for trial in folder.trials()]
+    if not trials:
+        return
+    series = {t.path.name: tables.read(t.series) for t in folder.trials() if t.series.exists()}
+    analysis = analyse.analyse(folder.run_id, folder.plan(), trials, series)
+    folder.write_analysis(analysis)
+    folder.write_report(render.render(report_inputs(folder)))
+
+
+def report_inputs(folder: RunFolder) -> ReportInputs:
+    """What the report of a finished run is made of."""
+    return ReportInputs(
+        plan=folder.plan(),
+        artifacts=folder.artifacts(),
+        environment=folder.document("environment"),
+        analysis=folder.analysis(),
+        verdicts={t.spec.index: t.verdict for t in (f.read_data() for f in folder.trials())},
+        calibration=folder.document("calibration")["readings"],
+    )
+
+
+Say = Callable[[str], None]
+__all__ = ["BackendFailed", "Observer", "Paths", "PausemarkError", "lay_out", "run"]
