@@ -363,21 +363,21 @@ class HistoryMark(msgspec.Struct, frozen=True):
 
 
 class HistoryPanel(msgspec.Struct, frozen=True):
-    """One subject over its runs."""
+    """One subject over its runs, on an axis of its own: the question is whether it changed."""
 
     title: str
     slot: int
+    y_ticks: list[Tick]
     d: str
     marks: list[HistoryMark]
 
 
 class History(msgspec.Struct, frozen=True):
-    """All subjects over the runs of one machine, with the same axes."""
+    """All subjects over the runs of one machine."""
 
     fingerprint: str
     runs: int
     x_ticks: list[Tick]
-    y_ticks: list[Tick]
     panels: list[HistoryPanel]
 
 

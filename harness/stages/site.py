@@ -94,7 +94,7 @@ def _title(run: RunView) -> str:
     request = run.plan.request
     return (
         f"{len(request.subjects)} subjects, {request.scenario.title}, "
-        f"{number(request.rate_rps)} requests/s, {request.duration_s:g} s"
+        f"{number(request.rate_rps)} requests/s, {request.duration_s:g}\u00a0s"
     )
 
 

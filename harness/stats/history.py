@@ -31,8 +31,6 @@ def histories(entries: list[SiteEntry]) -> list[History]:
 
 def _history(runs: list[SiteEntry]) -> History:
     points = [point for run in runs for point in run.clean_p99]
-    ends = [v for p in points for v in (p.value_ns, p.low_ns, p.high_ns) if v]
-    scale = log_scale(ends)
     titles = {point.subject: point.title for point in points}
     step = max(1, -(-len(runs) // _DATES_MOST))
     return History(
@@ -41,9 +39,8 @@ def _history(runs: list[SiteEntry]) -> History:
         x_ticks=[
             Tick(_x(i, len(runs)), _date(runs[i].created_utc)) for i in range(0, len(runs), step)
         ],
-        y_ticks=time_ticks(scale, most=6),
         panels=[
-            _panel(runs, subject, title, i % SLOTS, scale)
+            _panel(runs, subject, title, i % SLOTS)
             for i, (subject, title) in enumerate(titles.items())
         ],
     )
@@ -57,18 +54,18 @@ def _date(created_utc: str) -> str:
     return created_utc[:10]
 
 
-def _panel(
-    runs: list[SiteEntry], subject: str, title: str, slot: int, scale: LogScale
-) -> HistoryPanel:
-    marks: list[HistoryMark] = []
-    place: list[tuple[int, int] | None] = []
-    for i, run in enumerate(runs):
-        point = next((p for p in run.clean_p99 if p.subject == subject), None)
-        if point is not None:
-            mark = _mark(_x(i, len(runs)), point, run, scale)
-            marks.append(mark)
-            place.append((round(mark.x * 10), round(mark.y * HEIGHT / 100)))
-    return HistoryPanel(title, slot, polyline(place), marks)
+def _panel(runs: list[SiteEntry], subject: str, title: str, slot: int) -> HistoryPanel:
+    points = {
+        i: point
+        for i, run in enumerate(runs)
+        for point in run.clean_p99
+        if point.subject == subject
+    }
+    ends = [v for p in points.values() for v in (p.value_ns, p.low_ns, p.high_ns) if v]
+    scale = log_scale(ends, least_decades=0.3)
+    marks = [_mark(_x(i, len(runs)), point, runs[i], scale) for i, point in points.items()]
+    line = polyline([(round(mark.x * 10), round(mark.y * HEIGHT / 100)) for mark in marks])
+    return HistoryPanel(title, slot, time_ticks(scale, most=6), line, marks)
 
 
 def _mark(x: float, point: HistoryPoint, run: SiteEntry, scale: LogScale) -> HistoryMark:

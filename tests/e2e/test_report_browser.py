@@ -69,7 +69,8 @@ def test_a_page_fits_and_asks_for_nothing(
 # height would not be readable.
 SEEN = """
 Object.fromEntries(%s.map(selector => [selector, [...document.querySelectorAll(selector)]
-  .filter(e => { const r = e.getBoundingClientRect(); return r.width && r.height && e.checkVisibility(); })
+  .filter(e => e.checkVisibility())
+  .filter(e => { const r = e.getBoundingClientRect(); return r.width && r.height; })
   .length]))
 """
 
