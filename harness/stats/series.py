@@ -179,7 +179,10 @@ def _readout(seconds: list[Second], groups: list[range], collected: bool) -> str
             shown = [None if v is None else round(v / 1000) for v in values]
             columns.append({"name": title, "us": shown})
     starts = [seconds[group[0]].second - seconds[0].second for group in groups]
-    return json.dumps({"start": starts, "columns": columns}, separators=(",", ":"))
+    return json.dumps(
+        {"start": starts, "end": starts[0] + len(seconds), "columns": columns},
+        separators=(",", ":"),
+    )
 
 
 def _summary(seconds: list[Second]) -> str:

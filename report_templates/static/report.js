@@ -8,9 +8,9 @@
   };
 
   const fill = (box, data, index) => {
-    const last = index + 1 < data.start.length ? data.start[index + 1] - 1 : data.start[index];
+    const last = (index + 1 < data.start.length ? data.start[index + 1] : data.end) - 1;
     const first = data.start[index];
-    const when = last > first ? `seconds ${first} to ${last}, each worst` : `second ${first}`;
+    const when = last > first ? `seconds ${first} to ${last}` : `second ${first}`;
     box.replaceChildren();
     const line = (name, value) => {
       const row = document.createElement("div");
