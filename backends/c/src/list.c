@@ -12,22 +12,20 @@ struct listing {
     struct text prefix, delimiter, start, token, after;
     uint64_t max_keys, count;
     struct document contents, prefixes;
-    char token_key[KEY_BYTES_MAX + 1], decoded[HEAD_BYTES_MAX];
+    char token_key[KEY_BYTES_MAX + 1], decoded[2 * HEAD_BYTES_MAX]; // the query is read twice
     size_t decoded_n, last_n, seek_n;
     char last[KEY_BYTES_MAX + 1], seek[KEY_BYTES_MAX + 2];
 };
 
 static struct text decode(struct listing *l, struct text value) {
     size_t n = 0;
-    char *to =
-        l->decoded + l->decoded_n; // decoding only shrinks, so the query's size is room enough
-    if (!text_percent_decode(value, to, &n) || !text_is_utf8((struct text){to, n}))
-        l->bad = true;
+    char *to = l->decoded + l->decoded_n; // decoding only shrinks
     // A query is a form: there '+' is a blank, unlike in a path.
-    for (size_t i = 0; i < n; i++) {
-        if (to[i] == '+' && memchr(value.p, '%', value.n) == NULL)
-            to[i] = ' ';
-    }
+    for (size_t i = 0; i < value.n; i++)
+        to[i] = (char)(value.p[i] == '+' ? ' ' : value.p[i]);
+    if (!text_percent_decode((struct text){to, value.n}, to, &n) ||
+        !text_is_utf8((struct text){to, n}))
+        l->bad = true;
     l->decoded_n += n;
     return (struct text){to, n};
 }

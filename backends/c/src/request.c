@@ -114,6 +114,8 @@ static const struct {
 };
 
 static void read_header(struct request *r, struct text name, struct text value) {
+    if (name.n == 0)
+        r->bad = true; // llhttp 8 lets ": value" pass
     if (text_is_nocase(name, TEXT("host"))) {
         r->host_count++;
         return;
@@ -200,7 +202,7 @@ bool request_parse(struct request *r, llhttp_t *parser, const char *head, size_t
         return false;
     if (!r->head_done || r->bad || r->host_count != 1 || (r->has_length && r->has_encoding))
         return false;
-    if (r->has_encoding && parser->http_minor == 0)
+    if (parser->http_major != 1 || (r->has_encoding && parser->http_minor == 0))
         return false;
     r->method = (llhttp_method_t)parser->method;
     return true;

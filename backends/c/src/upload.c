@@ -51,13 +51,22 @@ void upload_free_all(struct worker *w) {
     EVP_MD_free(w->index == 0 ? md5_algorithm : NULL);
 }
 
-// "aws-chunked" is how the body came, not how the content is encoded.
+// "aws-chunked" is how the body came, not how the content is encoded. S3 clients put it first or
+// last.
 static void drop_aws_chunked(struct text *encoding) {
-    struct text rest = *encoding;
-    if (text_starts_nocase(rest, TEXT("aws-chunked"))) {
-        text_cut(&rest, ',');
+    struct text rest = *encoding, last = *encoding;
+    struct text first = text_trim(text_cut(&rest, ','));
+    if (text_is_nocase(first, TEXT("aws-chunked"))) {
         *encoding = text_trim(rest);
+        return;
     }
+    const char *comma = encoding->n == 0 ? NULL : memrchr(encoding->p, ',', encoding->n);
+    if (comma == NULL)
+        return;
+    last.p = comma + 1;
+    last.n = encoding->n - (size_t)(last.p - encoding->p);
+    if (text_is_nocase(text_trim(last), TEXT("aws-chunked")))
+        *encoding = text_trim((struct text){encoding->p, (size_t)(comma - encoding->p)});
 }
 
 static enum error_code read_checks(struct upload *u, const struct request *r) {
