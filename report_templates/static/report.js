@@ -60,7 +60,8 @@
     grid.addEventListener("pointerleave", hide);
     grid.addEventListener("blur", hide);
     grid.tabIndex = 0;
-    grid.setAttribute("aria-label", "Seconds of this trial: left and right arrow keys read them out");
+    const label = "Seconds of this trial: left and right arrow keys read them out";
+    grid.setAttribute("aria-label", label);
     grid.addEventListener("keydown", (event) => {
       const step = { ArrowLeft: -1, ArrowRight: 1, Home: -1e9, End: 1e9 }[event.key];
       if (event.key === "Escape") hide();
