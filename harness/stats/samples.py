@@ -24,11 +24,11 @@ def between(samples: Sequence[Sample], counter: Counter, low: int, high: int) ->
 
 def at_edges(samples: Sequence[Sample], counter: Counter, moments: Ints) -> Floats | None:
     """A counter's value at each moment."""
-    known = [(s.at_ns, value) for s in samples if (value := counter(s)) is not None]
+    known = [(s.at_ns, read) for s in samples if (read := counter(s)) is not None]
     if len(known) < 2 or known[-1][0] <= known[0][0]:
         return None
     when = np.array([at for at, _ in known], np.int64)
-    value = np.array([value for _, value in known], np.float64)
+    value = np.array([read for _, read in known], np.float64)
     missing = max(int(when[0]) - int(moments[0]), int(moments[-1]) - int(when[-1]))
     if missing > 2_000_000_000:
         return None

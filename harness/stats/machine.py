@@ -1,0 +1,211 @@
+"""What the machine did to a trial, from the samples and the windows: platform, cores, evidence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from harness.model.evidence import CoreUse, Evidence
+from harness.model.facts import TrialFacts
+from harness.model.recording import Ints, Recording, Requests
+from harness.model.trial import Load, Platform, ProbeReport, Resources, Total
+from harness.stats import clean, intervals, lag, pauses, percentiles, samples
+from harness.stats.streams import PLATFORM_KINDS, Watched
+
+SECOND_NS = 1_000_000_000
+STEAL_LOUD = 0.01  # a second with more steal than this on the engine's CPUs says nothing of it
+ROLES = ("backend", "engine")
+
+
+def cpus(facts: TrialFacts, role: str) -> list[int]:
+    """The CPUs of a role."""
+    return facts.layout.backend_cpus if role == "backend" else facts.layout.engine_cpus
+
+
+def platform(facts: TrialFacts, seen: Watched, missing: dict[str, str]) -> Platform | None:
+    """Steal by role, and the windows of the platform probe; None when neither was measured."""
+    steal: dict[str, float] = {}
+    for role in ROLES:
+        share = _share(facts, role, "steal_ns")
+        if share is None:
+            missing[f"steal.{role}"] = f"/proc/stat has no counters of the {role}'s CPUs"
+        else:
+            steal[role] = share
+    if not steal and seen.platform is None:
+        return None
+    windows: dict[str, Total] | None = None
+    if seen.platform is not None:
+        windows = {
+            kind: pauses.total_of(
+                intervals.union(
+                    *(seen.role(role).get(kind, intervals.EMPTY) for role in seen.platform)
+                )
+            )
+            for kind in PLATFORM_KINDS
+        }
+    return Platform(steal_share=steal, windows=windows, foreign_holders=seen.holders)
+
+
+def _share(facts: TrialFacts, role: str, field: str) -> float | None:
+    low, high = facts.measure_ns, facts.end_ns
+    own = cpus(facts, role)
+    grown = samples.between(facts.samples, samples.of_cpus(own, field), low, high)
+    return None if grown is None or high <= low else grown / ((high - low) * len(own))
+
+
+def _core_use(facts: TrialFacts, role: str, seen: Watched) -> CoreUse:
+    own = cpus(facts, role)
+    span = max(facts.end_ns - facts.measure_ns, 1)
+    not_run, foreign = None, None
+    if seen.platform is not None:
+        part = seen.role(role)
+        not_run = part.get("vcpu_not_run", intervals.EMPTY).total_ns / span
+        foreign = part.get("foreign", intervals.EMPTY).total_ns / span
+    elif role == "backend" and facts.layout.name == "split":
+        foreign = _busy_of_others(facts)
+    return CoreUse(
+        cpus=own,
+        steal_share=_share(facts, role, "steal_ns"),
+        not_run_share=not_run,
+        foreign_share=foreign,
+        foreign_holders=(seen.holders or {}).get(role, {}),
+    )
+
+
+def _busy_of_others(facts: TrialFacts) -> float | None:
+    """Without a probe: the busy time of the backend's CPUs that the backend itself did not use.
+
+    Interrupts and kernel threads count as others here, so it reads higher than the probe's windows.
+    """
+    busy = _share(facts, "backend", "busy_ns")
+    low, high = facts.measure_ns, facts.end_ns
+    own = samples.between(facts.samples, lambda s: s.backend_cpu_ns, low, high)
+    if busy is None or own is None:
+        return None
+    return max(busy - own / ((high - low) * len(facts.layout.backend_cpus)), 0.0)
+
+
+def evidence(
+    facts: TrialFacts,
+    *,
+    requests: Requests | None,
+    split: lag.Lag | None,
+    load: Load | None,
+    seen: Watched,
+    resources: Resources | None,
+    probes: list[ProbeReport],
+) -> Evidence:
+    """What the judge needs; `requests` and `split` hold the measured part."""
+    late: tuple[int | None, float | None, int | None, str] = (None, None, None, "")
+    never = None
+    if requests is not None and split is not None:
+        late = _own_lag(facts, requests, split, seen, resources)
+        never = len(requests) - int(np.count_nonzero(split.sent))
+    return Evidence(
+        subject=facts.spec.subject.name,
+        duration_ns=facts.end_ns - facts.measure_ns,
+        backend=_core_use(facts, "backend", seen),
+        engine=_core_use(facts, "engine", seen),
+        layout=facts.layout.name,
+        load=load,
+        never_sent=never if load is None else max(load.offered - load.sent, never or 0),
+        own_lag_p99_ns=late[0],
+        own_lag_seconds_share=late[1],
+        own_lag_max_ns=late[2],
+        lag_explained_by=late[3],
+        throttled_ns=samples.between(
+            facts.samples, lambda s: s.throttled_ns, facts.measure_ns, facts.end_ns
+        ),
+        probes=probes,
+        incidents=facts.incidents,
+        calibration_passed=facts.calibration_passed,
+        calibration_text=facts.calibration_text,
+    )
+
+
+def _own_lag(
+    facts: TrialFacts,
+    requests: Requests,
+    split: lag.Lag,
+    seen: Watched,
+    resources: Resources | None,
+) -> tuple[int | None, float | None, int | None, str]:
+    """P99, share of stalled seconds and maximum of the own fault that the platform leaves over."""
+    if not np.any(split.sent):
+        return None, None, None, ""
+    when = requests.intended_ns[split.sent]
+    own, sent = split.own_fault[split.sent], requests.sent_ns[split.sent]
+    low, count = facts.measure_ns, max((facts.end_ns - facts.measure_ns) // SECOND_NS, 1)
+    if seen.platform is not None:
+        part = seen.role("engine")
+        taken = intervals.union(
+            part.get("vcpu_not_run", intervals.EMPTY), part.get("wakeup_not_taken", intervals.EMPTY)
+        )
+        # The requests that came due meanwhile are sent one after another: that is its backlog.
+        rho = clean.utilisation([resources.engine_core_share if resources else 0.0])
+        own = lag.unexplained(own, sent, clean.extended(taken, rho, when, sent))
+        stalled = lag.stalled_seconds(own, when, low, count, None)
+        text = "the engine's vCPU stops are taken off"
+        worst = percentiles.rank(np.sort(own), 0.99)
+        return worst, float(np.mean(stalled)), int(own.max()), text if len(taken) else ""
+    steal = _steal_by_second(facts, low, count)
+    stalled = lag.stalled_seconds(own, when, low, count, steal)
+    if steal is None:
+        return percentiles.rank(np.sort(own), 0.99), float(np.mean(stalled)), int(own.max()), ""
+    second = np.clip((when - low) // SECOND_NS, 0, count - 1)
+    quiet = own[steal[second] <= STEAL_LOUD * SECOND_NS * max(len(facts.layout.engine_cpus), 1)]
+    text = f"{float(np.mean(steal > STEAL_LOUD * SECOND_NS)):.0%} of the seconds have steal"
+    if not len(quiet):
+        return None, float(np.mean(stalled)), int(own.max()), text
+    loud = len(quiet) < len(own)
+    return (
+        percentiles.rank(np.sort(quiet), 0.99),
+        float(np.mean(stalled)),
+        int(quiet.max()),
+        text if loud else "",
+    )
+
+
+def _steal_by_second(facts: TrialFacts, low: int, count: int) -> Ints | None:
+    edges = low + np.arange(count + 1, dtype=np.int64) * SECOND_NS
+    counter = samples.of_cpus(facts.layout.engine_cpus, "steal_ns")
+    values = samples.at_edges(facts.samples, counter, edges)
+    return None if values is None else np.diff(values).astype(np.int64)
+
+
+def probed(recording: Recording, low: int, high: int) -> dict[str, Any]:
+    """Page faults, allocator calls and run-queue wait of [low, high), summed over the seconds."""
+    memory, queue = _lines(recording, "memory", low, high), _lines(recording, "runqueue", low, high)
+    faults = [int(line["page_faults"]) for line in memory if "page_faults" in line]
+    calls = {
+        name: _total(memory, name)
+        for name in ("mmap", "munmap", "madvise", "brk")
+        if any(f"{name}_count" in line for line in memory)
+    }
+    holders: dict[str, int] = {}
+    for line in queue:
+        for name, ns in dict(line.get("holders", {})).items():
+            holders[name] = holders.get(name, 0) + int(ns)
+    return {
+        "page_faults": sum(faults) if faults else None,
+        "allocator_calls": calls or None,
+        "runqueue_wait": _total(queue, "wait") if queue else None,
+        "runqueue_holders": holders if queue else None,
+    }
+
+
+def _lines(recording: Recording, probe: str, low: int, high: int) -> list[dict[str, Any]]:
+    return [
+        line
+        for line in recording.seconds.get(probe, [])
+        if low <= (int(line.get("start_ns", 0)) + int(line.get("end_ns", 0))) // 2 < high
+    ]
+
+
+def _total(lines: list[dict[str, Any]], name: str) -> Total:
+    return Total(
+        count=sum(int(line.get(f"{name}_count", 0)) for line in lines),
+        total_ns=sum(int(line.get(f"{name}_ns_total", 0)) for line in lines),
+        max_ns=max((int(line.get(f"{name}_ns_max", 0)) for line in lines), default=0),
+    )
