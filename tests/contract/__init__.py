@@ -1,1 +1,1 @@
-"""The contract suite: what backends/CONTRACT.md promises, asked of every backend over its socket."""
+"""The contract suite: what backends/CONTRACT.md promises, asked of each over its socket."""

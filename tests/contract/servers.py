@@ -180,6 +180,8 @@ class ProcessRunning:
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait(10)
+        for file in self._files:
+            file.close()
 
 
 class ProcessLauncher:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+# ruff: noqa: ANN401 - boto3 builds its clients at run time and has no types of its own
 import io
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import boto3
@@ -16,15 +18,17 @@ BODY = b"0123456789" * 1000
 
 
 @pytest.fixture
-def client(server: Server) -> Any:
+def client(server: Server) -> Iterator[Any]:
     """An S3 client whose only settings are where the server is and whose keys are made up."""
-    return boto3.client(
+    made = boto3.client(
         "s3",
         endpoint_url=f"http://127.0.0.1:{server.port}",
         region_name="us-east-1",
         aws_access_key_id="somebody",
         aws_secret_access_key="something",
     )
+    yield made
+    made.close()
 
 
 def error_code(error: pytest.ExceptionInfo[ClientError]) -> str:

@@ -1,0 +1,3 @@
+module pausemark/go
+
+go 1.26

@@ -1,0 +1,84 @@
+package s3
+
+import (
+	"bytes"
+	"encoding/xml"
+	"net/http"
+)
+
+// deleteBytesMax holds 1000 keys of 1024 bytes, escaped, and their tags.
+const deleteBytesMax = 8 << 20
+
+type deleteRequest struct {
+	XMLName xml.Name       `xml:"Delete"`
+	Quiet   string         `xml:"Quiet"`
+	Objects []deleteObject `xml:"Object"`
+}
+
+type deleteObject struct {
+	Key       *string `xml:"Key"`
+	VersionID *string `xml:"VersionId"`
+}
+
+func (h *Handler) deleteMany(e *exchange) *failure {
+	bucket := h.store.Bucket(e.bucket)
+	if bucket == nil {
+		return errNoSuchBucket
+	}
+	plan, failed := h.planBody(e.request)
+	if failed != nil {
+		return failed
+	}
+	// What was reserved counts against the store only while the list is read.
+	defer func() { h.store.Release(plan.reserved) }()
+	if plan.length > deleteBytesMax {
+		return errMalformedXML
+	}
+	if failed := h.readBody(e.request.Body, plan); failed != nil {
+		return failed
+	}
+	if _, failed := plan.verify(); failed != nil {
+		return failed
+	}
+	request, failed := parseDelete(plan.body)
+	if failed != nil {
+		return failed
+	}
+	var text xmlText
+	text.openS3("DeleteResult")
+	for _, object := range request.Objects {
+		bucket.Delete(*object.Key)
+		if !isTrue(request.Quiet) {
+			text.start("Deleted")
+			text.element("Key", *object.Key)
+			text.close("Deleted")
+		}
+	}
+	text.close("DeleteResult")
+	e.replyXML(http.StatusOK, text.bytes())
+	return nil
+}
+
+func parseDelete(body []byte) (*deleteRequest, *failure) {
+	decoder := xml.NewDecoder(bytes.NewReader(body))
+	request := &deleteRequest{}
+	if decoder.Decode(request) != nil {
+		return nil, errMalformedXML
+	}
+	rest := body[decoder.InputOffset():]
+	if len(bytes.TrimSpace(rest)) > 0 {
+		return nil, errMalformedXML
+	}
+	if len(request.Objects) == 0 || len(request.Objects) > listKeysMax {
+		return nil, errMalformedXML
+	}
+	for _, object := range request.Objects {
+		if object.Key == nil || *object.Key == "" {
+			return nil, errMalformedXML
+		}
+		if object.VersionID != nil {
+			return nil, errNotImplemented
+		}
+	}
+	return request, nil
+}

@@ -1,0 +1,45 @@
+package s3
+
+import "net/http"
+
+// failure is an answer that is an error: its status, and its code and words in the body.
+type failure struct {
+	status  int
+	code    string
+	message string
+	closing bool // whether the connection ends with it
+}
+
+// Every error that this subset answers with.
+var (
+	errBadRequest       = &failure{400, "InvalidRequest", "The request is malformed.", true}
+	errHeadTooLarge     = &failure{431, "RequestHeaderSectionTooLarge", "The request head exceeds 16 KiB.", true}
+	errAuthorization    = &failure{400, "AuthorizationHeaderMalformed", "The authorization header is malformed.", false}
+	errInvalidURI       = &failure{400, "InvalidURI", "The request target could not be parsed.", false}
+	errInvalidArgument  = &failure{400, "InvalidArgument", "An argument has an invalid value.", false}
+	errInvalidBucket    = &failure{400, "InvalidBucketName", "The bucket name is not valid.", false}
+	errNoSuchBucket     = &failure{404, "NoSuchBucket", "The bucket does not exist.", false}
+	errNoSuchKey        = &failure{404, "NoSuchKey", "The key does not exist.", false}
+	errBucketNotEmpty   = &failure{409, "BucketNotEmpty", "The bucket is not empty.", false}
+	errKeyTooLong       = &failure{400, "KeyTooLongError", "The key exceeds 1024 bytes.", false}
+	errMetadataTooLarge = &failure{400, "MetadataTooLarge", "The metadata exceeds 2 KiB.", false}
+	errTooLarge         = &failure{400, "EntityTooLarge", "The object exceeds the size limit.", true}
+	errSlowDown         = &failure{503, "SlowDown", "The store is full.", false}
+	errMissingLength    = &failure{411, "MissingContentLength", "A Content-Length is required.", false}
+	errIncompleteBody   = &failure{400, "IncompleteBody", "The body is not what its headers announced.", true}
+	errBadDigest        = &failure{400, "BadDigest", "The body does not match its digest.", false}
+	errInvalidDigest    = &failure{400, "InvalidDigest", "The digest is not valid.", false}
+	errInvalidRange     = &failure{416, "InvalidRange", "The range is not satisfiable.", false}
+	errPrecondition     = &failure{412, "PreconditionFailed", "A precondition did not hold.", false}
+	errMalformedXML     = &failure{400, "MalformedXML", "The XML is not well formed or not as expected.", false}
+	errNotImplemented   = &failure{501, "NotImplemented", "The operation is outside the subset.", false}
+	errMethod           = &failure{405, "MethodNotAllowed", "The method is not allowed here.", false}
+)
+
+// refusal is the failure for a request that the gate refused.
+func refusal(status int) *failure {
+	if status == http.StatusRequestHeaderFieldsTooLarge {
+		return errHeadTooLarge
+	}
+	return errBadRequest
+}

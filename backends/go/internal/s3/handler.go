@@ -1,0 +1,209 @@
+// Package s3 answers the S3 subset of backends/CONTRACT.md on net/http.
+package s3
+
+import (
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+	"unicode/utf8"
+
+	"pausemark/go/internal/gate"
+	"pausemark/go/internal/store"
+)
+
+const keyBytesMax = 1024
+
+// Handler answers every request.
+type Handler struct {
+	store          *store.Store
+	objectBytesMax int64
+	requests       atomic.Uint64
+	seed           uint64
+	date           atomic.Pointer[dateHeader]
+}
+
+// New makes the handler of an empty store.
+func New(objectBytesMax, storeBytesMax int64) *Handler {
+	return &Handler{
+		store:          store.New(storeBytesMax),
+		objectBytesMax: objectBytesMax,
+		seed:           rand.Uint64(),
+	}
+}
+
+// exchange is one request on its way to its answer.
+type exchange struct {
+	http.ResponseWriter
+	request   *http.Request
+	requestID string
+	bucket    string
+	key       string
+	query     query
+}
+
+// dateHeader is the Date of one second, shared by its requests.
+type dateHeader struct {
+	second int64
+	values []string
+}
+
+var serverHeader = []string{"pausemark"}
+
+// ServeHTTP implements http.Handler.
+func (h *Handler) ServeHTTP(writer http.ResponseWriter, request *http.Request) {
+	number := h.requests.Add(1)
+	// An odd factor makes this a permutation of 64 bits: unique, without a lock or a collision.
+	e := &exchange{ResponseWriter: writer, request: request,
+		requestID: upperHex(h.seed + number*0x9E3779B97F4A7C15)}
+	header := writer.Header()
+	header["Date"] = h.dateNow()
+	header["Server"] = serverHeader
+	header["x-amz-request-id"] = []string{e.requestID}
+	if status := gate.Refusal(request.Context()); status != 0 {
+		e.fail(refusal(status))
+		return
+	}
+	if failed := h.dispatch(e); failed != nil {
+		e.fail(failed)
+	}
+}
+
+func (h *Handler) dispatch(e *exchange) *failure {
+	if failed := e.parseTarget(); failed != nil {
+		return failed
+	}
+	if value, there := e.request.Header["Authorization"]; there && !authorizationIsWellFormed(value) {
+		return errAuthorization
+	}
+	switch {
+	case e.bucket == "":
+		return h.service(e)
+	case e.key == "":
+		return h.onBucket(e)
+	default:
+		return h.onObject(e)
+	}
+}
+
+// parseTarget splits the target itself, because URL.Path cannot tell `%2F` from `/`.
+func (e *exchange) parseTarget() *failure {
+	target := e.request.RequestURI
+	if !strings.HasPrefix(target, "/") {
+		target = e.request.URL.RequestURI()
+	}
+	path, rawQuery, _ := strings.Cut(target, "?")
+	rawBucket, rawKey, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	var errBucket, errKey error
+	e.bucket, errBucket = url.PathUnescape(rawBucket)
+	e.key, errKey = url.PathUnescape(rawKey)
+	if errBucket != nil || errKey != nil || !utf8.ValidString(e.bucket) || !utf8.ValidString(e.key) {
+		return errInvalidURI
+	}
+	if len(e.key) > keyBytesMax {
+		return errKeyTooLong
+	}
+	var ok bool
+	if e.query, ok = parseQuery(rawQuery); !ok {
+		return errInvalidURI
+	}
+	return nil
+}
+
+func (h *Handler) service(e *exchange) *failure {
+	switch {
+	case e.request.Method != http.MethodGet:
+		return errMethod
+	case !e.query.only():
+		return errNotImplemented
+	}
+	return h.listBuckets(e)
+}
+
+func (h *Handler) onBucket(e *exchange) *failure {
+	switch e.request.Method {
+	case http.MethodGet:
+		return h.getBucket(e)
+	case http.MethodPost:
+		if e.query.has("delete") && e.query.only("delete") {
+			return h.deleteMany(e)
+		}
+		if e.query.only() {
+			return errMethod
+		}
+		return errNotImplemented
+	case http.MethodPut, http.MethodHead, http.MethodDelete:
+		if !e.query.only() {
+			return errNotImplemented
+		}
+	default:
+		return errMethod
+	}
+	switch e.request.Method {
+	case http.MethodPut:
+		return h.createBucket(e)
+	case http.MethodHead:
+		if h.store.Bucket(e.bucket) == nil {
+			return errNoSuchBucket
+		}
+		e.reply(http.StatusOK, nil)
+		return nil
+	default:
+		return h.removeBucket(e)
+	}
+}
+
+func (h *Handler) onObject(e *exchange) *failure {
+	method := e.request.Method
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPut, http.MethodDelete, http.MethodPost:
+	default:
+		return errMethod
+	}
+	if !e.query.only() {
+		return errNotImplemented
+	}
+	bucket := h.store.Bucket(e.bucket)
+	switch {
+	case method == http.MethodPost:
+		return errMethod
+	case bucket == nil:
+		return errNoSuchBucket
+	case method == http.MethodPut:
+		return h.putObject(e, bucket)
+	case method == http.MethodDelete:
+		bucket.Delete(e.key)
+		e.WriteHeader(http.StatusNoContent)
+		return nil
+	default:
+		return h.getObject(e, bucket)
+	}
+}
+
+func (h *Handler) dateNow() []string {
+	now := time.Now()
+	cached := h.date.Load()
+	if cached == nil || cached.second != now.Unix() {
+		cached = &dateHeader{now.Unix(), []string{now.UTC().Format(http.TimeFormat)}}
+		h.date.Store(cached)
+	}
+	return cached.values
+}
+
+func authorizationIsWellFormed(values []string) bool {
+	rest, found := strings.CutPrefix(values[0], "AWS4-HMAC-SHA256 ")
+	if !found || len(values) != 1 {
+		return false
+	}
+	seen := map[string]bool{}
+	for field := range strings.SplitSeq(rest, ",") {
+		name, value, _ := strings.Cut(strings.TrimSpace(field), "=")
+		if value == "" || seen[name] {
+			return false
+		}
+		seen[name] = true
+	}
+	return len(seen) == 3 && seen["Credential"] && seen["SignedHeaders"] && seen["Signature"]
+}

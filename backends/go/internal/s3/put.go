@@ -1,0 +1,137 @@
+package s3
+
+import (
+	"crypto/md5"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"hash/crc32"
+	"net/http"
+	"sort"
+	"strings"
+	"time"
+
+	"pausemark/go/internal/store"
+)
+
+const (
+	metadataBytesMax = 2 << 10
+	metadataPrefix   = "X-Amz-Meta-" // as net/http spells it on the way in
+)
+
+// checksumHeader is written in lower case on the wire and found under its canonical name.
+const (
+	checksumHeader          = "x-amz-checksum-crc32"
+	checksumHeaderCanonical = "X-Amz-Checksum-Crc32"
+)
+
+func (h *Handler) putObject(e *exchange, bucket *store.Bucket) *failure {
+	header := e.request.Header
+	onlyIfAbsent := header.Get("If-None-Match") == "*"
+	switch {
+	case header["X-Amz-Copy-Source"] != nil:
+		return errNotImplemented
+	case header["If-Match"] != nil, header["If-None-Match"] != nil && !onlyIfAbsent:
+		return errNotImplemented
+	case onlyIfAbsent && bucket.Get(e.key) != nil:
+		return errPrecondition
+	}
+	object := &store.Object{ContentType: header.Get("Content-Type")}
+	if object.ContentType == "" {
+		object.ContentType = "binary/octet-stream"
+	}
+	var fits bool
+	if object.Headers, fits = keptHeaders(header); !fits {
+		return errMetadataTooLarge
+	}
+	plan, failed := h.planBody(e.request)
+	if failed != nil {
+		return failed
+	}
+	if failed := h.readBody(e.request.Body, plan); failed != nil {
+		h.store.Release(plan.reserved)
+		return failed
+	}
+	failed = h.storeBody(e, bucket, object, plan, onlyIfAbsent)
+	if failed != nil {
+		h.store.Release(plan.reserved)
+	}
+	return failed
+}
+
+// storeBody verifies the digests and puts the object; the caller gives room back on a failure.
+func (h *Handler) storeBody(e *exchange, bucket *store.Bucket, object *store.Object, plan *bodyPlan,
+	onlyIfAbsent bool) *failure {
+	sum, failed := plan.verify()
+	if failed != nil {
+		return failed
+	}
+	object.Body = plan.body
+	object.ETag = `"` + hex.EncodeToString(sum[:]) + `"`
+	object.Modified = time.Now()
+	object.LastModified = object.Modified.UTC().Format(http.TimeFormat)
+	if err := bucket.Put(e.key, object, onlyIfAbsent); errors.Is(err, store.ErrExists) {
+		return errPrecondition
+	} else if err != nil {
+		return errNoSuchBucket
+	}
+	e.Header()["ETag"] = []string{object.ETag}
+	if plan.checksum != "" {
+		e.Header()[checksumHeader] = []string{plan.checksum}
+	}
+	e.reply(http.StatusOK, nil)
+	return nil
+}
+
+// verify compares the body with every digest that came with it and returns its MD5.
+func (p *bodyPlan) verify() ([md5.Size]byte, *failure) {
+	sum := md5.Sum(p.body)
+	if p.md5 != nil && [md5.Size]byte(p.md5) != sum {
+		return sum, errBadDigest
+	}
+	if p.checksum != "" {
+		var bytes [4]byte
+		binary.BigEndian.PutUint32(bytes[:], crc32.ChecksumIEEE(p.body))
+		if base64.StdEncoding.EncodeToString(bytes[:]) != p.checksum {
+			return sum, errBadDigest
+		}
+	}
+	return sum, nil
+}
+
+// keptHeaders picks what a GET will repeat; false when the metadata is too large.
+func keptHeaders(header http.Header) ([]store.Header, bool) {
+	var kept []store.Header
+	if value := header.Get("Cache-Control"); value != "" {
+		kept = append(kept, store.Header{Name: "Cache-Control", Value: value})
+	}
+	if value := withoutAWSChunked(header["Content-Encoding"]); value != "" {
+		kept = append(kept, store.Header{Name: "Content-Encoding", Value: value})
+	}
+	first, size := len(kept), 0
+	for name, values := range header {
+		if suffix, found := strings.CutPrefix(name, metadataPrefix); found {
+			value := strings.Join(values, ",")
+			size += len(suffix) + len(value)
+			kept = append(kept, store.Header{Name: strings.ToLower(name), Value: value})
+		}
+	}
+	metadata := kept[first:] // a map has no order of its own
+	sort.Slice(metadata, func(i, j int) bool { return metadata[i].Name < metadata[j].Name })
+	return kept, size <= metadataBytesMax
+}
+
+func withoutAWSChunked(values []string) string {
+	if len(values) == 0 {
+		return ""
+	}
+	var codings []string
+	for coding := range strings.SplitSeq(strings.Join(values, ","), ",") {
+		coding = strings.TrimSpace(coding)
+		if coding != "" && !strings.EqualFold(coding, "aws-chunked") {
+			codings = append(codings, coding)
+		}
+	}
+	return strings.Join(codings, ",")
+}

@@ -1,0 +1,164 @@
+// Package store keeps buckets and objects in memory, the way a Go program naturally would: maps and
+// nodes full of pointers, which is the work that the collector is measured on.
+package store
+
+import (
+	"errors"
+	"sort"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// What an operation on a bucket can meet.
+var (
+	ErrNoBucket = errors.New("no such bucket")
+	ErrNotEmpty = errors.New("bucket not empty")
+	ErrExists   = errors.New("key exists")
+)
+
+// Header is a header that an object keeps, its name as it goes on the wire.
+type Header struct {
+	Name  string
+	Value string
+}
+
+// Object is what a key names. It is never changed once it is in a bucket.
+type Object struct {
+	Body         []byte
+	ETag         string // quoted
+	Modified     time.Time
+	LastModified string // Modified as a header has it
+	ContentType  string
+	Headers      []Header
+}
+
+// Store holds every bucket and the account of stored bytes.
+type Store struct {
+	mutex    sync.RWMutex
+	buckets  map[string]*Bucket
+	used     atomic.Int64
+	bytesMax int64
+}
+
+// New makes an empty store that takes at most bytesMax bytes of bodies.
+func New(bytesMax int64) *Store {
+	return &Store{buckets: map[string]*Bucket{}, bytesMax: bytesMax}
+}
+
+// Reserve takes room for a body before it is read; false when the store is full.
+func (s *Store) Reserve(size int64) bool {
+	if s.used.Add(size) <= s.bytesMax {
+		return true
+	}
+	s.used.Add(-size)
+	return false
+}
+
+// Release gives room back, of a body that never came or of one that is gone.
+func (s *Store) Release(size int64) {
+	s.used.Add(-size)
+}
+
+// Bucket returns the bucket of this name, or nil.
+func (s *Store) Bucket(name string) *Bucket {
+	s.mutex.RLock()
+	defer s.mutex.RUnlock()
+	return s.buckets[name]
+}
+
+// Create makes the bucket unless it is there.
+func (s *Store) Create(name string) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if s.buckets[name] == nil {
+		s.buckets[name] = newBucket(s, name)
+	}
+}
+
+// Remove removes an empty bucket.
+func (s *Store) Remove(name string) error {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	bucket := s.buckets[name]
+	if bucket == nil {
+		return ErrNoBucket
+	}
+	bucket.mutex.Lock()
+	defer bucket.mutex.Unlock()
+	if len(bucket.index) > 0 {
+		return ErrNotEmpty
+	}
+	bucket.removed = true
+	delete(s.buckets, name)
+	return nil
+}
+
+// Buckets returns every bucket by name.
+func (s *Store) Buckets() []*Bucket {
+	s.mutex.RLock()
+	defer s.mutex.RUnlock()
+	all := make([]*Bucket, 0, len(s.buckets))
+	for _, bucket := range s.buckets {
+		all = append(all, bucket)
+	}
+	sort.Slice(all, func(i, j int) bool { return all[i].Name < all[j].Name })
+	return all
+}
+
+// Bucket is an index twice: by hash for single keys, in byte order for listings.
+type Bucket struct {
+	Name    string
+	Created time.Time
+	store   *Store
+	mutex   sync.RWMutex
+	index   map[string]*node
+	ordered skipList
+	removed bool // a PUT that began before the removal must not land in nowhere
+}
+
+func newBucket(store *Store, name string) *Bucket {
+	return &Bucket{Name: name, Created: time.Now(), store: store, index: map[string]*node{}}
+}
+
+// Get returns the object of a key, or nil.
+func (b *Bucket) Get(key string) *Object {
+	b.mutex.RLock()
+	defer b.mutex.RUnlock()
+	if found := b.index[key]; found != nil {
+		return found.object
+	}
+	return nil
+}
+
+// Put stores an object whose bytes were reserved; on an error they are still the caller's.
+func (b *Bucket) Put(key string, object *Object, onlyIfAbsent bool) error {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	if b.removed {
+		return ErrNoBucket
+	}
+	if found := b.index[key]; found != nil {
+		if onlyIfAbsent {
+			return ErrExists
+		}
+		b.store.Release(int64(len(found.object.Body)))
+		found.object = object
+		return nil
+	}
+	b.index[key] = b.ordered.insert(key, object)
+	return nil
+}
+
+// Delete removes a key if it is there.
+func (b *Bucket) Delete(key string) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	found := b.index[key]
+	if found == nil {
+		return
+	}
+	b.store.Release(int64(len(found.object.Body)))
+	delete(b.index, key)
+	b.ordered.remove(key)
+}

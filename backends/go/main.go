@@ -1,0 +1,158 @@
+// Command pausemark-go is the Go backend: the S3 subset of backends/CONTRACT.md on net/http.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"os/signal"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"pausemark/go/internal/gate"
+	"pausemark/go/internal/s3"
+)
+
+const (
+	version       = "pausemark-go 0.1.0"
+	backlog       = 4096
+	finishTimeout = 1500 * time.Millisecond // of the 2 s that the contract gives
+)
+
+// The exit codes of the contract.
+const (
+	exitGood        = 0
+	exitFailed      = 1
+	exitWrongUse    = 2
+	exitEnvironment = 4
+)
+
+type settings struct {
+	address        netip.AddrPort
+	threads        int
+	objectBytesMax int64
+	storeBytesMax  int64
+	version        bool
+}
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+func run(arguments []string, stdout, stderr io.Writer) int {
+	chosen, err := parseFlags(arguments)
+	if err != nil {
+		fmt.Fprintf(stderr, "error: flags: %s\n", strings.ReplaceAll(err.Error(), "\n", " "))
+		return exitWrongUse
+	}
+	if chosen.version {
+		fmt.Fprintf(stdout, "%s %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		return exitGood
+	}
+	runtime.GOMAXPROCS(chosen.threads)
+	listener, err := listen(chosen.address)
+	if err != nil {
+		fmt.Fprintf(stderr, "error: listen: cannot bind %s: %s\n", chosen.address, err)
+		return exitEnvironment
+	}
+	watchMeasuring(stderr)
+	fmt.Fprintf(stderr, "listening on %s, threads=%d\n", chosen.address, chosen.threads)
+	if err := serve(listener, s3.New(chosen.objectBytesMax, chosen.storeBytesMax)); err != nil {
+		fmt.Fprintf(stderr, "error: serve: %s\n", err)
+		return exitFailed
+	}
+	fmt.Fprintln(stderr, "stopped")
+	return exitGood
+}
+
+func parseFlags(arguments []string) (settings, error) {
+	var s settings
+	flags := flag.NewFlagSet("pausemark-go", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	address := flags.String("address", "127.0.0.1", "IP address to listen on")
+	port := flags.Uint("port", 9000, "port to listen on")
+	flags.IntVar(&s.threads, "threads", 1, "worker threads (GOMAXPROCS)")
+	flags.Int64Var(&s.objectBytesMax, "object-bytes-max", 64<<20, "largest object")
+	flags.Int64Var(&s.storeBytesMax, "store-bytes-max", 4<<30, "all objects together")
+	flags.BoolVar(&s.version, "version", false, "print the version and exit")
+	if err := flags.Parse(arguments); err != nil {
+		return s, err
+	}
+	ip, err := netip.ParseAddr(*address)
+	switch {
+	case flags.NArg() > 0:
+		return s, fmt.Errorf("expected no argument, got %q", flags.Arg(0))
+	case err != nil:
+		return s, fmt.Errorf("--address: expected an IP address, got %q", *address)
+	case *port == 0 || *port > 65535:
+		return s, fmt.Errorf("--port: expected 1 to 65535, got %s", strconv.FormatUint(uint64(*port), 10))
+	case s.threads < 1 || s.threads > 1024:
+		return s, fmt.Errorf("--threads: expected 1 to 1024, got %d", s.threads)
+	case s.objectBytesMax < 0 || s.storeBytesMax < 0:
+		return s, errors.New("limits: expected 0 or more bytes, got a negative number")
+	}
+	s.address = netip.AddrPortFrom(ip, uint16(*port))
+	return s, nil
+}
+
+// listen sets the backlog by listening a second time: net takes the system's limit, whatever it is.
+func listen(address netip.AddrPort) (net.Listener, error) {
+	// Keep-alive probes cost two system calls a connection and nobody asked for them.
+	config := net.ListenConfig{KeepAlive: -1}
+	listener, err := config.Listen(context.Background(), "tcp", address.String())
+	if err != nil {
+		return nil, err
+	}
+	tcp, ok := listener.(*net.TCPListener)
+	if !ok {
+		return listener, nil
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	var listenErr error
+	if err := raw.Control(func(fd uintptr) { listenErr = syscall.Listen(int(fd), backlog) }); err != nil {
+		return nil, err
+	}
+	return listener, listenErr
+}
+
+// serve returns when a signal has ended it, nil when everything in flight was finished or cut off.
+func serve(listener net.Listener, handler http.Handler) error {
+	server := &http.Server{
+		Handler:                      handler,
+		ConnContext:                  gate.NewContext,
+		MaxHeaderBytes:               4 * gate.HeadBytesMax, // the gate's limit is the one that acts
+		DisableGeneralOptionsHandler: true,
+		ErrorLog:                     log.New(io.Discard, "", 0), // never a line a request
+	}
+	ending, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(gate.Listener{Listener: listener}) }()
+	select {
+	case err := <-served:
+		return err
+	case <-ending.Done():
+	}
+	finish, cancel := context.WithTimeout(context.Background(), finishTimeout)
+	defer cancel()
+	if err := server.Shutdown(finish); err != nil {
+		err = server.Close()
+		<-served
+		return err
+	}
+	<-served
+	return nil
+}

@@ -1,0 +1,8 @@
+//go:build !measure
+
+package main
+
+import "io"
+
+// watchMeasuring does nothing in a build that is not for measuring.
+func watchMeasuring(io.Writer) {}
