@@ -24,3 +24,16 @@ def utc_now() -> str:
 def utc_stamp() -> str:
     """For folder names: 20261124T103000Z."""
     return datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+class Deadline:
+    """A moment on CLOCK_MONOTONIC after which waiting is over."""
+
+    def __init__(self, seconds: float) -> None:
+        """`seconds` from now."""
+        self._at_ns = monotonic_ns() + int(seconds * 1e9)
+
+    @property
+    def passed(self) -> bool:
+        """Whether the moment has gone by."""
+        return monotonic_ns() >= self._at_ns
