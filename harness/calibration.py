@@ -20,12 +20,12 @@ from harness.model.manifest import Check, Objects, Operation, Scenario
 from harness.model.plan import Layout, Plan, Request, Subject, TrialSpec
 from harness.model.trial import TrialData
 from harness.model.verdict import Status
-from harness.stages import collect, measure
+from harness.stages import collect, judge, measure
 from harness.stats.freeze import expected_delay_ns, utilisation
 from harness.store.records import read_recording
 from harness.store.run_folder import TrialFolder
 from harness.system import clock
-from harness.system.network import free_port
+from harness.system.ports import free_port
 
 TOLERANCE_NS = 500_000
 FREEZE_US = 20_000
@@ -173,7 +173,7 @@ def try_case(
             facts = trial.run()
     finally:
         server.stop()
-    data = collect.collect(read_recording(folder)).data
+    data = collect.collect(read_recording(folder), judge.judge).trial
     if case.stop_generator:
         return _judge_stopped(case, data)
     freezes = read_freezes(server.log, start_ns=facts.measure_ns, end_ns=facts.end_ns)

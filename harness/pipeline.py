@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -13,20 +13,20 @@ import msgspec
 from harness import __version__, calibration
 from harness.drivers import engine, manifests, runtimes
 from harness.drivers.probes import ProbeRoom
-from harness.drivers.runtime import Launch, Runtime
-from harness.errors import BackendFailed, PausemarkError
+from harness.drivers.runtime import Launch, Runtime, Server
+from harness.model.analysis import Second
 from harness.model.manifest import BackendManifest
-from harness.model.plan import Artifact, Plan, Request, Subject, TrialSpec
+from harness.model.plan import Artifact, Layout, Plan, Request, Subject, TrialSpec
 from harness.model.trial import TrialData
 from harness.model.view import ReportInputs
-from harness.stages import analyse, collect, measure, render
+from harness.stages import analyse, collect, judge, measure, render
 from harness.stages.plan import lay_out, make_plan
 from harness.store import run_folder, tables
 from harness.store.records import read_recording
 from harness.store.run_folder import RunFolder
 from harness.system import clock, environment, machine
 from harness.system.journal import Journal, only_one
-from harness.system.network import free_port
+from harness.system.ports import free_port
 from harness.system.tuning import Tuned, tuned_machine
 
 PIDS_LIMIT = 4096
@@ -150,13 +150,13 @@ def _calibrate(
     readings = []
     if plan.request.calibrate:
         observer.say(f"calibrate: {calibration.SHORT.name}")
-        readings.append(calibrate_case(calibration.SHORT, plan, paths, folder.path, observer))
+        readings.append(calibrate_case(calibration.SHORT, plan.layout, paths, folder.path, observer))
     folder.write_document("calibration", {"readings": readings})
     return readings
 
 
 def calibrate_case(
-    case: calibration.Case, plan: Plan, paths: Paths, under: Path, observer: Observer
+    case: calibration.Case, layout: Layout, paths: Paths, under: Path, observer: Observer
 ) -> calibration.Reading:
     """A known-answer test, repeated while its own verdict says that it was disturbed by steal."""
     slug = "".join(c if c.isalnum() else "-" for c in case.name)
@@ -165,7 +165,7 @@ def calibrate_case(
             case,
             programs=paths.programs,
             locustfile=paths.locustfile,
-            layout=plan.layout,
+            layout=layout,
             folder=under / "calibration" / f"{slug}-{attempt}",
             version=__version__,
         )
@@ -174,6 +174,50 @@ def calibrate_case(
         observer.say(f"calibrate: disturbed by steal, again ({reading.text})")
     observer.say(f"calibrate: {'passed' if reading.passed else 'FAILED'}: {reading.text}")
     return reading
+
+
+class CaseResult(msgspec.Struct, frozen=True):
+    """A known-answer test over several tries; the try with the median error speaks for it."""
+
+    name: str
+    passed: bool
+    tries: int
+    text: str
+    readings: list[calibration.Reading]
+
+
+def calibrate_all(
+    cases: Sequence[calibration.Case], paths: Paths, observer: Observer, *, tries: int
+) -> list[CaseResult]:
+    """`bench calibrate`: every case `tries` times on the tuned machine."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(only_one())
+        journal = Journal()
+        stack.callback(journal.close)
+        engine.build(paths.root, paths.build, observer.say)
+        layout = lay_out("split", environment.usable_cpus())
+        stack.enter_context(machine.quiet_harness(layout.engine_cpus))
+        stack.enter_context(tuned_machine(journal, apply=True))
+        under = run_folder.scratch(paths.results, "calibration", stamp=clock.utc_stamp())
+        results = []
+        for case in cases:
+            readings = [
+                calibrate_case(case, layout, paths, under / str(number), observer)
+                for number in range(tries)
+            ]
+            results.append(_result(case, readings))
+        return results
+
+
+def _result(case: calibration.Case, readings: list[calibration.Reading]) -> CaseResult:
+    errors = sorted(abs(r.error_ns) for r in readings if r.error_ns is not None)
+    if case.stop_generator:
+        passed, text = all(r.passed for r in readings), readings[-1].text
+    else:
+        median = errors[len(errors) // 2] if errors else None
+        passed = median is not None and median <= calibration.TOLERANCE_NS
+        text = next((r.text for r in readings if r.error_ns and abs(r.error_ns) == median), "")
+    return CaseResult(case.name, passed, len(readings), text or readings[-1].text, readings)
 
 
 def _measure_all(
@@ -233,17 +277,17 @@ def _measure_one(
             instruments=instruments,
         )
         trial.run()
-    collected = collect.collect(read_recording(trial_folder.path))
-    tables.write(trial_folder.series, collected.series)
+    collected = collect.collect(read_recording(trial_folder.path), judge.judge)
+    tables.write(trial_folder.series, collected.seconds)
     tables.write(trial_folder.slow, collected.slow)
-    trial_folder.write(trial_folder.data, collected.data)
-    return collected.data
+    trial_folder.write(trial_folder.data, collected.trial)
+    return collected.trial
 
 
 @contextlib.contextmanager
 def served(
     plan: Plan, spec: TrialSpec, runtime: Runtime, built: Built, port: int, log: Path
-) -> Iterator[object]:
+) -> Iterator[Server]:
     """A running backend that is gone after the block."""
     request = plan.request
     data_directory = log.parent / "data"
@@ -276,7 +320,11 @@ def conclude(folder: RunFolder) -> None:
     trials = [trial.read_data() for trial in folder.trials()]
     if not trials:
         return
-    series = {t.path.name: tables.read(t.series) for t in folder.trials() if t.series.exists()}
+    series = {
+        int(t.path.name): tables.read(t.series, Second)
+        for t in folder.trials()
+        if t.series.exists()
+    }
     analysis = analyse.analyse(folder.run_id, folder.plan(), trials, series)
     folder.write_analysis(analysis)
     folder.write_report(render.render(report_inputs(folder)))
@@ -293,6 +341,3 @@ def report_inputs(folder: RunFolder) -> ReportInputs:
         calibration=folder.document("calibration")["readings"],
     )
 
-
-Say = Callable[[str], None]
-__all__ = ["BackendFailed", "Observer", "Paths", "PausemarkError", "lay_out", "run"]

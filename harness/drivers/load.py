@@ -15,7 +15,7 @@ from harness.errors import LoadFailed, PausemarkError, UsageError
 from harness.model.facts import Incident
 from harness.model.plan import Plan, TrialSpec
 from harness.system.clock import monotonic_ns, sleep_s
-from harness.system.network import free_port
+from harness.system.ports import free_port
 from harness.system.process import describe_exit, last_lines, run, spawn
 
 READY_TIMEOUT_S = 60.0

@@ -183,6 +183,16 @@ def create(results: Path, plan: Plan, *, stamp: str) -> RunFolder:
     return folder
 
 
+def scratch(results: Path, name: str, *, stamp: str) -> Path:
+    """A folder for a measurement that is no run: `<UTC seconds>-<name>/`, created exclusively."""
+    path = results / f"{stamp}-{name}"
+    try:
+        path.mkdir(parents=True, exist_ok=False)
+    except OSError as error:
+        raise _lacking(path, error) from error
+    return path
+
+
 def open_run(path: Path) -> RunFolder:
     """An existing run; UsageError when the folder is not one."""
     if not (path / "plan.json").is_file():

@@ -1,16 +1,8 @@
-"""Ports of this machine, and whether somebody answers on one."""
+"""Asks a server on this machine whether it is ready."""
 
 from __future__ import annotations
 
 import http.client
-import socket
-
-
-def free_port(address: str) -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind((address, 0))
-        return int(probe.getsockname()[1])
 
 
 def answers_ready(address: str, port: int, *, timeout_s: float = 1.0) -> bool:

@@ -1,0 +1,62 @@
+"""The group of commands, and the one place where an expected failure becomes a message."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+from typing import Any
+
+import click
+
+from harness import __version__
+from harness.cli import inspecting, judging, measuring
+from harness.cli.show import talk
+from harness.errors import EXIT_FAILURE, PausemarkError
+from harness.system import journal
+
+INTERRUPTED = 130
+
+
+class Group(click.Group):
+    """Turns PausemarkError into `error:` and `hint:`, and Ctrl-C into a quiet end."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Click's, with our own errors; exits with their codes."""
+        try:
+            return super().main(*args, **{**kwargs, "standalone_mode": False})
+        except PausemarkError as error:
+            talk(f"error: {error.where}: {error.what}")
+            if error.hint:
+                talk(f"hint: {error.hint}")
+            sys.exit(error.exit_code)
+        except click.ClickException as error:
+            talk(f"error: {error.format_message()}")
+            talk("hint: `bench --help` lists commands, `bench COMMAND --help` their flags")
+            sys.exit(2)
+        except (click.Abort, KeyboardInterrupt):
+            talk("stopped; finished trials are kept")
+            sys.exit(INTERRUPTED)
+        except BrokenPipeError:
+            sys.exit(EXIT_FAILURE)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="bench")
+def main() -> None:
+    """Does the collector break the latency promise of a storage backend?
+
+    Builds the same object store in C, C++, Rust and Go, drives each at a fixed rate, watches it
+    with eBPF, and says for every tail what it waited for.
+    """
+    signal.signal(signal.SIGTERM, _stop)
+    for sentence in journal.recover():
+        talk(f"left by a run that was killed: {sentence}")
+
+
+for command in (*measuring.COMMANDS, *inspecting.COMMANDS, *judging.COMMANDS):
+    main.add_command(command)

@@ -1,0 +1,185 @@
+"""`bench run`, `bench load`, `bench calibrate`: the commands that measure."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness import asked, calibration, direct, pipeline
+from harness.cli import show
+from harness.cli.options import ROOT, backends_option, output_option
+from harness.drivers import manifests
+from harness.errors import EXIT_FAILURE, EXIT_GOOD, EXIT_NOT_VALID, NotValid, UsageError
+from harness.model.plan import Request
+from harness.model.verdict import Status
+from harness.stats import summary
+
+DEFAULT_CONNECTIONS = 64
+GRAIN_NS = 20_000
+TIMEOUT_NS = 10_000_000_000
+MEMORY_LIMIT_BYTES = 8 * 2**30
+
+
+@click.command()
+@click.option("--backend", "backends", multiple=True, help="backend[/variant]; all when left out")
+@click.option("--rps", type=float, default=1000.0, show_default=True, help="requests a second")
+@click.option("--duration", default="30s", show_default=True, help="measured part of a trial")
+@click.option("--warmup", default="5s", show_default=True, help="before it, not counted")
+@click.option("--repeat", type=int, default=1, show_default=True, help="blocks: trials of each")
+@click.option("--seed", type=int, default=1, show_default=True, help="of orders and arrivals")
+@click.option("--runtime", type=click.Choice(["auto", "docker", "process"]), default="auto")
+@click.option("--layout", type=click.Choice(["split", "shared"]), default="split")
+@click.option("--tune", type=click.Choice(["auto", "off"]), default="auto")
+@click.option("--scenario", default="small-get", show_default=True, help="a name, or a .toml file")
+@click.option("--connections", type=int, default=DEFAULT_CONNECTIONS, show_default=True)
+@click.option("--protocol", type=click.Choice(list(manifests.PROTOCOLS)), default="h1")
+@click.option("--pipeline", "depth", type=int, default=1, help="requests in flight a connection")
+@click.option("--arrivals", type=click.Choice(["uniform", "poisson"]), default="uniform")
+@click.option("--threads", type=int, default=1, show_default=True, help="of the backend")
+@click.option("--probes", type=click.Choice(["auto", "off", "require"]), default="auto")
+@click.option("--set", "settings", multiple=True, help="backend.option=value")
+@click.option("--cpu-quota", type=float, default=None, help="CPUs that the backend may use")
+@click.option("--twin", is_flag=True, help="every subject twice: the A/A comparison")
+@click.option("--baseline", type=click.Path(path_type=Path), help="a checkout to compare with")
+@click.option("--no-calibrate", is_flag=True, help="skip the known-answer test")
+@click.option("--address", default="127.0.0.1", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="one JSON object on stdout")
+@output_option
+@backends_option
+def run(**flags: Any) -> None:
+    """Build, drive, watch, judge and report: the main job."""
+    display = show.Display(quiet=flags["as_json"])
+    paths = pipeline.Paths(
+        root=ROOT,
+        results=flags["output"],
+        backend_roots=flags["backend_roots"],
+        baseline_root=flags["baseline"],
+    )
+    with contextlib.closing(display):
+        folder = pipeline.run(_request(flags, paths), paths, display)
+    analysis = folder.analysis()
+    trials = [trial.read_data() for trial in folder.trials()]
+    if flags["as_json"]:
+        show.data_json(summary.summarise(folder.plan(), analysis, trials))
+    else:
+        show.answer_table(analysis)
+        show.talk(f"report: {folder.report}")
+    invalid = [t for t in trials if t.verdict.status is Status.INVALID]
+    if invalid:
+        raise NotValid(
+            folder.run_id,
+            f"{len(invalid)} of {len(trials)} trials are INVALID",
+            hint="the reasons are in the report and above; nothing was discarded",
+        )
+
+
+def _labels(flags: dict[str, Any]) -> list[str]:
+    labels = ["candidate", "baseline"] if flags["baseline"] else [""]
+    return [*labels, "twin"] if flags["twin"] else labels
+
+
+def _request(flags: dict[str, Any], paths: pipeline.Paths) -> Request:
+    rate = asked.number("--rps", flags["rps"], low=1, high=asked.RATE_MAX, unit="requests/s")
+    duration = asked.duration_s("--duration", flags["duration"])
+    asked.number("--duration", duration, low=1, high=asked.DURATION_MAX_S, unit="s")
+    warmup = asked.duration_s("--warmup", flags["warmup"])
+    asked.number("--warmup", warmup, low=0, high=3600, unit="s")
+    limits = {"repeat": (1, 1000), "connections": (1, asked.CONNECTIONS_MAX)}
+    for name, (low, high) in {**limits, "threads": (1, 256)}.items():
+        asked.number(f"--{name}", flags[name], low=low, high=high, unit="")
+    asked.number("--pipeline", flags["depth"], low=1, high=1024, unit="")
+    if flags["cpu_quota"] is not None:
+        asked.number("--cpu-quota", flags["cpu_quota"], low=0.01, high=1024, unit="CPUs")
+    if (flags["depth"] > 1) != (flags["protocol"] == "h1-pipelined"):
+        raise UsageError(
+            "--pipeline", f"{flags['depth']} with --protocol {flags['protocol']}",
+            hint="a depth above 1 goes with --protocol h1-pipelined, and only with it",
+        )
+    return Request(
+        subjects=asked.subjects(
+            flags["backends"],
+            flags["settings"],
+            folders=manifests.find_backends(paths.backend_roots),
+            protocol=flags["protocol"],
+            labels=_labels(flags),
+        ),
+        scenario=asked.scenario(flags["scenario"], ROOT / "loadgen" / "scenarios"),
+        rate_rps=rate,
+        duration_s=duration,
+        warmup_s=warmup,
+        pipeline=flags["depth"],
+        grain_ns=GRAIN_NS,
+        timeout_ns=TIMEOUT_NS,
+        memory_limit_bytes=MEMORY_LIMIT_BYTES,
+        calibrate=not flags["no_calibrate"],
+        **{
+            name: flags[name]
+            for name in (
+                *("repeat", "seed", "connections", "threads", "protocol", "arrivals"),
+                *("runtime", "layout", "tune", "probes", "address", "cpu_quota"),
+            )
+        },
+    )
+
+
+@click.command()
+@click.option("--target", required=True, help="http://127.0.0.1:8080/path of a running server")
+@click.option("--rps", type=float, required=True, help="requests a second")
+@click.option("--duration", default="30s", show_default=True)
+@click.option("--warmup", default="2s", show_default=True)
+@click.option("--connections", type=int, default=DEFAULT_CONNECTIONS, show_default=True)
+@click.option("--json", "as_json", is_flag=True)
+def load(
+    target: str, rps: float, duration: str, warmup: str, connections: int, *, as_json: bool
+) -> None:
+    """Drive any HTTP server that already runs at a fixed rate (no build, no probes)."""
+    asked.number("--rps", rps, low=1, high=asked.RATE_MAX, unit="requests/s")
+    asked.number("--connections", connections, low=1, high=asked.CONNECTIONS_MAX, unit="")
+    seconds = asked.duration_s("--duration", duration)
+    asked.number("--duration", seconds, low=1, high=asked.DURATION_MAX_S, unit="s")
+    result = direct.drive(
+        direct.Target.parse(target),
+        programs=ROOT / "build" / "loadgen",
+        root=ROOT,
+        rate_rps=rps,
+        duration_s=seconds,
+        warmup_s=asked.duration_s("--warmup", warmup),
+        connections=connections,
+        say=show.talk,
+    )
+    if as_json:
+        show.data_json(result)
+    else:
+        show.table(f"{target} at {rps:g} RPS", ["", "value"], direct.lines(result))
+    if result.errors:
+        raise SystemExit(EXIT_FAILURE)
+
+
+@click.command()
+@click.option("--tries", type=int, default=1, show_default=True, help="of each; the median counts")
+@click.option("--json", "as_json", is_flag=True)
+@output_option
+def calibrate(tries: int, output: Path, *, as_json: bool) -> None:
+    """Known-answer tests: does the instrument read what is certain to be true?"""
+    asked.number("--tries", tries, low=1, high=100, unit="")
+    display = show.Display(quiet=as_json)
+    results = pipeline.calibrate_all(
+        calibration.CASES,
+        pipeline.Paths(root=ROOT, results=output, backend_roots=[]),
+        display,
+        tries=tries,
+    )
+    if as_json:
+        show.data_json(results)
+    else:
+        rows = [
+            [r.name, "passed" if r.passed else "FAILED", r.text, str(r.tries)] for r in results
+        ]
+        show.table("calibration", ["test", "result", "what was read", "tries"], rows)
+    raise SystemExit(EXIT_GOOD if all(r.passed for r in results) else EXIT_NOT_VALID)
+
+
+COMMANDS = (run, load, calibrate)

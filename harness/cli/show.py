@@ -1,0 +1,118 @@
+"""Printing: data on stdout, talk on stderr; colour only in a terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from harness.model.analysis import Analysis
+from harness.model.plan import Plan, TrialSpec
+from harness.model.trial import TrialData
+
+_talk = Console(stderr=True, highlight=False, soft_wrap=True)
+
+# What fits a terminal of 120 columns; the report has every column.
+TERMINAL_COLUMNS = (
+    "verdict",
+    "achieved_rps",
+    "p50_observed",
+    "p99_observed",
+    "p99_clean",
+    "p999_observed",
+    "stw_count",
+    "stw_max",
+    "mark_share",
+    "pauses_count",
+    "cpu_per_request",
+    "memory_peak",
+    "errors",
+)
+
+
+def talk(text: str) -> None:
+    """A line for people, on stderr."""
+    _talk.print(text, markup=False)
+
+
+def data(text: str) -> None:
+    """A line of data, on stdout."""
+    sys.stdout.write(text + "\n")
+
+
+def data_json(value: Any) -> None:
+    """One JSON object on stdout."""
+    data(json.dumps(msgspec.to_builtins(value), indent=1))
+
+
+def table(title: str, columns: list[str], rows: list[list[str]]) -> None:
+    """A table on stdout: wide enough when it is piped into a file."""
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+    shown = Table(title=title, title_justify="left", header_style="bold")
+    for index, column in enumerate(columns):
+        shown.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
+    for row in rows:
+        shown.add_row(*row)
+    console.print(shown)
+
+
+def answer_table(analysis: Analysis) -> None:
+    """The answer table of a run."""
+    chosen = [c for c in analysis.columns if c.id in TERMINAL_COLUMNS] or analysis.columns
+    titles = ["", *(f"{c.title}\n{c.unit}" if c.unit else c.title for c in chosen)]
+    rows = [
+        [row.title, *(row.cells[c.id].text if c.id in row.cells else "" for c in chosen)]
+        for row in analysis.rows
+    ]
+    table(f"run {analysis.run_id}", titles, rows)
+
+
+class Display:
+    """Tells how a run goes: lines always, and a bar with an ETA in a terminal."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        """`quiet`: nothing but what must be said."""
+        self._quiet = quiet
+        self._bar: Progress | None = None
+        self._task: Any = None
+
+    def say(self, text: str) -> None:
+        """A step, or a warning."""
+        if not self._quiet:
+            _talk.print(text, markup=False)
+
+    def trial_begins(self, plan: Plan, spec: TrialSpec) -> None:
+        """The first trial starts the bar."""
+        request = plan.request
+        seconds = request.warmup_s + request.duration_s
+        self.say(
+            f"trial {spec.index + 1}/{len(plan.trials)}: {spec.subject.name}, "
+            f"{request.rate_rps:,.0f} RPS for {request.duration_s:g} s"
+        )
+        if self._bar is None and _talk.is_terminal and not self._quiet:
+            columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+            self._bar = Progress(*columns, console=_talk, refresh_per_second=1, transient=True)
+            self._task = self._bar.add_task("trials", total=len(plan.trials) * seconds)
+            self._bar.start()
+
+    def trial_ends(self, plan: Plan, spec: TrialSpec, data: TrialData) -> None:
+        """The verdict in a line, every reason in another."""
+        self.say(f"  {data.verdict.status}")
+        for reason in data.verdict.reasons:
+            self.say(f"    {reason.status} {reason.id}: {reason.text}")
+        if self._bar is not None:
+            request = plan.request
+            self._bar.advance(self._task, request.warmup_s + request.duration_s)
+            if spec.index == len(plan.trials) - 1:
+                self.close()
+
+    def close(self) -> None:
+        """Removes the bar."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
