@@ -34,8 +34,8 @@ class SlowRequest(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """`trial` goes to trial.json, the two tables to Parquet."""
+    """`data` goes to trial.json, the two tables to Parquet."""
 
-    trial: TrialData
-    seconds: list[Second]
+    data: TrialData
+    series: list[Second]
     slow: list[SlowRequest]

@@ -39,7 +39,7 @@ def quiet(folder: Path, **facts: object) -> Ints:
 
 def test_requests_alone_leave_the_rest_not_measured(tmp_path: Path) -> None:
     quiet(tmp_path)
-    trial = collected(tmp_path).trial
+    trial = collected(tmp_path).data
     assert trial.verdict.status is Status.VALID
     assert trial.load is not None
     assert trial.load.good == 30_000
@@ -59,7 +59,7 @@ def test_a_truncated_file_is_read_to_its_last_whole_record(tmp_path: Path) -> No
     quiet(tmp_path)
     path = tmp_path / "requests.bin"
     path.write_bytes(path.read_bytes()[:-60])
-    trial = collected(tmp_path).trial
+    trial = collected(tmp_path).data
     assert trial.load is not None
     assert trial.load.completed == 29_998
     assert "ends inside a record" in trial.not_measured["requests"]
@@ -68,7 +68,7 @@ def test_a_truncated_file_is_read_to_its_last_whole_record(tmp_path: Path) -> No
 def test_no_requests_at_all_is_not_zero(tmp_path: Path) -> None:
     died = Incident("backend-died", "go/nethttp (pid 7)", "go/nethttp ended with signal 9", START)
     recordings.write_facts(tmp_path, SECONDS, incidents=[died])
-    trial = collected(tmp_path).trial
+    trial = collected(tmp_path).data
     assert trial.latency is None
     assert trial.load is None
     assert trial.not_measured["requests"] == "requests.bin is missing"
@@ -78,7 +78,7 @@ def test_no_requests_at_all_is_not_zero(tmp_path: Path) -> None:
 
 def test_no_collector_is_said(tmp_path: Path) -> None:
     quiet(tmp_path, collector="none")
-    trial = collected(tmp_path).trial
+    trial = collected(tmp_path).data
     assert trial.collector is not None
     assert trial.collector.kind == "none"
     assert trial.collector.stop_the_world is None
@@ -95,7 +95,7 @@ def stopped_generator(folder: Path, **facts: object) -> None:
 
 def test_a_stopped_generator_is_invalid_and_named(tmp_path: Path) -> None:
     stopped_generator(tmp_path)
-    verdict = collected(tmp_path).trial.verdict
+    verdict = collected(tmp_path).data.verdict
     assert verdict.status is Status.INVALID
     stalled = next(reason for reason in verdict.reasons if reason.id == "generator-stalled")
     assert stalled.status is Status.INVALID
@@ -115,24 +115,24 @@ def test_a_stolen_cpu_of_the_engine_is_named_as_steal(tmp_path: Path) -> None:
         {"kind": recordings.PLATFORM_KINDS, "role": {"1": "backend", "2": "engine"}},
     )  # fmt: skip
     recordings.write_probes(tmp_path, "platform")
-    verdict = collected(tmp_path).trial.verdict
+    verdict = collected(tmp_path).data.verdict
     assert [reason.id for reason in verdict.reasons] == []  # 2.0% is not beyond the limit
     rows = [
         (0, START + s * SECOND, START + s * SECOND + 22_000_000, 1, 0, 2, 0, b"")
         for s in range(SECONDS)
-    ]  # noqa: E501
+    ]
     recordings.write_stream(
         tmp_path, "platform", "platform", recordings.PLATFORM_FIELDS, rows,
         {"kind": recordings.PLATFORM_KINDS},
     )  # fmt: skip
-    verdict = collected(tmp_path).trial.verdict
+    verdict = collected(tmp_path).data.verdict
     assert [reason.id for reason in verdict.reasons] == ["steal-engine"]
     assert "CPU 0" in verdict.reasons[0].text
 
 
 def test_steal_without_probes_explains_the_lag(tmp_path: Path) -> None:
     stopped_generator(tmp_path, steal=(0.03, 0.0))
-    verdict = collected(tmp_path).trial.verdict
+    verdict = collected(tmp_path).data.verdict
     assert [reason.id for reason in verdict.reasons] == ["steal-engine"]
 
 
@@ -149,7 +149,7 @@ def test_a_backlog_is_not_the_generators_fault(tmp_path: Path) -> None:
     sent = np.where(waits, np.maximum(before, intended), intended) + 2_000
     ends = np.maximum(ends, sent + 500)
     recordings.write_load(tmp_path, intended, sent, ends, backlog=np.where(waits, FLAG_BACKLOG, 0))
-    trial = collected(tmp_path).trial
+    trial = collected(tmp_path).data
     assert trial.latency is not None
     assert trial.verdict.status is Status.VALID
     assert trial.latency.backlog_lag.p99 is not None
@@ -181,7 +181,7 @@ def test_pauses_and_gc_join(tmp_path: Path) -> None:
     )  # fmt: skip
     recordings.write_probes(tmp_path, "sockets", "gc", "platform")
     found = collected(tmp_path)
-    pauses, collector = found.trial.pauses, found.trial.collector
+    pauses, collector = found.data.pauses, found.data.collector
     assert pauses is not None
     assert collector is not None
     assert pauses.all.count == SECONDS
@@ -197,13 +197,13 @@ def test_pauses_and_gc_join(tmp_path: Path) -> None:
     assert collector.stop_the_world is not None
     assert collector.stop_the_world.max_ns == 2 * ms
     assert collector.requests_inside == 52 * SECONDS
-    assert found.trial.platform is not None
-    assert found.trial.platform.foreign_holders == {
+    assert found.data.platform is not None
+    assert found.data.platform.foreign_holders == {
         "backend": {"hog": (SECONDS - 1) * ms},
         "engine": {},
-    }  # noqa: E501
-    assert found.seconds[3].mark_ns == 50 * ms
-    assert found.seconds[3].stop_the_world_ns == 2 * ms
+    }
+    assert found.series[3].mark_ns == 50 * ms
+    assert found.series[3].stop_the_world_ns == 2 * ms
     assert found.slow[0].response_ns >= found.slow[-1].response_ns
 
 
@@ -221,7 +221,7 @@ def test_three_million_requests_take_seconds(tmp_path: Path) -> None:
     )  # fmt: skip
     recordings.write_probes(tmp_path, "platform")
     begun = time.process_time()
-    trial = collected(tmp_path).trial
+    trial = collected(tmp_path).data
     spent = time.process_time() - begun
     assert trial.latency is not None
     assert trial.latency.clean.response is not None

@@ -1,0 +1,206 @@
+"""The columns of the answer table: what each reads from a trial, and how trials are summed up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from harness.model.analysis import Column
+from harness.model.trial import Percentiles, Total, TrialData
+from harness.stats import summary
+
+NO_COLLECTOR = "no GC"
+# A value, or why there is none.
+Reading = float | str
+Summarise = Callable[[Sequence[float]], summary.Interval]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A column with its reader."""
+
+    column: Column
+    read: Callable[[TrialData], Reading]
+    summarise: Summarise
+
+
+def _why(trial: TrialData, *names: str) -> str:
+    for name in names:
+        if name in trial.not_measured:
+            return f"not measured ({trial.not_measured[name]})"
+    return "not measured"
+
+
+def _or(value: float | None, why: str) -> Reading:
+    return why if value is None else float(value)
+
+
+def _percentile(found: Percentiles, name: str) -> Reading:
+    return _or(getattr(found, name), "too few tail episodes")
+
+
+def _observed(name: str) -> Callable[[TrialData], Reading]:
+    def read(trial: TrialData) -> Reading:
+        if trial.latency is None:
+            return _why(trial, "latency")
+        return _percentile(trial.latency.response, name)
+
+    return read
+
+
+def _clean(name: str) -> Callable[[TrialData], Reading]:
+    def read(trial: TrialData) -> Reading:
+        if trial.latency is None:
+            return _why(trial, "latency")
+        clean = trial.latency.clean
+        if clean.response is None:
+            return f"withheld ({clean.withheld})"
+        value = getattr(clean.response, name)
+        if value is None and clean.withheld:
+            return f"withheld ({clean.withheld})"
+        return _or(value, "too few tail episodes")
+
+    return read
+
+
+def _service_p99(trial: TrialData) -> Reading:
+    if trial.latency is None:
+        return _why(trial, "latency")
+    return _percentile(trial.latency.service, "p99")
+
+
+def _server(name: str) -> Callable[[TrialData], Reading]:
+    def read(trial: TrialData) -> Reading:
+        if trial.server_time is None:
+            return _why(trial, "server_time", "sockets")
+        return _percentile(trial.server_time, name)
+
+    return read
+
+
+def _load(name: str) -> Callable[[TrialData], Reading]:
+    def read(trial: TrialData) -> Reading:
+        return _why(trial, "load") if trial.load is None else float(getattr(trial.load, name))
+
+    return read
+
+
+def _errors(trial: TrialData) -> Reading:
+    if trial.load is None:
+        return _why(trial, "load")
+    return float(sum(trial.load.errors.values()) + trial.load.unfinished)
+
+
+def _collector(name: str) -> Callable[[TrialData], Reading]:
+    def read(trial: TrialData) -> Reading:
+        if trial.collector is None:
+            return _why(trial, "gc")
+        if trial.collector.kind == "none":
+            return NO_COLLECTOR
+        if trial.collector.cycles == 0 and name.startswith("p99_inside"):
+            return "no GC cycle"
+        return _or(getattr(trial.collector, name), "too few tail episodes")
+
+    return read
+
+
+def _stops(name: str) -> Callable[[TrialData], Reading]:
+    def read(trial: TrialData) -> Reading:
+        if trial.collector is None:
+            return _why(trial, "gc")
+        if trial.collector.kind == "none":
+            return NO_COLLECTOR
+        return _of_total(trial.collector.stop_the_world, name)
+
+    return read
+
+
+def _pauses(name: str) -> Callable[[TrialData], Reading]:
+    def read(trial: TrialData) -> Reading:
+        if trial.pauses is None:
+            return _why(trial, "gaps", "sockets")
+        return _of_total(trial.pauses.all, name)
+
+    return read
+
+
+def _of_total(found: Total | None, name: str) -> Reading:
+    return "not measured" if found is None else float(getattr(found, name))
+
+
+def _cpu(trial: TrialData) -> Reading:
+    if trial.resources is None:
+        return _why(trial, "resources")
+    return trial.resources.backend_cpu_ns_per_request
+
+
+def _memory(trial: TrialData) -> Reading:
+    if trial.resources is None:
+        return _why(trial, "resources")
+    return _or(trial.resources.memory_peak_bytes, "not measured (no memory counter)")
+
+
+def _touched(trial: TrialData) -> Reading:
+    if trial.latency is None:
+        return _why(trial, "latency")
+    share = trial.latency.clean.share_touched
+    return _or(share, f"not measured ({trial.latency.clean.withheld})")
+
+
+def _figure(
+    name: str,
+    title: str,
+    unit: str,
+    about: str,
+    read: Callable[[TrialData], Reading],
+    summarise: Summarise = summary.geometric,
+) -> Figure:
+    return Figure(Column(name, title, unit, about), read, summarise)
+
+
+_UNTOUCHED = "The same over the requests that no platform window touched, weighted by chance."
+_LATE = "From the intended send time to the last byte: "
+FIGURES: tuple[Figure, ...] = (
+    _figure("offered_rps", "Offered", "requests/s", "The rate of the schedule.",
+            _load("offered_rps")),
+    _figure("achieved_rps", "Achieved", "requests/s", "Good answers per measured second.",
+            _load("achieved_rps")),
+    _figure("p50_observed", "P50 observed", "ns", _LATE + "half were faster.", _observed("p50")),
+    _figure("p50_clean", "P50 clean", "ns", _UNTOUCHED, _clean("p50")),
+    _figure("p99_observed", "P99 observed", "ns", _LATE + "1 in 100 was slower.",
+            _observed("p99")),
+    _figure("p99_clean", "P99 clean", "ns", _UNTOUCHED, _clean("p99")),
+    _figure("p999_observed", "P99.9 observed", "ns", _LATE + "1 in 1,000 was slower.",
+            _observed("p999")),
+    _figure("p999_clean", "P99.9 clean", "ns", _UNTOUCHED, _clean("p999")),
+    _figure("p99_service", "Service P99", "ns", "From the actual send to the last byte.",
+            _service_p99),
+    _figure("p50_server", "Server P50", "ns", "From the request in the socket to the answer's send.",
+            _server("p50")),
+    _figure("p99_server", "Server P99", "ns", "From the request in the socket to the answer's send.",
+            _server("p99")),
+    _figure("stw_count", "Stops", "", "Stop-the-world windows of a trial.", _stops("count"),
+            summary.arithmetic),
+    _figure("stw_max", "Longest stop", "ns", "The longest of all trials.", _stops("max_ns"),
+            summary.largest),
+    _figure("stw_total", "Stopped", "ns", "All stop-the-world windows of a trial.",
+            _stops("total_ns"), summary.arithmetic),
+    _figure("mark_share", "In mark phases", "ratio", "Share of the time in mark phases.",
+            _collector("mark_share"), summary.arithmetic),
+    _figure("p99_inside", "P99 inside a cycle", "ns",
+            "Requests whose intended send time lies inside a GC cycle.", _collector("p99_inside")),
+    _figure("p99_outside", "P99 outside", "ns", "All other requests.", _collector("p99_outside")),
+    _figure("pauses_count", "Pauses", "", "No-progress gaps of 100 us or more.", _pauses("count"),
+            summary.arithmetic),
+    _figure("pauses_max", "Longest pause", "ns", "The longest of all trials.", _pauses("max_ns"),
+            summary.largest),
+    _figure("pauses_total", "Paused", "ns", "All pauses of a trial.", _pauses("total_ns"),
+            summary.arithmetic),
+    _figure("cpu_per_request", "CPU per request", "ns", "The backend's CPU time per answer.", _cpu),
+    _figure("memory_peak", "Peak memory", "bytes", "The highest of a trial.", _memory),
+    _figure("errors", "Errors", "", "Requests that failed, in all valid trials.", _errors,
+            summary.total),
+    _figure("share_touched", "Touched by the platform", "ratio",
+            "Share of the requests that met a platform window or its backlog.", _touched,
+            summary.arithmetic),
+)  # fmt: skip
