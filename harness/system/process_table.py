@@ -178,3 +178,12 @@ def end_all(identities: Iterable[Identity], *, timeout_s: float) -> list[Identit
             if remaining:
                 sleep_s(0.005)
     return remaining
+
+
+def status_bytes(pid: int, field: str) -> int | None:
+    """A field of /proc/PID/status that is given in kB (VmRSS, VmHWM), in bytes."""
+    for line in (read_text(PROC / str(pid) / "status") or "").splitlines():
+        name, _, value = line.partition(":")
+        if name == field:
+            return int(value.split()[0]) * 1024
+    return None

@@ -1,0 +1,50 @@
+"""Waiting until a started backend answers, and saying why when it never does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from harness.drivers.runtime import Ending
+from harness.errors import BackendFailed
+from harness.system.clock import Deadline, sleep_s
+from harness.system.network import answers_ready
+
+READY_TIMEOUT_S = 20.0
+POLL_S = 0.02
+
+
+class Starting(Protocol):
+    """As much of a server as its start needs."""
+
+    def alive(self) -> Ending | None:
+        """None while it runs."""
+        ...
+
+
+def wait_ready(
+    server: Starting,
+    *,
+    who: str,
+    address: str,
+    port: int,
+    last_words: Callable[[], str],
+    timeout_s: float = READY_TIMEOUT_S,
+) -> None:
+    """Returns once `GET /` answers 200; BackendFailed with its last words when it never does."""
+    deadline = Deadline(timeout_s)
+    while not answers_ready(address, port):
+        ending = server.alive()
+        if ending is None and not deadline.passed:
+            sleep_s(POLL_S)
+            continue
+        what = (
+            f"expected GET / to answer 200 within {timeout_s:g} s, got no such answer"
+            if ending is None
+            else f"expected it to get ready, but it {ending.text}"
+        )
+        raise BackendFailed(
+            who,
+            f"{what}; its log ends with: {last_words() or 'nothing'}",
+            hint="run the backend's own tests: make -C backends/<name> test",
+        )
