@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from harness.model.analysis import Column
 from harness.model.trial import Percentiles, Total, TrialData
-from harness.stats import summary
+from harness.stats import means
 
 NO_COLLECTOR = "no GC"
 # A value, or why there is none.
 Reading = float | str
-Summarise = Callable[[Sequence[float]], summary.Interval]
+Summarise = Callable[[Sequence[float]], means.Interval]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ def _figure(
     unit: str,
     about: str,
     read: Callable[[TrialData], Reading],
-    summarise: Summarise = summary.geometric,
+    summarise: Summarise = means.geometric,
 ) -> Figure:
     return Figure(Column(name, title, unit, about), read, summarise)
 
@@ -175,32 +175,32 @@ FIGURES: tuple[Figure, ...] = (
     _figure("p999_clean", "P99.9 clean", "ns", _UNTOUCHED, _clean("p999")),
     _figure("p99_service", "Service P99", "ns", "From the actual send to the last byte.",
             _service_p99),
-    _figure("p50_server", "Server P50", "ns", "From the request in the socket to the answer's send.",
+    _figure("p50_server", "Server P50", "ns", "From request in the socket to answer sent.",
             _server("p50")),
-    _figure("p99_server", "Server P99", "ns", "From the request in the socket to the answer's send.",
+    _figure("p99_server", "Server P99", "ns", "From request in the socket to answer sent.",
             _server("p99")),
     _figure("stw_count", "Stops", "", "Stop-the-world windows of a trial.", _stops("count"),
-            summary.arithmetic),
+            means.arithmetic),
     _figure("stw_max", "Longest stop", "ns", "The longest of all trials.", _stops("max_ns"),
-            summary.largest),
+            means.largest),
     _figure("stw_total", "Stopped", "ns", "All stop-the-world windows of a trial.",
-            _stops("total_ns"), summary.arithmetic),
+            _stops("total_ns"), means.arithmetic),
     _figure("mark_share", "In mark phases", "ratio", "Share of the time in mark phases.",
-            _collector("mark_share"), summary.arithmetic),
+            _collector("mark_share"), means.arithmetic),
     _figure("p99_inside", "P99 inside a cycle", "ns",
             "Requests whose intended send time lies inside a GC cycle.", _collector("p99_inside")),
     _figure("p99_outside", "P99 outside", "ns", "All other requests.", _collector("p99_outside")),
     _figure("pauses_count", "Pauses", "", "No-progress gaps of 100 us or more.", _pauses("count"),
-            summary.arithmetic),
+            means.arithmetic),
     _figure("pauses_max", "Longest pause", "ns", "The longest of all trials.", _pauses("max_ns"),
-            summary.largest),
+            means.largest),
     _figure("pauses_total", "Paused", "ns", "All pauses of a trial.", _pauses("total_ns"),
-            summary.arithmetic),
+            means.arithmetic),
     _figure("cpu_per_request", "CPU per request", "ns", "The backend's CPU time per answer.", _cpu),
     _figure("memory_peak", "Peak memory", "bytes", "The highest of a trial.", _memory),
     _figure("errors", "Errors", "", "Requests that failed, in all valid trials.", _errors,
-            summary.total),
+            means.total),
     _figure("share_touched", "Touched by the platform", "ratio",
             "Share of the requests that met a platform window or its backlog.", _touched,
-            summary.arithmetic),
+            means.arithmetic),
 )  # fmt: skip
