@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from harness.drivers.freeze import MANIFEST, FreezeServer, read_freezes
+from harness.drivers.load import Target
 from harness.model.manifest import Check, Objects, Operation, Scenario
 from harness.model.plan import Layout, Plan, Request, Subject, TrialSpec
 from harness.model.trial import TrialData
@@ -158,7 +159,7 @@ def try_case(
             spec=plan.trials[0],
             manifest=MANIFEST,
             server=server,
-            port=port,
+            target=Target(address="127.0.0.1", port=port),
             folder=trial_folder,
             instruments=measure.Instruments(
                 engine=programs / "pausemark-engine",
@@ -173,7 +174,7 @@ def try_case(
             facts = trial.run()
     finally:
         server.stop()
-    data = collect.collect(read_recording(folder), judge.judge).trial
+    data = collect.collect(read_recording(folder), judge.judge).data
     if case.stop_generator:
         return _judge_stopped(case, data)
     freezes = read_freezes(server.log, start_ns=facts.measure_ns, end_ns=facts.end_ns)

@@ -12,6 +12,7 @@ import msgspec
 
 from harness import __version__, calibration
 from harness.drivers import engine, manifests, runtimes
+from harness.drivers.load import Target
 from harness.drivers.probes import ProbeRoom
 from harness.drivers.runtime import Launch, Runtime, Server
 from harness.model.analysis import Second
@@ -264,24 +265,23 @@ def _measure_one(
     trial_folder = folder.new_trial(spec.index)
     port = free_port(plan.request.address)
     with served(plan, spec, runtime, built, port, trial_folder.server_log) as server:
-        measure.preload(
-            plan, spec, port=port, engine=instruments.engine, who=spec.subject.name
-        )
+        target = Target(address=plan.request.address, port=port)
+        measure.preload(plan, spec, target=target, engine=instruments.engine)
         trial = measure.Trial(
             plan=plan,
             spec=spec,
             manifest=built.manifest,
             server=server,
-            port=port,
+            target=target,
             folder=trial_folder,
             instruments=instruments,
         )
         trial.run()
     collected = collect.collect(read_recording(trial_folder.path), judge.judge)
-    tables.write(trial_folder.series, collected.seconds)
+    tables.write(trial_folder.series, collected.series)
     tables.write(trial_folder.slow, collected.slow)
-    trial_folder.write(trial_folder.data, collected.trial)
-    return collected.trial
+    trial_folder.write(trial_folder.data, collected.data)
+    return collected.data
 
 
 @contextlib.contextmanager

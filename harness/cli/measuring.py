@@ -15,7 +15,7 @@ from harness.drivers import manifests
 from harness.errors import EXIT_FAILURE, EXIT_GOOD, EXIT_NOT_VALID, NotValid, UsageError
 from harness.model.plan import Request
 from harness.model.verdict import Status
-from harness.stats import summary
+from harness.stats import run_json
 
 DEFAULT_CONNECTIONS = 64
 GRAIN_NS = 20_000
@@ -63,7 +63,7 @@ def run(**flags: Any) -> None:
     analysis = folder.analysis()
     trials = [trial.read_data() for trial in folder.trials()]
     if flags["as_json"]:
-        show.data_json(summary.summarise(folder.plan(), analysis, trials))
+        show.data_json(run_json.summarise(folder.plan(), analysis, trials))
     else:
         show.answer_table(analysis)
         show.talk(f"report: {folder.report}")
@@ -131,30 +131,43 @@ def _request(flags: dict[str, Any], paths: pipeline.Paths) -> Request:
 @click.option("--duration", default="30s", show_default=True)
 @click.option("--warmup", default="2s", show_default=True)
 @click.option("--connections", type=int, default=DEFAULT_CONNECTIONS, show_default=True)
+@click.option("--tune", type=click.Choice(["auto", "off"]), default="off", show_default=True)
 @click.option("--json", "as_json", is_flag=True)
+@output_option
 def load(
-    target: str, rps: float, duration: str, warmup: str, connections: int, *, as_json: bool
+    target: str,
+    rps: float,
+    duration: str,
+    warmup: str,
+    connections: int,
+    tune: str,
+    output: Path,
+    *,
+    as_json: bool,
 ) -> None:
     """Drive any HTTP server that already runs at a fixed rate (no build, no probes)."""
     asked.number("--rps", rps, low=1, high=asked.RATE_MAX, unit="requests/s")
     asked.number("--connections", connections, low=1, high=asked.CONNECTIONS_MAX, unit="")
     seconds = asked.duration_s("--duration", duration)
     asked.number("--duration", seconds, low=1, high=asked.DURATION_MAX_S, unit="s")
-    result = direct.drive(
-        direct.Target.parse(target),
-        programs=ROOT / "build" / "loadgen",
+    data = direct.drive(
+        direct.parse_target(target),
         root=ROOT,
+        results=output,
         rate_rps=rps,
         duration_s=seconds,
         warmup_s=asked.duration_s("--warmup", warmup),
         connections=connections,
+        tune=tune,
         say=show.talk,
     )
     if as_json:
-        show.data_json(result)
+        show.data_json(run_json.trial_summary(data))
     else:
-        show.table(f"{target} at {rps:g} RPS", ["", "value"], direct.lines(result))
-    if result.errors:
+        show.load_table(target, data)
+    if data.verdict.status is Status.INVALID:
+        raise SystemExit(EXIT_NOT_VALID)
+    if data.load is None or data.load.errors:
         raise SystemExit(EXIT_FAILURE)
 
 

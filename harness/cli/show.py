@@ -116,3 +116,25 @@ class Display:
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+
+
+def load_table(target: str, trial: TrialData) -> None:
+    """What `bench load` measured."""
+    if trial.load is None or trial.latency is None:
+        table(target, ["", "value"], [["nothing was measured", str(trial.not_measured)]])
+        return
+    rows = [
+        ["verdict", trial.verdict.status],
+        ["offered", f"{trial.load.offered_rps:,.1f} requests/s"],
+        ["achieved", f"{trial.load.achieved_rps:,.1f} requests/s"],
+        ["errors", ", ".join(f"{k} {n}" for k, n in trial.load.errors.items()) or "none"],
+    ]
+    rows += [["", *reason.text.splitlines()] for reason in trial.verdict.reasons]
+    kinds = ("response", "service", "own_fault_lag", "backlog_lag")
+    for kind in kinds:
+        values = getattr(trial.latency, kind)
+        for point in ("p50", "p99", "p999", "max"):
+            value = getattr(values, point)
+            text = "too few in the tail" if value is None else f"{value / 1e6:,.3f} ms"
+            rows.append([f"{kind.replace('_', ' ')} {point}", text])
+    table(target, ["", "value"], rows)

@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from harness.errors import LoadFailed, PausemarkError, UsageError
 from harness.model.facts import Incident
 from harness.model.plan import Plan, TrialSpec
@@ -23,15 +25,24 @@ STOP_TIMEOUT_S = 10.0
 PRELOAD_TIMEOUT_S = 900.0
 
 
+class Target(msgspec.Struct, frozen=True):
+    """Where the engine sends; with a `path` it asks for that instead of the scenario's objects."""
+
+    address: str
+    port: int
+    host: str | None = None
+    path: str | None = None
+
+
 def engine_plan(
-    plan: Plan, spec: TrialSpec, *, port: int, scenario: dict[str, Any], records: Path | None
+    plan: Plan, spec: TrialSpec, *, target: Target, records: Path | None
 ) -> dict[str, Any]:
     """The engine's plan (loadgen/CONTRACT.md) of one trial."""
     request = plan.request
     return {
         "schema": 1,
-        "target": {"address": request.address, "port": port},
-        "scenario": scenario,
+        "target": _without_none(target),
+        "scenario": None if target.path else _without_none(request.scenario),
         "rate_rps": request.rate_rps,
         "warmup_s": request.warmup_s,
         "duration_s": request.duration_s,
@@ -48,6 +59,16 @@ def engine_plan(
         "start_at_ns": None,
         "records_path": str(records) if records else None,
     }
+
+
+def _without_none(noun: msgspec.Struct) -> dict[str, Any]:
+    """A noun as the engine reads it: what is not there is left out."""
+    plain: dict[str, Any] = msgspec.to_builtins(noun)
+    for value in plain.values():
+        if isinstance(value, dict):
+            for key in [key for key, inner in value.items() if inner is None]:
+                del value[key]
+    return {key: value for key, value in plain.items() if value is not None}
 
 
 def _engine_failure(where: str, stdout: str, stderr: str) -> PausemarkError:

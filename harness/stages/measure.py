@@ -46,7 +46,7 @@ class Trial:
         spec: TrialSpec,
         manifest: BackendManifest,
         server: Server,
-        port: int,
+        target: load_driver.Target,
         folder: TrialFolder,
         instruments: Instruments,
     ) -> None:
@@ -55,7 +55,7 @@ class Trial:
         self._spec = spec
         self._manifest = manifest
         self._server = server
-        self._port = port
+        self._target = target
         self._folder = folder
         self._instruments = instruments
         self._samples: list[Sample] = []
@@ -100,18 +100,13 @@ class Trial:
                     "backend_pids": self._server.pids(),
                     "engine_pids": [],
                     "binary": str(self._server.binary_path()),
-                    "port": self._port,
+                    "port": self._target.port,
                 }
             )
 
     def _start_load(self) -> load_driver.Load:
-        scenario = msgspec.to_builtins(self._plan.request.scenario)
         plan = load_driver.engine_plan(
-            self._plan,
-            self._spec,
-            port=self._port,
-            scenario={key: value for key, value in scenario.items() if value is not None},
-            records=self._folder.records,
+            self._plan, self._spec, target=self._target, records=self._folder.records
         )
         self._folder.write(self._folder.engine_plan, plan)
         return load_driver.Load(
@@ -205,21 +200,16 @@ class Trial:
         )
 
 
-def preload(plan: Plan, spec: TrialSpec, *, port: int, engine: Path, who: str) -> None:
+def preload(
+    plan: Plan, spec: TrialSpec, *, target: load_driver.Target, engine: Path
+) -> dict[str, Any]:
     """Puts the scenario's objects and reads a sample back; BackendFailed when an answer is wrong."""
-    scenario = msgspec.to_builtins(plan.request.scenario)
-    wanted = load_driver.engine_plan(
-        plan,
-        spec,
-        port=port,
-        scenario={key: value for key, value in scenario.items() if value is not None},
-        records=None,
-    )
+    wanted = load_driver.engine_plan(plan, spec, target=target, records=None)
     try:
-        load_driver.preload(engine, wanted)
+        return load_driver.preload(engine, wanted)
     except LoadFailed as error:
         raise BackendFailed(
-            who,
+            spec.subject.name,
             f"did not take the scenario's objects: {error.where}: {error.what}",
             hint="see the backend's log, and run its contract tests: make test",
         ) from error

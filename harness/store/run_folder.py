@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -208,3 +209,24 @@ def newest(results: Path) -> RunFolder:
     if not runs:
         raise UsageError(str(results), "holds no finished run", hint="make one with `bench run`")
     return RunFolder(runs[-1])
+
+
+def prunable(results: Path, *, records: bool, keep: int | None) -> list[tuple[Path, int]]:
+    """What `bench prune` may remove, with sizes in bytes: only what this store wrote."""
+    runs = sorted(p.parent for p in results.glob("*/plan.json"))
+    gone = runs[: max(0, len(runs) - keep)] if keep is not None else []
+    found = [(run, sum(f.stat().st_size for f in run.rglob("*") if f.is_file())) for run in gone]
+    if records:
+        for run in runs:
+            if run not in gone:
+                streams = [*run.rglob("requests.bin"), *run.rglob("probes/*.bin")]
+                found += [(path, path.stat().st_size) for path in streams]
+    return found
+
+
+def remove(path: Path) -> None:
+    """A run's folder, or one file of it."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import socket
 
 
 def answers_ready(address: str, port: int, *, timeout_s: float = 1.0) -> bool:
@@ -15,3 +16,12 @@ def answers_ready(address: str, port: int, *, timeout_s: float = 1.0) -> bool:
         return False
     finally:
         connection.close()
+
+
+def connects(address: str, port: int, *, timeout_s: float = 2.0) -> bool:
+    """Whether somebody accepts a connection there."""
+    try:
+        with socket.create_connection((address, port), timeout=timeout_s):
+            return True
+    except OSError:
+        return False
