@@ -53,7 +53,7 @@ CASES = (
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """What one try of a case gave; ns. `disturbed`: its own verdict says steal, so it is repeated."""
+    """What one try gave; ns. `disturbed`: its own verdict says steal, so it is repeated."""
 
     name: str
     passed: bool

@@ -12,7 +12,15 @@ from harness.drivers import engine
 from harness.drivers.load import Target
 from harness.drivers.runtime import Ending, Usage
 from harness.errors import EnvironmentLacking, UsageError
-from harness.model.manifest import BackendManifest, Build, Objects, Operation, Run, Scenario, Variant
+from harness.model.manifest import (
+    BackendManifest,
+    Build,
+    Objects,
+    Operation,
+    Run,
+    Scenario,
+    Variant,
+)
 from harness.model.plan import Plan, Request, Subject
 from harness.model.trial import TrialData
 from harness.stages import collect, judge, measure

@@ -93,12 +93,13 @@ def run(request: Request, paths: Paths, observer: Observer) -> RunFolder:
         journal = Journal()
         stack.callback(journal.close)
         engine.build(paths.root, paths.build, observer.say)
-        runtime, why = runtimes.choose(request.runtime, build=paths.build)
+        runtime, why = runtimes.choose(request.runtime, build=paths.build, say=observer.say)
         observer.say(f"runtime: {runtime.name} ({why})")
         built = _build_all(request, paths, runtime, observer)
         plan = _plan(request, built)
         folder = run_folder.create(paths.results, plan, stamp=clock.utc_stamp())
-        folder.write_artifacts(list({b.artifact.digest: b.artifact for b in built.values()}.values()))
+        artifacts = {b.artifact.digest: b.artifact for b in built.values()}
+        folder.write_artifacts(list(artifacts.values()))
         stack.enter_context(machine.quiet_harness(plan.layout.engine_cpus))
         tuned = stack.enter_context(tuned_machine(journal, apply=request.tune == "auto"))
         _write_environment(folder, tuned, runtime, why)
@@ -118,7 +119,7 @@ def _build_all(
     for subject in request.subjects:
         source = paths.backend(subject)
         if source not in by_folder:
-            observer.say(f"build {subject.backend}{' (baseline)' if subject.label == 'baseline' else ''}")
+            observer.say(f"build {subject.backend} {subject.label}".rstrip())
             manifest = manifests.read_backend(source)
             by_folder[source] = Built(manifest, runtime.build(manifest, source))
         built[subject.name] = by_folder[source]
@@ -151,7 +152,8 @@ def _calibrate(
     readings = []
     if plan.request.calibrate:
         observer.say(f"calibrate: {calibration.SHORT.name}")
-        readings.append(calibrate_case(calibration.SHORT, plan.layout, paths, folder.path, observer))
+        case = calibration.SHORT
+        readings.append(calibrate_case(case, plan.layout, paths, folder.path, observer))
     folder.write_document("calibration", {"readings": readings})
     return readings
 
@@ -340,4 +342,3 @@ def report_inputs(folder: RunFolder) -> ReportInputs:
         verdicts={t.spec.index: t.verdict for t in (f.read_data() for f in folder.trials())},
         calibration=folder.document("calibration")["readings"],
     )
-

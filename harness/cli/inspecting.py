@@ -10,7 +10,7 @@ import click
 from harness import pipeline
 from harness.cli import show
 from harness.cli.options import ROOT, backends_option, output_option
-from harness.drivers import cleanup, manifests
+from harness.drivers import manifests, runtimes
 from harness.errors import EXIT_ENVIRONMENT, UsageError
 from harness.store import run_folder
 from harness.system import doctor as checks
@@ -54,7 +54,9 @@ def list_(backend_roots: list[Path], *, as_json: bool) -> None:
     )
     show.table("scenarios", ["name", "title"], [[s.name, s.title] for s in scenarios])
     show.table(
-        "probes", ["name", "title", "for"], [[p.name, p.title, p.collector or "all"] for p in probes]
+        "probes",
+        ["name", "title", "for"],
+        [[p.name, p.title, p.collector or "all"] for p in probes],
     )
 
 
@@ -122,11 +124,9 @@ def prune(output: Path, keep: int | None, *, records: bool, dry_run: bool) -> No
         if not dry_run:
             run_folder.remove(path)
     if not dry_run:
-        for sentence in cleanup.leftovers():
+        for sentence in runtimes.cleanup():
             show.talk(sentence)
     show.data(f"{freed / 2**20:,.1f} MiB {'would be' if dry_run else 'were'} freed")
-
-
 
 
 COMMANDS = (list_, env, doctor, report, prune)

@@ -12,6 +12,7 @@ import click
 from harness import __version__
 from harness.cli import inspecting, judging, measuring
 from harness.cli.show import talk
+from harness.drivers import runtimes
 from harness.errors import EXIT_FAILURE, PausemarkError
 from harness.system import journal
 
@@ -54,7 +55,7 @@ def main() -> None:
     with eBPF, and says for every tail what it waited for.
     """
     signal.signal(signal.SIGTERM, _stop)
-    for sentence in journal.recover():
+    for sentence in (*journal.recover(), *runtimes.cleanup()):
         talk(f"left by a run that was killed: {sentence}")
 
 

@@ -95,7 +95,8 @@ def _request(flags: dict[str, Any], paths: pipeline.Paths) -> Request:
         asked.number("--cpu-quota", flags["cpu_quota"], low=0.01, high=1024, unit="CPUs")
     if (flags["depth"] > 1) != (flags["protocol"] == "h1-pipelined"):
         raise UsageError(
-            "--pipeline", f"{flags['depth']} with --protocol {flags['protocol']}",
+            "--pipeline",
+            f"{flags['depth']} with --protocol {flags['protocol']}",
             hint="a depth above 1 goes with --protocol h1-pipelined, and only with it",
         )
     return Request(
@@ -188,9 +189,7 @@ def calibrate(tries: int, output: Path, *, as_json: bool) -> None:
     if as_json:
         show.data_json(results)
     else:
-        rows = [
-            [r.name, "passed" if r.passed else "FAILED", r.text, str(r.tries)] for r in results
-        ]
+        rows = [[r.name, "passed" if r.passed else "FAILED", r.text, str(r.tries)] for r in results]
         show.table("calibration", ["test", "result", "what was read", "tries"], rows)
     raise SystemExit(EXIT_GOOD if all(r.passed for r in results) else EXIT_NOT_VALID)
 

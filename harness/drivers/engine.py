@@ -13,7 +13,7 @@ PROGRAMS = ("pausemark-engine", "pausemark-freeze")
 
 
 def build(root: Path, out: Path, say: Callable[[str], None]) -> None:
-    """`make -C loadgen build`; make and cargo skip what is fresh. BuildFailed with the log's end."""
+    """`make -C loadgen build`, which skips what is fresh; BuildFailed with the log's end."""
     folder = out / "loadgen"
     if not all((folder / name).is_file() for name in PROGRAMS):
         say("build the load generator")

@@ -93,9 +93,7 @@ def failure_of(event: dict[str, Any]) -> PausemarkError:
 
 def preload(engine: Path, plan: dict[str, Any]) -> dict[str, Any]:
     """Puts the scenario's objects; returns the engine's `done` event."""
-    result = run(
-        [str(engine), "preload"], input_text=json.dumps(plan), timeout_s=PRELOAD_TIMEOUT_S
-    )
+    result = run([str(engine), "preload"], input_text=json.dumps(plan), timeout_s=PRELOAD_TIMEOUT_S)
     if result.exit_status != 0:
         raise _engine_failure("engine preload", result.stdout, result.stderr)
     events = [json.loads(line) for line in result.stdout.splitlines() if line.startswith("{")]

@@ -110,7 +110,9 @@ class ProbeRoom:
     def _refuse(self, reason: str) -> None:
         if self._plan.request.probes == "require":
             raise ProbeFailed(
-                "--probes require", reason, hint="`bench doctor` says what is missing; or --probes auto"
+                "--probes require",
+                reason,
+                hint="`bench doctor` says what is missing; or --probes auto",
             )
 
 

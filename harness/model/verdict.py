@@ -27,17 +27,29 @@ class Threshold(msgspec.Struct, frozen=True):
 
 _TABLE = (
     Threshold("generator-lag", "own-fault send lag, P99", "ns", 1_000_000, 5_000_000),
-    Threshold("generator-stalled", "share of seconds with own-fault lag over 5 ms", "ratio", 0.02, 0.2),
+    Threshold(
+        "generator-stalled", "share of seconds with own-fault lag over 5 ms", "ratio", 0.02, 0.2
+    ),
     Threshold("rate-missed", "offered requests that were never sent, share", "ratio", 0.005, 0.05),
-    Threshold("steal-backend", "share of time stolen from the backend's cores", "ratio", 0.02, 0.25),
+    Threshold(
+        "steal-backend", "share of time stolen from the backend's cores", "ratio", 0.02, 0.25
+    ),
     Threshold("steal-engine", "share of time stolen from the engine's cores", "ratio", 0.02, 0.25),
     Threshold("quota-throttled", "share of time throttled by a CPU quota", "ratio", 0.001, None),
-    Threshold("core-shared", "share of time a foreign process held the backend's cores", "ratio", 0.03, 0.5),
+    Threshold(
+        "core-shared",
+        "share of time a foreign process held the backend's cores",
+        "ratio",
+        0.03,
+        0.5,
+    ),
     Threshold("errors", "requests that failed, share", "ratio", 0.0, 0.01),
     Threshold("records-dropped", "request records lost", "count", 0, None),
     Threshold("probe-dropped", "probe events lost, share", "ratio", 0.0, None),
     Threshold("backend-died", "the backend ended before its trial did", "count", None, 0),
-    Threshold("backend-wrong", "answers that were wrong (status, length, digest)", "count", None, 0),
+    Threshold(
+        "backend-wrong", "answers that were wrong (status, length, digest)", "count", None, 0
+    ),
     Threshold("engine-died", "the engine or Locust ended before the trial did", "count", None, 0),
     Threshold("probe-died", "probe processes that ended before the trial did", "count", 0, None),
     Threshold("runtime-lost", "the container engine went away during the trial", "count", None, 0),

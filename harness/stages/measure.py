@@ -203,7 +203,7 @@ class Trial:
 def preload(
     plan: Plan, spec: TrialSpec, *, target: load_driver.Target, engine: Path
 ) -> dict[str, Any]:
-    """Puts the scenario's objects and reads a sample back; BackendFailed when an answer is wrong."""
+    """Puts the scenario's objects, reads a sample back; BackendFailed when an answer is wrong."""
     wanted = load_driver.engine_plan(plan, spec, target=target, records=None)
     try:
         return load_driver.preload(engine, wanted)

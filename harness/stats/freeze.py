@@ -17,7 +17,7 @@ class Freeze(msgspec.Struct, frozen=True):
 
 
 def utilisation(freezes: Sequence[Freeze], *, rate_rps: float) -> float:
-    """rho = rate / drain rate, from the drains that served more than one request.
+    """Rho = rate / drain rate, from the drains that served more than one request.
 
     A server that drains faster than the clock tells has rho 0.
     """

@@ -1,4 +1,4 @@
-"""What `--json` prints (docs/formats/run-json.md): one object, integers in ns, null for not measured."""
+"""What `--json` prints (docs/formats/run-json.md): integers in ns, null for not measured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One run's folder under results/: created exclusively, written atomically, read with its schema."""
+"""One run's folder under results/: created exclusively, written atomically, read by schema."""
 
 from __future__ import annotations
 
@@ -69,9 +69,9 @@ def _read(path: Path, kind: type[T]) -> T:
     try:
         return msgspec.convert(document, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise UsageError(str(path), str(error), hint="the file is not as this version wrote it") from (
-            error
-        )
+        raise UsageError(
+            str(path), str(error), hint="the file is not as this version wrote it"
+        ) from (error)
 
 
 class TrialFolder:

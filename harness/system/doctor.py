@@ -77,9 +77,7 @@ def _tracefs() -> Check:
 
 
 def _mount_tracefs() -> str:
-    finished = run(
-        ["mount", "-t", "tracefs", "tracefs", "/sys/kernel/tracing"], timeout_s=10
-    )
+    finished = run(["mount", "-t", "tracefs", "tracefs", "/sys/kernel/tracing"], timeout_s=10)
     return "mounted" if finished.exit_status == 0 else finished.stderr.strip()
 
 
@@ -87,7 +85,7 @@ def _socket_tracepoints() -> Check:
     path = Path("/sys/kernel/tracing/events/sock/sock_recv_length")
     if path.exists():
         return Check("socket tracepoints", "good", platform.release())
-    advice = "a kernel of 6.3 or newer: server time and no-progress gaps are \"not measured\" here"
+    advice = 'a kernel of 6.3 or newer: server time and no-progress gaps are "not measured" here'
     return Check("socket tracepoints", "limited", f"not in {platform.release()}", advice)
 
 

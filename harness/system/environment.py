@@ -44,7 +44,7 @@ def os_name() -> str:
 
 
 def virtualised() -> str:
-    """"yes" when the CPU says that a hypervisor runs below, else "no"."""
+    """Whether the CPU says that a hypervisor runs below: "yes (...)" or "no"."""
     flags = (read_text("/proc/cpuinfo") or "").partition("flags")[2].partition("\n")[0]
     return "yes (the CPU reports a hypervisor)" if " hypervisor" in flags else "no"
 

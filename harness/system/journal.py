@@ -91,7 +91,7 @@ def undo(entry: dict[str, Any]) -> str:
 
 
 def _end_process(identity: str, what: str) -> str:
-    pid = int(identity.split("-")[0])
+    pid = int(identity.split("-", maxsplit=1)[0])
     if process_identity(pid) != identity:
         return f"{what} (pid {pid}) had already ended"
     with contextlib.suppress(psutil.Error):

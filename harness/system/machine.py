@@ -16,9 +16,7 @@ def quiet_harness(cpus: list[int]) -> Iterator[None]:
     before_cpus = os.sched_getaffinity(0)
     with contextlib.suppress(OSError):
         os.sched_setaffinity(0, cpus)
-        os.sched_setscheduler(
-            0, os.SCHED_IDLE | os.SCHED_RESET_ON_FORK, os.sched_param(0)
-        )
+        os.sched_setscheduler(0, os.SCHED_IDLE | os.SCHED_RESET_ON_FORK, os.sched_param(0))
     try:
         yield
     finally:

@@ -21,7 +21,7 @@ from locust import User, events, task
 from locust.stats import StatsError
 
 sys.path.insert(0, str(Path(__file__).parent))
-from engine_plan import JsonObject, Seconds, decode, merge_done, shares  # noqa: E402
+from engine_plan import JsonObject, Seconds, decode, merge_done, shares
 
 locust.runners.WORKER_REPORT_INTERVAL = 1.0  # the engine's seconds travel in these reports
 
@@ -122,7 +122,8 @@ class Master:
         """`environment` is Locust's; the plan is read here, so a wrong file ends Locust at once."""
         self.runner = environment.runner
         self.plan: JsonObject = json.loads(Path(os.environ["PAUSEMARK_PLAN"]).read_text())
-        self.out: TextIO = Path(os.environ["PAUSEMARK_OUT"]).open("a", encoding="utf-8")
+        # open for as long as Locust runs; every line is flushed
+        self.out: TextIO = Path(os.environ["PAUSEMARK_OUT"]).open("a", encoding="utf-8")  # noqa: SIM115
         self.workers: list[str] = []
         self.waiting: set[str] = set()
         self.seconds = Seconds([])
