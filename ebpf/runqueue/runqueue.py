@@ -1,0 +1,122 @@
+"""The run-queue probe's user side: see README.md and ../CONTRACT.md."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from common import conversation, histogram, tree
+from common.kernel import Hook, Program
+from common.seconds import Seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+COUNTERS = ("waits", "wait_ns", "wait_ns_max", "preempted", "unnamed_ns", "lost")
+HOOKS = (
+    Hook("sched", "sched_wakeup", "on_wakeup"),
+    Hook("sched", "sched_wakeup_new", "on_wakeup_new"),
+    Hook("sched", "sched_switch", "on_switch"),
+)
+KINDS = {0: "foreign", 1: "own", 2: "idle"}
+HOLDERS_MAX = 512  # names; the time of one more than that counts as not named
+HOLDERS_SHOWN_MAX = 16  # in a line of seconds; the rest is summed under "(others)"
+
+
+def cpu_mask(cpus: tuple[int, ...]) -> int:
+    """The backend's CPUs as a mask; every CPU where none is named or one is beyond the mask."""
+    if not cpus or max(cpus) > 63:
+        return (1 << 64) - 1
+    return sum(1 << cpu for cpu in set(cpus))
+
+
+class RunQueue:
+    """Counters, a histogram and a map of names: no stream."""
+
+    name = "runqueue"
+    streams = ()
+
+    def configure(self, settings: conversation.Settings) -> Program:
+        """Compile for the backend's CPUs; raises Unavailable."""
+        self._program = Program(
+            Path(__file__).with_name("runqueue.bpf.c"),
+            hooks=[*tree.HOOKS, *HOOKS],
+            defines={
+                "BACKEND_CPUS": f"{cpu_mask(settings.cpus_backend)}ULL",
+                "HOLDERS_MAX": HOLDERS_MAX,
+            },
+        )
+        self._seconds = Seconds(self._program, COUNTERS)
+        return self._program
+
+    def start(self, trial: conversation.Trial) -> None:
+        """Forget the trial before."""
+        del trial
+        for name in (b"waiting", b"holders"):
+            self._program.bpf[name].clear()
+        # Slices of before the trial would be charged for waits that span the whole time between.
+        self._program.map("histories").zero(0)
+        self._program.map("wait_histogram").zero(0)
+        self._waits_before = histogram.EMPTY
+        self._held_before: dict[tuple[int, str], int] = {}
+        self._held_all: dict[tuple[int, str], int] = {}
+        self._lost = 0
+        self._seconds.reset()
+
+    def second(self) -> Mapping[str, Any]:
+        """One line, and the sums for the summary."""
+        found = self._seconds.take()
+        self._lost += found.pop("lost")
+        waits = self._program.map("wait_histogram").read(0)
+        gained = histogram.Histogram(self._waits_before, waits)
+        self._waits_before = waits
+        return {
+            **found,
+            "wait_ns_histogram": gained.document(),
+            "holders": _shares(self._held(), found["wait_ns"]),
+        }
+
+    def detach(self) -> None:
+        """Nothing beyond the program's own hooks."""
+
+    def summary(self) -> Mapping[str, Any]:
+        """Who held the CPU over the whole trial, and waits that could not be followed."""
+        total = sum(self._held_all.values())
+        return {"holders": _shares(self._held_all, total), "lost": self._lost}
+
+    def _held(self) -> dict[tuple[int, str], int]:
+        """What each holder gained since the last call, in ns."""
+        gained: dict[tuple[int, str], int] = {}
+        for key, held in self._program.bpf[b"holders"].items():
+            holder = (int(key.own), key.comm.decode("utf-8", "replace"))
+            before = self._held_before.get(holder, 0)
+            if held.ns != before:
+                gained[holder] = held.ns - before
+                self._held_before[holder] = held.ns
+                self._held_all[holder] = held.ns
+        return gained
+
+
+def _shares(held: Mapping[tuple[int, str], int], total_ns: int) -> list[dict[str, Any]]:
+    """Largest first; `share` is of all the wait, named or not."""
+    ordered = sorted(held.items(), key=lambda pair: -pair[1])
+    rows = [
+        {"name": comm, "kind": KINDS[own], "ns": ns, "share": _share(ns, total_ns)}
+        for (own, comm), ns in ordered[:HOLDERS_SHOWN_MAX]
+    ]
+    rest = sum(ns for _, ns in ordered[HOLDERS_SHOWN_MAX:])
+    if rest:
+        share = _share(rest, total_ns)
+        rows.append({"name": "(others)", "kind": "mixed", "ns": rest, "share": share})
+    return rows
+
+
+def _share(part_ns: int, total_ns: int) -> float | None:
+    return round(part_ns / total_ns, 4) if total_ns else None
+
+
+if __name__ == "__main__":
+    conversation.run(RunQueue())
