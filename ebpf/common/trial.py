@@ -1,0 +1,113 @@
+"""One trial of a probe: attached, drained once a second into files, detached, summed up."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from common import tree
+from common.cost import Meter
+from common.ring import copy_all
+
+if TYPE_CHECKING:
+    from common.conversation import Probe, Settings, Trial
+    from common.kernel import Program
+    from common.ring import Ring
+
+_SECOND_NS = 1_000_000_000
+
+
+class Recording:
+    """Everything that lives from `start` to `stop`; finish() undoes it."""
+
+    def __init__(
+        self,
+        *,
+        probe: Probe,
+        program: Program,
+        rings: list[Ring],
+        settings: Settings,
+        trial: Trial,
+    ) -> None:
+        """Attach the probe, seed the process trees and open the files; from here it measures."""
+        self._probe, self._program = probe, program
+        self._limit_ns = settings.seconds_max * _SECOND_NS
+        self._lines = (trial.output / f"{probe.name}.seconds.jsonl").open("x", encoding="utf-8")
+        self._rings = rings
+        self._ended: dict[str, Any] | None = None
+        for ring in self._rings:
+            ring.open(trial.output, probe.name)
+        tree.forget(program)
+        self._cpus_before = os.sched_getaffinity(0)
+        _step_aside(self._cpus_before, settings.cpus_backend)
+        try:
+            probe.start(trial)
+            program.attach()
+        except BaseException:
+            probe.detach()
+            _step_back(self._cpus_before)
+            raise
+        gone = tree.seed(program, trial.backend_pids, tree.BACKEND)
+        gone += tree.seed(program, trial.engine_pids, tree.ENGINE)
+        if gone:
+            print(f"{probe.name}: no such process: {gone}", file=sys.stderr)
+        # After probe.start, so that programs loaded there (uprobes) are counted too.
+        self._meter = Meter(program.program_fds())
+        self.start_ns = self._second_ns = time.monotonic_ns()
+
+    def seconds_to_next(self) -> float | None:
+        """How long to wait before the next tick()."""
+        if self._ended is not None:
+            return None
+        return max(0.0, (self._second_ns + _SECOND_NS - time.monotonic_ns()) / _SECOND_NS)
+
+    def tick(self) -> None:
+        """Do the work of a second; at the trial's limit, end it (files must not grow for ever)."""
+        self._write_second(time.monotonic_ns())
+        if self._second_ns - self.start_ns >= self._limit_ns:
+            self.finish()
+
+    def finish(self) -> dict[str, Any]:
+        """Detach, drain and close; returns the fields of the answer `stopped`."""
+        if self._ended is None:
+            clock_ns = time.monotonic_ns()
+            self._program.detach()
+            self._probe.detach()
+            self._write_second(clock_ns)
+            cpu_ns, bpf = self._meter.close()
+            counts = {ring.stream.name: ring.close() for ring in self._rings}
+            self._lines.close()
+            tree.forget(self._program)
+            _step_back(self._cpus_before)
+            self._ended = {
+                "clock_ns": clock_ns,
+                "records": {name: records for name, (records, _) in counts.items()},
+                "drops": {name: drops for name, (_, drops) in counts.items()},
+                "cpu_ns": cpu_ns,
+                "bpf": bpf,
+                "summary": dict(self._probe.summary()),
+            }
+        return self._ended
+
+    def _write_second(self, end_ns: int) -> None:
+        copy_all(self._rings)
+        line = {"start_ns": self._second_ns, "end_ns": end_ns, **self._probe.second()}
+        self._lines.write(json.dumps(line) + "\n")
+        self._lines.flush()
+        self._second_ns = end_ns
+
+
+def _step_aside(allowed: set[int], backend: tuple[int, ...]) -> None:
+    """Run only when nobody else wants to, and off the backend's cores where there are others."""
+    others = allowed - set(backend)
+    if others:
+        os.sched_setaffinity(0, others)
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+
+
+def _step_back(allowed: set[int]) -> None:
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    os.sched_setaffinity(0, allowed)
