@@ -179,19 +179,23 @@ def probed(recording: Recording, low: int, high: int) -> dict[str, Any]:
     memory, queue = _lines(recording, "memory", low, high), _lines(recording, "runqueue", low, high)
     faults = [int(line["page_faults"]) for line in memory if "page_faults" in line]
     calls = {
-        name: _total(memory, name)
+        name: _total(memory, f"{name}_count", f"{name}_ns")
         for name in ("mmap", "munmap", "madvise", "brk")
         if any(f"{name}_count" in line for line in memory)
     }
+    waits = [line for line in queue if "waits" in line]
     holders: dict[str, int] = {}
-    for line in queue:
-        for name, ns in dict(line.get("holders", {})).items():
-            holders[name] = holders.get(name, 0) + int(ns)
+    for line in waits:
+        for held in line.get("holders", []):
+            # Waiting for a thread of one's own is the backend's doing, and named so.
+            mark = f" ({held['kind']})" if held.get("kind") not in {None, "foreign"} else ""
+            name = f"{held['name']}{mark}"
+            holders[name] = holders.get(name, 0) + int(held["ns"])
     return {
         "page_faults": sum(faults) if faults else None,
         "allocator_calls": calls or None,
-        "runqueue_wait": _total(queue, "wait") if queue else None,
-        "runqueue_holders": holders if queue else None,
+        "runqueue_wait": _total(waits, "waits", "wait_ns") if waits else None,
+        "runqueue_holders": holders if waits else None,
     }
 
 
@@ -203,9 +207,9 @@ def _lines(recording: Recording, probe: str, low: int, high: int) -> list[dict[s
     ]
 
 
-def _total(lines: list[dict[str, Any]], name: str) -> Total:
+def _total(lines: list[dict[str, Any]], count: str, spent: str) -> Total:
     return Total(
-        count=sum(int(line.get(f"{name}_count", 0)) for line in lines),
-        total_ns=sum(int(line.get(f"{name}_ns_total", 0)) for line in lines),
-        max_ns=max((int(line.get(f"{name}_ns_max", 0)) for line in lines), default=0),
+        count=sum(int(line.get(count, 0)) for line in lines),
+        total_ns=sum(int(line.get(spent, 0)) for line in lines),
+        max_ns=max((int(line.get(f"{spent}_max", 0)) for line in lines), default=0),
     )

@@ -16,6 +16,10 @@ from harness.stats.intervals import Windows
 
 SECOND_NS = 1_000_000_000
 PLATFORM_KINDS = ("vcpu_not_run", "wakeup_not_taken", "foreign")
+# Reasons of the collector's own stops: mark termination, sweep termination. All others (profiles,
+# reading statistics) stop the backend just as well, so they are causes of pauses, but not GC.
+GC_REASONS = (1, 2)
+STOPPED_OTHERWISE = "stopped_otherwise"
 GC_KINDS = ("stop_the_world", "mark_phase", "assist", "mark_worker")
 
 
@@ -45,7 +49,8 @@ class Watched:
         """What a pause of the backend can be charged to, by the names of `pauses.PRIORITY`."""
         found = dict(self.role("backend"))
         if self.gc is not None:
-            found["stop_the_world"] = self.gc["stop_the_world"]
+            stops = (self.gc["stop_the_world"], self.gc[STOPPED_OTHERWISE])
+            found["stop_the_world"] = intervals.union(*stops)
             found["assist"] = self.gc["assist"]
             found["mark"] = intervals.union(self.gc["mark_worker"], self.gc["mark_phase"])
         return found
@@ -81,8 +86,8 @@ def watched(recording: Recording, missing: dict[str, str]) -> Watched:
         gaps=None if gaps is None else _clipped(gaps.records, low, high),
         platform=None if platform is None else _by_role(platform, low, high),
         holders=None if platform is None else _holders(platform, low, high),
-        gc=None if gc is None else {k: _clipped(_of(gc, "kind", k), low, high) for k in GC_KINDS},
-        stops=None if gc is None else _each(_of(gc, "kind", "stop_the_world"), low, high),
+        gc=None if gc is None else _collector(gc, low, high),
+        stops=None if gc is None else _each(_stops(gc, own=True), low, high),
         gc_times=None if gc is None else _times(gc, low, high),
         gc_cycles=marks,
         server_time=histograms,
@@ -144,6 +149,18 @@ def _times_of(records: npt.NDArray[Any]) -> tuple[Ints, Ints]:
 def _each(records: npt.NDArray[Any], low: int, high: int) -> Total:
     start, end = _times_of(records)
     return pauses.total(np.minimum(end, high) - np.maximum(start, low))
+
+
+def _stops(stream: Stream, *, own: bool) -> npt.NDArray[Any]:
+    stops = _of(stream, "kind", "stop_the_world")
+    return stops[np.isin(stops["reason"], GC_REASONS) == own]
+
+
+def _collector(stream: Stream, low: int, high: int) -> dict[str, Windows]:
+    found = {kind: _clipped(_of(stream, "kind", kind), low, high) for kind in GC_KINDS}
+    found["stop_the_world"] = _clipped(_stops(stream, own=True), low, high)
+    found[STOPPED_OTHERWISE] = _clipped(_stops(stream, own=False), low, high)
+    return found
 
 
 def _phases(stream: Stream, kind: str, low: int, high: int) -> int:

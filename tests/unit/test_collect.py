@@ -168,6 +168,7 @@ def test_pauses_and_gc_join(tmp_path: Path) -> None:
         gaps.append((0, t, t + 10 * ms, 3, 0))
         gc.append((0, t, t + 2 * ms, 1, 2, 0, second, 1))
         gc.append((0, t + 2 * ms, t + 52 * ms, 2, 0, 0, second, 1))
+        gc.append((0, t + 9 * ms, t + 10 * ms, 1, 6, 0, second, 1))  # stopped, but not for GC
         gc.append((1 << 30, t, t + SECOND, 1, 2, 0, second, 1))  # discarded by its own header
         platform.append((0, t + 1 * ms, t + 4 * ms, 1, 1, 1, 0, b""))
         platform.append((0, t + 600 * ms, t + 601 * ms, 3, 1, 1, 99, b"hog"))
@@ -186,15 +187,16 @@ def test_pauses_and_gc_join(tmp_path: Path) -> None:
     assert collector is not None
     assert pauses.all.count == SECONDS
     split = {cause: total.total_ns // SECONDS for cause, total in pauses.by_cause.items()}
-    assert split["stop_the_world"] == 2 * ms
+    assert split["stop_the_world"] == 3 * ms
     assert split["vcpu_not_run"] == 2 * ms
-    assert split["mark"] == 6 * ms
+    assert split["mark"] == 5 * ms
     assert split["unattributed"] == 0
     assert sum(split.values()) == 10 * ms
     assert collector.cycles == SECONDS
     assert collector.mark_share is not None
     assert abs(collector.mark_share - 0.05) < 1e-9
     assert collector.stop_the_world is not None
+    assert collector.stop_the_world.count == SECONDS
     assert collector.stop_the_world.max_ns == 2 * ms
     assert collector.requests_inside == 52 * SECONDS
     assert found.data.platform is not None

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from harness.model.recording import Ints
+from harness.model.trial import Clean
 from harness.stats import clean, percentiles
 from harness.stats.intervals import EMPTY, Windows, chance_untouched
 from tests.unit.queues import SECOND, poisson_windows, schedule, serve, windows
@@ -18,7 +19,7 @@ def service_ns(rng: np.random.Generator, count: int, mean: float = 30_000) -> In
     return rng.gamma(4.0, mean / 4.0, count).astype(np.int64) + 1
 
 
-def estimate(intended: Ints, ends: Ints, platform: Windows, rho: float) -> clean.Clean:
+def estimate(intended: Ints, ends: Ints, platform: Windows, rho: float) -> Clean:
     return clean.estimate(intended, ends, platform, rho=rho, low=0, high=int(intended[-1]) + 1)
 
 
@@ -86,7 +87,9 @@ def test_long_requests_of_a_collector_are_not_thinned_out() -> None:
     rng = np.random.default_rng(4)
     intended = schedule(RATE, SECONDS)
     # A mark phase of 100 ms each second takes 14 ms from each request that it meets.
-    own = np.where((intended % SECOND) < SECOND // 10, rng.integers(8e6, 14e6, len(intended)), 0)
+    own = np.where(
+        (intended % SECOND) < SECOND // 10, rng.integers(8_000_000, 14_000_000, len(intended)), 0
+    )
     quick = serve(intended, service_ns(rng, len(intended)), EMPTY) + own
     platform = windows(poisson_windows(rng, 100, 0.5e6, SECONDS))
     ends = serve(intended, service_ns(rng, len(intended)), platform) + own

@@ -96,7 +96,7 @@ def test_the_bootstrap_holds_the_truth_about_as_often_as_it_says() -> None:
         low, high = percentiles.bootstrap(values, intended, 0.99, seed=seed)
         assert low is not None
         assert high is not None
-        held += low <= truth <= high
+        held += int(low <= truth <= high)
     assert held >= 48
 
 
