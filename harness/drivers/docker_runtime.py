@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import resource
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,9 @@ class DockerRuntime:
 
 def _confinement(launch: Launch) -> dict[str, Any]:
     """Everything that a backend is not given, and the limits of what it is."""
+    # Some machines forbid even root to raise a limit; the daemon's is as ours there.
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    open_files = OPEN_FILES_MAX if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES_MAX)
     return {
         "network_mode": "host",  # no bridge, no NAT, no proxy process in the measured path
         "user": USER,
@@ -147,7 +151,7 @@ def _confinement(launch: Launch) -> dict[str, Any]:
         "memswap_limit": launch.memory_limit_bytes,  # memory and swap together: no swap
         "pids_limit": launch.pids_limit,
         "ulimits": [
-            docker.types.Ulimit(name="nofile", soft=OPEN_FILES_MAX, hard=OPEN_FILES_MAX),
+            docker.types.Ulimit(name="nofile", soft=open_files, hard=open_files),
             docker.types.Ulimit(name="core", soft=0, hard=0),
         ],
         "log_config": docker.types.LogConfig(
@@ -214,6 +218,8 @@ class DockerServer:
 
     def alive(self) -> Ending | None:
         """None while it runs under a daemon that is there; a look at /proc and one connect()."""
+        if self._stopped:
+            return Ending("backend-died", "was stopped")
         lost = docker_daemon.is_gone()
         if self._root is not None and lives(self._root):
             if lost:
