@@ -45,6 +45,7 @@ _TABLE = (
     ),
     Threshold("errors", "requests that failed, share", "ratio", 0.0, 0.01),
     Threshold("records-dropped", "request records lost", "count", 0, None),
+    Threshold("load-missing", "no request's times are known", "count", None, 0),
     Threshold("probe-dropped", "probe events lost, share", "ratio", 0.0, None),
     Threshold("backend-died", "the backend ended before its trial did", "count", None, 0),
     Threshold(

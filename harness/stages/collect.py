@@ -26,6 +26,7 @@ from harness.model.verdict import Verdict
 from harness.stats import (
     buckets,
     clean,
+    decoded,
     intervals,
     lag,
     machine,
@@ -60,10 +61,14 @@ def collect(recording: Recording, judge: Callable[[Evidence], Verdict]) -> Colle
     seen = watched(recording, missing)
     measured = _measured(recording)
     if measured is None:
-        missing.setdefault("latency", missing.get("requests", "no request was recorded"))
+        missing.setdefault("requests", "no request of the measured part was recorded")
+        missing["latency"] = missing["requests"]
     load = _load(recording, measured, missing)
     resources, use = _resources(facts, load, recording, missing)
-    latency = _latency(measured, seen, use, missing) if measured is not None else None
+    if measured is not None:
+        latency = _latency(measured, seen, use, missing)
+    else:
+        latency = decoded.latency(_totals(recording).get("histograms") or {})
     platform = machine.platform(facts, seen, missing)
     probes = [_report(outcome) for outcome in recording.probes]
     evidence = machine.evidence(
@@ -74,7 +79,10 @@ def collect(recording: Recording, judge: Callable[[Evidence], Verdict]) -> Colle
         seen=seen,
         resources=resources,
         probes=probes,
+        own_lag_p99_ns=latency.own_fault_lag.p99 if latency is not None else None,
     )
+    if latency is not None:
+        missing.pop("latency", None)
     trial = TrialData(
         schema=SCHEMA,
         spec=facts.spec,
@@ -131,7 +139,7 @@ def _load(recording: Recording, measured: _Measured | None, missing: dict[str, s
     facts = recording.facts
     span = (facts.end_ns - facts.measure_ns) / SECOND_NS
     done = ((recording.engine or {}).get("done") or [{}])[-1]
-    totals: dict[str, Any] = done.get("totals") or {}
+    totals = _totals(recording)
     if not totals and measured is None:
         missing["load"] = "the engine left neither totals nor records"
         return None
@@ -160,6 +168,12 @@ def _load(recording: Recording, measured: _Measured | None, missing: dict[str, s
         records_dropped=int(done.get("records_dropped", 0)),
         unfinished=int(done.get("unfinished", counted.get("unfinished", 0))),
     )
+
+
+def _totals(recording: Recording) -> dict[str, Any]:
+    done = ((recording.engine or {}).get("done") or [{}])[-1]
+    found: dict[str, Any] = done.get("totals") or {}
+    return found
 
 
 def _counted(measured: _Measured) -> dict[str, Any]:

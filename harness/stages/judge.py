@@ -14,11 +14,11 @@ _WRONG = ("status", "length", "digest", "parse")
 def judge(evidence: Evidence) -> Verdict:
     """The verdict with every reason, the worst first."""
     found = [
+        *_incidents(evidence),  # first: what died explains what else is wrong
         *_generator(evidence),
         *_cores(evidence),
         *_answers(evidence),
         *_losses(evidence),
-        *_incidents(evidence),
     ]
     reasons = sorted(found, key=lambda reason: -_ORDER.index(reason.status))
     return Verdict(status=reasons[0].status if reasons else Status.VALID, reasons=reasons)
@@ -121,6 +121,9 @@ def _stolen(use: CoreUse) -> tuple[float | None, str]:
 
 def _answers(evidence: Evidence) -> Iterator[Reason]:
     load = evidence.load
+    if load is None or (evidence.own_lag_p99_ns is None and not evidence.lag_explained_by):
+        text = "the engine left no request with known times, so nothing of this trial can be used"
+        yield from _reason("load-missing", 1, "the load generator", text)
     if load is None:
         return
     answers = max(load.completed, load.good + sum(load.errors.values()), 1)

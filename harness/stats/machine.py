@@ -95,9 +95,13 @@ def evidence(
     seen: Watched,
     resources: Resources | None,
     probes: list[ProbeReport],
+    own_lag_p99_ns: int | None,
 ) -> Evidence:
-    """What the judge needs; `requests` and `split` hold the measured part."""
-    late: tuple[int | None, float | None, int | None, str] = (None, None, None, "")
+    """What the judge needs; `requests` and `split` hold the measured part.
+
+    `own_lag_p99_ns` is for trials without records, of which nothing can be taken off.
+    """
+    late: tuple[int | None, float | None, int | None, str] = (own_lag_p99_ns, None, None, "")
     never = None
     if requests is not None and split is not None:
         late = _own_lag(facts, requests, split, seen, resources)

@@ -153,7 +153,8 @@ def _each(records: npt.NDArray[Any], low: int, high: int) -> Total:
 
 def _stops(stream: Stream, *, own: bool) -> npt.NDArray[Any]:
     stops = _of(stream, "kind", "stop_the_world")
-    return stops[np.isin(stops["reason"], GC_REASONS) == own]
+    chosen: npt.NDArray[Any] = stops[np.isin(stops["reason"], GC_REASONS) == own]
+    return chosen
 
 
 def _collector(stream: Stream, low: int, high: int) -> dict[str, Windows]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
 import numpy as np
+from hdrh.histogram import HdrHistogram
 
 from harness.model.collected import Collected
 from harness.model.facts import Incident
@@ -74,6 +76,35 @@ def test_no_requests_at_all_is_not_zero(tmp_path: Path) -> None:
     assert trial.not_measured["requests"] == "requests.bin is missing"
     assert trial.verdict.status is Status.INVALID
     assert trial.verdict.reasons[0].who == "go/nethttp (pid 7)"
+
+
+def test_silence_is_never_valid(tmp_path: Path) -> None:
+    recordings.write_facts(tmp_path, SECONDS)
+    verdict = collected(tmp_path).data.verdict
+    assert verdict.status is Status.INVALID
+    assert [reason.id for reason in verdict.reasons] == ["load-missing"]
+
+
+def test_histograms_stand_in_for_records_that_are_elsewhere(tmp_path: Path) -> None:
+    recordings.write_facts(tmp_path, SECONDS)
+    histogram = HdrHistogram(1, 60_000_000_000, 3)
+    for value in range(1, 10_001):
+        histogram.record_value(value * 1_000)
+    encoded = histogram.encode().decode()
+    names = ("response", "service", "own_fault_lag", "backlog_lag")
+    totals = {
+        **dict.fromkeys(("offered", "sent", "completed", "good"), 10_000),
+        "errors": {},
+        "histograms": dict.fromkeys(names, encoded),
+    }
+    line = json.dumps({"event": "done", "totals": totals, "records_dropped": 0})
+    (tmp_path / "engine.jsonl").write_text(line + "\n")
+    trial = collected(tmp_path).data
+    assert trial.latency is not None
+    assert trial.latency.response.p99 is not None
+    assert abs(trial.latency.response.p99 - 9_900_000) < 9_900
+    assert trial.latency.clean.response is None
+    assert "generator-lag" in {reason.id for reason in trial.verdict.reasons}
 
 
 def test_no_collector_is_said(tmp_path: Path) -> None:
