@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from harness.errors import UsageError
 from harness.model.facts import ProbeOutcome, TrialFacts
-from harness.model.recording import FLAG_WARM_UP, Recording, Requests, Stream
+from harness.model.recording import Recording, Requests, Stream
 
 HEADER_BYTES = 4096
 REQUEST_MAGIC = b"PMREQ001"
@@ -232,9 +232,3 @@ def _facts(path: Path) -> TrialFacts:
         raise UsageError(
             str(path), f"is not a facts file ({error})", hint="measure the trial again"
         ) from error
-
-
-def is_warm_up(requests: Requests) -> npt.NDArray[np.bool_]:
-    """Which records belong to the warm-up."""
-    flagged: npt.NDArray[np.bool_] = (requests.flags & FLAG_WARM_UP) != 0
-    return flagged
