@@ -1,0 +1,95 @@
+# What set-up is made of: saying things, asking for packages, comparing versions. Sourced by bash.
+# shellcheck shell=bash
+
+BACKPORTS_FILE=/etc/apt/sources.list.d/pausemark-backports.list
+KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
+MIRROR=http://deb.debian.org/debian
+RELEASE=""    # 12, 13, or "" on another system
+WANTED=()     # packages to install
+REASONS=()    # why, in the same order
+SKIPPED=()    # what was there already
+NEED_BACKPORTS=""
+
+say() { printf '%s\n' "$*" >&2; }
+
+fail() { # what, hint
+    say "error: setup: $1"
+    say "hint: $2"
+    exit 4
+}
+
+without() { # part
+    case " ${PAUSEMARK_WITHOUT:-} " in *" $1 "*) return 0 ;; *) return 1 ;; esac
+}
+
+read_release() {
+    local ID="" VERSION_ID=""
+    # shellcheck source=/dev/null
+    [ ! -r /etc/os-release ] || . /etc/os-release
+    if [ "$ID" = debian ] && { [ "$VERSION_ID" = 12 ] || [ "$VERSION_ID" = 13 ]; }; then
+        RELEASE=$VERSION_ID
+    fi
+    [ "$(uname -m)" = x86_64 ] || say "warning: setup: expected x86_64, got $(uname -m): untested"
+}
+
+installed() { # package
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+want() { # reason, packages...
+    local reason=$1 package
+    shift
+    for package in "$@"; do
+        if installed "$package"; then
+            SKIPPED+=("$package")
+        else
+            WANTED+=("$package")
+            REASONS+=("$reason")
+        fi
+    done
+}
+
+at_least() { # wanted version, found version
+    [ -n "$2" ] && [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]
+}
+
+version_in() { # text: the first number with a dot in it
+    grep -oE '[0-9]+\.[0-9]+(\.[0-9]+)?' <<<"$1" | head -n 1
+}
+
+install_wanted() {
+    local index
+    if [ ${#WANTED[@]} -eq 0 ]; then
+        return 0
+    fi
+    say "setup: these packages are missing:"
+    for index in "${!WANTED[@]}"; do
+        say "  ${WANTED[$index]} - ${REASONS[$index]}"
+    done
+    [ -n "$RELEASE" ] || fail "expected Debian 12 or 13, got another system" \
+        "install the equivalents of the packages above, or use a Debian container"
+    local need_root="as root: apt-get install --no-install-recommends ${WANTED[*]}"
+    [ "$(id -u)" = 0 ] || fail "expected root to install packages, got user $(id -un)" "$need_root"
+    enable_backports
+    say "setup: installing them now: apt-get update; apt-get install ${WANTED[*]}"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq >&2
+    # The packages' own services are not for us to start: the daemon is started when it is needed.
+    apt-get install -y -qq --no-install-recommends "${WANTED[@]}" </dev/null >&2 ||
+        fail "apt-get install ended badly" "mend what it says above, then run \`make setup\` again"
+}
+
+enable_backports() {
+    if [ -n "$NEED_BACKPORTS" ] && [ ! -e "$BACKPORTS_FILE" ]; then
+        say "setup: adding $BACKPORTS_FILE (trixie-backports) for $NEED_BACKPORTS;" \
+            "nothing else is taken from it"
+        echo "deb [signed-by=$KEYRING] $MIRROR trixie-backports main" >"$BACKPORTS_FILE"
+    fi
+}
+
+done_talk() {
+    if [ ${#SKIPPED[@]} -gt 0 ]; then
+        say "setup: already there: ${SKIPPED[*]}"
+    fi
+    say "setup: ready (${SECONDS} s)"
+}
