@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import urllib.parse
 from pathlib import Path
 
 from harness.drivers import manifests
+from harness.drivers.load import Target
 from harness.errors import UsageError
 from harness.model.manifest import BackendManifest, Option, Scenario
 from harness.model.plan import Subject
@@ -112,3 +114,21 @@ def subjects(
     if len(found) > SUBJECTS_MAX:
         raise UsageError("--backend", f"{len(found)} subjects, at most {SUBJECTS_MAX}")
     return found
+
+
+def target(text: str) -> Target:
+    """From `http://host:port/path`; UsageError for anything else."""
+    try:
+        parts = urllib.parse.urlsplit(text)
+        port = parts.port or 80
+    except ValueError as error:
+        raise UsageError("--target", f"{text!r} is not a URL: {error}") from error
+    if parts.scheme != "http" or not parts.hostname or parts.username:
+        raise UsageError(
+            "--target",
+            f"expected http://host:port/path, got {text!r}",
+            hint="TLS and credentials are not spoken",
+        )
+    path = parts.path or "/"
+    query = f"?{parts.query}" if parts.query else ""
+    return Target(address=parts.hostname, port=port, host=parts.netloc, path=path + query)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import urllib.parse
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from harness import __version__
 from harness.drivers import engine
 from harness.drivers.load import Target
 from harness.drivers.runtime import Ending, Usage
-from harness.errors import EnvironmentLacking, UsageError
+from harness.errors import EnvironmentLacking
 from harness.model.manifest import (
     BackendManifest,
     Build,
@@ -67,24 +66,6 @@ class RunningServer:
 
     def stop(self) -> None:
         """It is not ours to stop."""
-
-
-def parse_target(text: str) -> Target:
-    """From `http://host:port/path`; UsageError for anything else."""
-    try:
-        parts = urllib.parse.urlsplit(text)
-        port = parts.port or 80
-    except ValueError as error:
-        raise UsageError("--target", f"{text!r} is not a URL: {error}") from error
-    if parts.scheme != "http" or not parts.hostname or parts.username:
-        raise UsageError(
-            "--target",
-            f"expected http://host:port/path, got {text!r}",
-            hint="TLS and credentials are not spoken",
-        )
-    path = parts.path or "/"
-    query = f"?{parts.query}" if parts.query else ""
-    return Target(address=parts.hostname, port=port, host=parts.netloc, path=path + query)
 
 
 def _request(
@@ -151,6 +132,7 @@ def drive(
         stack.enter_context(only_one())
         journal = Journal()
         stack.callback(journal.close)
+        journal.begin("bench load")
         engine.build(root, root / "build", say)
         plan = make_plan(
             request,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import signal
 import sys
 from types import FrameType
@@ -10,17 +11,39 @@ from typing import Any
 import click
 
 from harness import __version__
-from harness.cli import inspecting, judging, measuring
-from harness.cli.show import talk
-from harness.drivers import runtimes
 from harness.errors import EXIT_FAILURE, PausemarkError
 from harness.system import journal
 
 INTERRUPTED = 130
 
 
+# The modules behind the commands load pandas, scipy and Docker's SDK: only when they are asked for.
+MODULES = {
+    **dict.fromkeys(("run", "load", "calibrate"), "measuring"),
+    **dict.fromkeys(("list", "env", "doctor", "report", "prune"), "inspecting"),
+    **dict.fromkeys(("compare", "site"), "judging"),
+}
+
+
+def talk(text: str) -> None:
+    """A line for people, on stderr."""
+    click.echo(text, err=True)
+
+
 class Group(click.Group):
     """Turns PausemarkError into `error:` and `hint:`, and Ctrl-C into a quiet end."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of use."""
+        return list(MODULES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Imports the module that holds the command."""
+        if cmd_name not in MODULES:
+            return None
+        module = importlib.import_module(f"harness.cli.{MODULES[cmd_name]}")
+        found: dict[str, click.Command] = {command.name: command for command in module.COMMANDS}
+        return found[cmd_name]
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Click's, with our own errors; exits with their codes."""
@@ -55,9 +78,9 @@ def main() -> None:
     with eBPF, and says for every tail what it waited for.
     """
     signal.signal(signal.SIGTERM, _stop)
-    for sentence in (*journal.recover(), *runtimes.cleanup()):
-        talk(f"left by a run that was killed: {sentence}")
+    undone = journal.recover()
+    if undone:
+        from harness.drivers import runtimes  # loads Docker's SDK, which is rarely needed here
 
-
-for command in (*measuring.COMMANDS, *inspecting.COMMANDS, *judging.COMMANDS):
-    main.add_command(command)
+        for sentence in (*undone, *runtimes.cleanup()):
+            talk(f"left by a run that was killed: {sentence}")

@@ -8,14 +8,13 @@ from typing import Any
 
 import click
 
-from harness import asked, calibration, direct, pipeline
+from harness import asked
 from harness.cli import show
 from harness.cli.options import ROOT, backends_option, output_option
 from harness.drivers import manifests
 from harness.errors import EXIT_FAILURE, EXIT_GOOD, EXIT_NOT_VALID, NotValid, UsageError
 from harness.model.plan import Request
 from harness.model.verdict import Status
-from harness.stats import run_json
 
 DEFAULT_CONNECTIONS = 64
 GRAIN_NS = 20_000
@@ -51,6 +50,9 @@ MEMORY_LIMIT_BYTES = 8 * 2**30
 @backends_option
 def run(**flags: Any) -> None:
     """Build, drive, watch, judge and report: the main job."""
+    request = _request(flags)
+    from harness import pipeline
+
     display = show.Display(quiet=flags["as_json"])
     paths = pipeline.Paths(
         root=ROOT,
@@ -59,10 +61,12 @@ def run(**flags: Any) -> None:
         baseline_root=flags["baseline"],
     )
     with contextlib.closing(display):
-        folder = pipeline.run(_request(flags, paths), paths, display)
+        folder = pipeline.run(request, paths, display)
     analysis = folder.analysis()
     trials = [trial.read_data() for trial in folder.trials()]
     if flags["as_json"]:
+        from harness.stats import run_json
+
         show.data_json(run_json.summarise(folder.plan(), analysis, trials))
     else:
         show.answer_table(analysis)
@@ -81,7 +85,7 @@ def _labels(flags: dict[str, Any]) -> list[str]:
     return [*labels, "twin"] if flags["twin"] else labels
 
 
-def _request(flags: dict[str, Any], paths: pipeline.Paths) -> Request:
+def _request(flags: dict[str, Any]) -> Request:
     rate = asked.number("--rps", flags["rps"], low=1, high=asked.RATE_MAX, unit="requests/s")
     duration = asked.duration_s("--duration", flags["duration"])
     asked.number("--duration", duration, low=1, high=asked.DURATION_MAX_S, unit="s")
@@ -103,7 +107,7 @@ def _request(flags: dict[str, Any], paths: pipeline.Paths) -> Request:
         subjects=asked.subjects(
             flags["backends"],
             flags["settings"],
-            folders=manifests.find_backends(paths.backend_roots),
+            folders=manifests.find_backends(flags["backend_roots"]),
             protocol=flags["protocol"],
             labels=_labels(flags),
         ),
@@ -151,8 +155,12 @@ def load(
     asked.number("--connections", connections, low=1, high=asked.CONNECTIONS_MAX, unit="")
     seconds = asked.duration_s("--duration", duration)
     asked.number("--duration", seconds, low=1, high=asked.DURATION_MAX_S, unit="s")
+    parsed = asked.target(target)
+    from harness import direct
+    from harness.stats import run_json
+
     data = direct.drive(
-        direct.parse_target(target),
+        parsed,
         root=ROOT,
         results=output,
         rate_rps=rps,
@@ -179,6 +187,8 @@ def load(
 def calibrate(tries: int, output: Path, *, as_json: bool) -> None:
     """Known-answer tests: does the instrument read what is certain to be true?"""
     asked.number("--tries", tries, low=1, high=100, unit="")
+    from harness import calibration, pipeline
+
     display = show.Display(quiet=as_json)
     results = pipeline.calibrate_all(
         calibration.CASES,

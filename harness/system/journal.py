@@ -48,6 +48,10 @@ class Journal:
         self._entries.append(entry)
         self._write()
 
+    def begin(self, what: str) -> None:
+        """Notes that we measure: whoever finds this after our death also looks for containers."""
+        self.add({"kind": "measuring", "pid": os.getpid(), "what": what})
+
     def add_process(self, pid: int, what: str) -> None:
         """A process (with its group) to end if we die."""
         identity = process_identity(pid)
@@ -85,6 +89,8 @@ def undo(entry: dict[str, Any]) -> str:
         except OSError as error:
             return f"{path} could not be put back to {before!r}: {error.strerror}"
         return f"{path} put back to {before!r}"
+    if entry.get("kind") == "measuring":
+        return f"pid {entry['pid']} was ended while it measured ({entry['what']})"
     if entry.get("kind") == "process":
         return _end_process(str(entry["identity"]), str(entry["what"]))
     return f"an entry of unknown kind was left alone: {entry.get('kind')!r}"

@@ -1,0 +1,114 @@
+"""A user's mistake: `error:` and `hint:` on stderr, the right exit code, never a traceback."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BENCH = [sys.executable, "-c", "from harness.cli import main; main()"]
+
+BACKEND = """
+schema = 1
+name = "{name}"
+title = "t"
+language = "C"
+license = "x"
+collector = "{collector}"
+build = {{ artifact = "a" }}
+run = {{ command = ["{{artifact}}"] }}
+[[variants]]
+name = "v"
+title = "v"
+track = "idiomatic"
+protocols = ["h1"]
+default = true
+"""
+
+
+def _bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*BENCH, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "--rps", "0"], "--rps: expected 1 to 5e+06 requests/s, got 0"),
+        (["run", "--rps", "10000000"], "--rps: expected 1 to 5e+06 requests/s, got 1e+07"),
+        (["run", "--rps", "nan"], "--rps: expected"),
+        (["run", "--duration", "0"], "--duration: expected 1 to 604800 s, got 0"),
+        (["run", "--duration", "soon"], "--duration: expected seconds"),
+        (["run", "--backend", "cobol"], "--backend: expected one of"),
+        (["run", "--backend", "c/none"], "--backend: expected one of c/"),
+        (["run", "--backend", "c", "--set", "c.nothing=1"], "has no such option"),
+        (["run", "--backend", "c", "--set", "nonsense"], "--set: expected backend.option=value"),
+        (["run", "--backend", "c", "--set", "go.gogc=1"], "not among the backends of this run"),
+        (["run", "--scenario", "none"], "--scenario: expected one of"),
+        (["run", "--scenario", "none.toml"], "none.toml: cannot be read"),
+        (["run", "--connections", "0"], "--connections: expected 1 to 60000"),
+        (["run", "--pipeline", "4"], "--pipeline: 4 with --protocol h1"),
+        (["run", "--nonsense"], "No such option"),
+        (["load", "--target", "ftp://x", "--rps", "1"], "--target: expected http://"),
+        (["load", "--target", "http://127.0.0.1:1/", "--rps", "0"], "--rps: expected 1"),
+        (["report", "/nonexistent"], "is not a run"),
+        (["compare", "/nonexistent"], "is not a run"),
+    ],
+)
+def test_wrong_use_exits_2(arguments: list[str], said: str) -> None:
+    finished = _bench(*arguments)
+    assert finished.returncode == 2, finished.stderr
+    assert "error: " in finished.stderr
+    assert said in finished.stderr.replace("\n", " ")
+    assert "Traceback" not in finished.stderr
+    assert finished.stdout == ""
+
+
+def test_nobody_listening_exits_4() -> None:
+    finished = _bench("load", "--target", "http://127.0.0.1:9/", "--rps", "10")
+    assert finished.returncode == 4
+    assert "nobody listens on 127.0.0.1:9" in finished.stderr
+    assert "hint: " in finished.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("schema = [", "is not TOML"),
+        ("schema = 2\n", "schema: expected 1, got 2"),
+        ("schema = 1\n", "missing required field `name`"),
+        (BACKEND.format(name="other", collector="none"), "name: expected the folder's name"),
+        (BACKEND.format(name="bad", collector="zgc"), "collector: expected one of none, go"),
+        ("extra = 1\n" + BACKEND.format(name="bad", collector="none"), "unknown field `extra`"),
+    ],
+)
+def test_a_malformed_manifest_names_file_and_key(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "backend.toml").write_text(text)
+    finished = _bench("run", "--backends-dir", str(tmp_path), "--backend", "bad")
+    assert finished.returncode == 2
+    assert said in finished.stderr
+    assert "backend.toml" in finished.stderr
+    assert "Traceback" not in finished.stderr
+
+
+def test_help_lists_every_command() -> None:
+    finished = _bench("--help")
+    assert finished.returncode == 0
+    commands = (
+        "run",
+        "load",
+        "list",
+        "prune",
+        "doctor",
+        "calibrate",
+        "report",
+        "compare",
+        "site",
+        "env",
+    )
+    assert all(f"  {command} " in finished.stdout for command in commands)
