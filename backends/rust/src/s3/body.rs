@@ -1,0 +1,288 @@
+//! Reads a request's body: plain, chunked or aws-chunked, within its limits.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING};
+
+use super::Shared;
+use super::failure::{self, Failure};
+use crate::store::Reservation;
+
+pub const CHECKSUM: &str = "x-amz-checksum-crc32";
+
+/// The step in which a body of unknown length reserves room.
+const GROW_BYTES: u64 = 64 << 10;
+/// Holds a size, a signature or a checksum; nothing longer belongs on a line of aws-chunked.
+const AWS_LINE_BYTES_MAX: usize = 1 << 10;
+
+/// A body that came whole, what it must match, and the room it takes.
+#[derive(Debug)]
+pub struct Payload<'store> {
+    pub body: Bytes,
+    pub digests: Digests,
+    pub room: Reservation<'store>,
+}
+
+/// What the client said of the body's content.
+#[derive(Debug, Default)]
+pub struct Digests {
+    pub md5: Option<[u8; 16]>,
+    /// The CRC-32 in base64.
+    pub checksum: Option<String>,
+}
+
+#[derive(Debug)]
+enum Coding {
+    Plain,
+    /// Whether a checksum must come in the trailer.
+    AwsChunked {
+        trailing: bool,
+    },
+}
+
+/// Judges the headers, reserves the room, and only then reads (which sends 100-continue).
+pub async fn read<'store>(
+    request: &mut Request<Incoming>,
+    shared: &'store Shared,
+) -> Result<Payload<'store>, &'static Failure> {
+    let headers = request.headers();
+    let chunked = headers.contains_key(TRANSFER_ENCODING);
+    if !chunked && !headers.contains_key(CONTENT_LENGTH) {
+        return Err(&failure::MISSING_LENGTH);
+    }
+    let mut digests = Digests {
+        md5: content_md5(headers)?,
+        checksum: text(headers, CHECKSUM).map(str::to_owned),
+    };
+    let coding = coding(headers)?;
+    let length = match coding {
+        Coding::AwsChunked { .. } => Some(decoded_length(headers)?),
+        Coding::Plain if chunked => None,
+        Coding::Plain => text(headers, CONTENT_LENGTH.as_str()).and_then(|text| text.parse().ok()),
+    };
+    if length.is_some_and(|length| length > shared.object_bytes_max) {
+        return Err(&failure::ENTITY_TOO_LARGE);
+    }
+    let room = shared.store.reserve(length.unwrap_or(0)).ok_or(&failure::SLOW_DOWN)?;
+    let incoming = request.body_mut();
+    let (body, room) = match (coding, length) {
+        (Coding::AwsChunked { trailing }, Some(length)) => {
+            let mut decoder = AwsChunked::new(length, trailing);
+            while let Some(data) = next_data(incoming).await? {
+                decoder.push(&data).ok_or(&failure::INCOMPLETE_BODY)?;
+            }
+            let (body, checksum) = decoder.finish().ok_or(&failure::INCOMPLETE_BODY)?;
+            digests.checksum = checksum.or(digests.checksum);
+            (body, room)
+        }
+        (Coding::Plain, Some(length)) => (read_known(incoming, length).await?, room),
+        _ => read_unknown(incoming, room, shared.object_bytes_max).await?,
+    };
+    Ok(Payload { body, digests, room })
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+fn content_md5(headers: &HeaderMap) -> Result<Option<[u8; 16]>, &'static Failure> {
+    let Some(value) = headers.get("content-md5") else { return Ok(None) };
+    let sum = STANDARD.decode(value.as_bytes()).ok();
+    let sum = sum.and_then(|sum| <[u8; 16]>::try_from(sum).ok());
+    sum.map(Some).ok_or(&failure::INVALID_DIGEST)
+}
+
+fn coding(headers: &HeaderMap) -> Result<Coding, &'static Failure> {
+    let trailing = text(headers, "x-amz-trailer")
+        .is_some_and(|name| name.trim().eq_ignore_ascii_case(CHECKSUM));
+    match text(headers, "x-amz-content-sha256") {
+        None | Some("UNSIGNED-PAYLOAD") => Ok(Coding::Plain),
+        Some("STREAMING-AWS4-HMAC-SHA256-PAYLOAD") => Ok(Coding::AwsChunked { trailing: false }),
+        Some(
+            "STREAMING-UNSIGNED-PAYLOAD-TRAILER" | "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER",
+        ) => Ok(Coding::AwsChunked { trailing }),
+        Some(kind) if kind.starts_with("STREAMING-") => Err(&failure::NOT_IMPLEMENTED),
+        Some(hex) if hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+            Ok(Coding::Plain)
+        }
+        Some(_) => Err(&failure::INVALID_ARGUMENT),
+    }
+}
+
+fn decoded_length(headers: &HeaderMap) -> Result<u64, &'static Failure> {
+    let text = text(headers, "x-amz-decoded-content-length").ok_or(&failure::MISSING_LENGTH)?;
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let length = text.parse().ok().filter(|_| digits);
+    length.ok_or(&failure::INVALID_ARGUMENT)
+}
+
+/// The next piece of data; trailers of HTTP's own are skipped.
+async fn next_data(incoming: &mut Incoming) -> Result<Option<Bytes>, &'static Failure> {
+    while let Some(frame) = incoming.frame().await {
+        let frame = frame.map_err(|_| &failure::INCOMPLETE_BODY)?;
+        if let Ok(data) = frame.into_data() {
+            return Ok(Some(data));
+        }
+    }
+    Ok(None)
+}
+
+/// Copies into a buffer of exactly the body's size: a piece of hyper's read buffer would keep the
+/// whole of it alive.
+async fn read_known(incoming: &mut Incoming, length: u64) -> Result<Bytes, &'static Failure> {
+    let capacity = usize::try_from(length).map_err(|_| &failure::ENTITY_TOO_LARGE)?;
+    let mut body = Vec::with_capacity(capacity);
+    while let Some(data) = next_data(incoming).await? {
+        body.extend_from_slice(&data);
+    }
+    if body.len() != capacity {
+        return Err(&failure::INCOMPLETE_BODY);
+    }
+    Ok(body.into())
+}
+
+async fn read_unknown<'store>(
+    incoming: &mut Incoming,
+    mut room: Reservation<'store>,
+    bytes_max: u64,
+) -> Result<(Bytes, Reservation<'store>), &'static Failure> {
+    let mut body = BytesMut::new();
+    while let Some(data) = next_data(incoming).await? {
+        let size = (body.len() + data.len()) as u64;
+        if size > bytes_max {
+            return Err(&failure::ENTITY_TOO_LARGE);
+        }
+        if size > room.bytes() && !room.grow((size - room.bytes()).next_multiple_of(GROW_BYTES)) {
+            return Err(&failure::SLOW_DOWN);
+        }
+        body.extend_from_slice(&data);
+    }
+    room.shrink_to(body.len() as u64);
+    // Exact size: what is accounted is what is held.
+    Ok((Bytes::copy_from_slice(&body), room))
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum AwsPhase {
+    Size,
+    Data(u64),
+    DataEnd,
+    Trailer,
+    Done,
+}
+
+/// Decodes `size[;chunk-signature=…] CRLF data CRLF … 0 CRLF [trailers] CRLF`.
+#[derive(Debug)]
+struct AwsChunked {
+    phase: AwsPhase,
+    length: u64,
+    body: Vec<u8>,
+    line: Vec<u8>,
+    checksum: Option<String>,
+    /// Whether a checksum was announced and must come.
+    trailing: bool,
+}
+
+impl AwsChunked {
+    fn new(length: u64, trailing: bool) -> Self {
+        Self {
+            phase: AwsPhase::Size,
+            length,
+            body: Vec::with_capacity(usize::try_from(length).unwrap_or(0)),
+            line: Vec::new(),
+            checksum: None,
+            trailing,
+        }
+    }
+
+    /// Takes what came; `None` when it is malformed.
+    fn push(&mut self, mut data: &[u8]) -> Option<()> {
+        while !data.is_empty() {
+            if let AwsPhase::Data(left) = self.phase {
+                let step = usize::try_from(left).map_or(data.len(), |left| left.min(data.len()));
+                self.body.extend_from_slice(&data[..step]);
+                data = &data[step..];
+                let left = left - step as u64;
+                self.phase = if left == 0 { AwsPhase::DataEnd } else { AwsPhase::Data(left) };
+                continue;
+            }
+            let newline = data.iter().position(|&byte| byte == b'\n');
+            let step = newline.map_or(data.len(), |at| at + 1);
+            if self.phase == AwsPhase::Done || self.line.len() + step > AWS_LINE_BYTES_MAX {
+                return None;
+            }
+            self.line.extend_from_slice(&data[..step]);
+            data = &data[step..];
+            if newline.is_some() {
+                let line = std::mem::take(&mut self.line);
+                self.end_line(std::str::from_utf8(line.strip_suffix(b"\r\n")?).ok()?)?;
+            }
+        }
+        Some(())
+    }
+
+    fn end_line(&mut self, line: &str) -> Option<()> {
+        self.phase = match self.phase {
+            AwsPhase::Size => {
+                let (digits, extension) = line.split_once(';').unwrap_or((line, ""));
+                let signed = extension.is_empty() || extension.starts_with("chunk-signature=");
+                let hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+                let size = u64::from_str_radix(digits, 16).ok().filter(|_| hex && signed)?;
+                if self.body.len() as u64 + size > self.length {
+                    return None;
+                }
+                if size == 0 { AwsPhase::Trailer } else { AwsPhase::Data(size) }
+            }
+            AwsPhase::DataEnd => line.is_empty().then_some(AwsPhase::Size)?,
+            _ if line.is_empty() => AwsPhase::Done,
+            _ => {
+                let (name, value) = line.split_once(':')?;
+                if name.eq_ignore_ascii_case(CHECKSUM) {
+                    self.checksum = Some(value.trim().to_owned());
+                }
+                AwsPhase::Trailer
+            }
+        };
+        Some(())
+    }
+
+    /// The decoded body and the trailing checksum; `None` when the coding has not come to its end,
+    /// or not to the length that was announced.
+    fn finish(self) -> Option<(Bytes, Option<String>)> {
+        let ended = self.phase == AwsPhase::Done && self.body.len() as u64 == self.length;
+        let complete = ended && (self.checksum.is_some() || !self.trailing);
+        complete.then(|| (self.body.into(), self.checksum))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn aws_chunks_are_decoded_in_any_split() {
+        let data =
+            b"3;chunk-signature=00\r\nabc\r\n2\r\nde\r\n0\r\nx-amz-checksum-crc32: q\r\n\r\n";
+        for step in 1..data.len() {
+            let mut decoder = AwsChunked::new(5, true);
+            for piece in data.chunks(step) {
+                decoder.push(piece).unwrap();
+            }
+            let (body, checksum) = decoder.finish().unwrap();
+            assert_eq!((&body[..], checksum.as_deref()), (&b"abcde"[..], Some("q")));
+        }
+    }
+
+    #[test]
+    fn malformed_aws_chunks_are_refused() {
+        for data in ["", "zz\r\n", "2\r\nabX\r\n", "2\r\nab\r\n", "3\r\nabc\r\n0\r\n\r\n"] {
+            let mut decoder = AwsChunked::new(2, false);
+            let pushed = decoder.push(data.as_bytes());
+            assert!(pushed.and_then(|()| decoder.finish()).is_none(), "{data:?}");
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! Buckets, and both listings.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bumpalo::Bump;
+use http_body_util::{BodyExt, Full};
+use hyper::Response;
+use hyper::body::Bytes;
+use hyper::header::LOCATION;
+
+use super::failure::{self, Failure};
+use super::target::Target;
+use super::xml::{NAMESPACE, Xml, encode_url};
+use super::{Answer, Exchange, reply};
+use crate::store::{Entry, ListQuery, Object, Page, StoreError};
+
+pub const LIST_KEYS_MAX: usize = 1000;
+const CONFIGURATION_BYTES_MAX: usize = 64 << 10;
+const PARAMETERS: [&str; 9] = [
+    "list-type",
+    "prefix",
+    "delimiter",
+    "max-keys",
+    "start-after",
+    "continuation-token",
+    "encoding-type",
+    "fetch-owner",
+    "marker",
+];
+
+pub fn list_all(exchange: &Exchange<'_>) -> Response<Full<Bytes>> {
+    let mut text = Xml::new("ListAllMyBucketsResult", NAMESPACE, exchange.arena);
+    text.owner();
+    text.start("Buckets");
+    for bucket in exchange.worker.shared.store.buckets() {
+        text.start("Bucket");
+        text.element("Name", &bucket.name);
+        text.element("CreationDate", &iso_time(bucket.created));
+        text.end("Bucket");
+    }
+    text.end("Buckets");
+    reply::xml(200, text.finish("ListAllMyBucketsResult"))
+}
+
+pub async fn create(mut exchange: Exchange<'_>) -> Answer {
+    let name = exchange.target.bucket;
+    if !is_valid_name(name) {
+        return Err(&failure::INVALID_BUCKET_NAME);
+    }
+    // A CreateBucketConfiguration may come; its region says nothing to a store that has one place.
+    let mut read_bytes = 0;
+    while let Some(frame) = exchange.request.body_mut().frame().await {
+        let frame = frame.map_err(|_| &failure::INCOMPLETE_BODY)?;
+        read_bytes += frame.data_ref().map_or(0, Bytes::len);
+        if read_bytes > CONFIGURATION_BYTES_MAX {
+            return Err(&failure::MALFORMED_XML);
+        }
+    }
+    exchange.worker.shared.store.create(name);
+    let mut response = reply::empty(200);
+    let location = reply::header_value(format!("/{name}").as_bytes());
+    response.headers_mut().insert(LOCATION, location);
+    Ok(response)
+}
+
+fn is_valid_name(name: &str) -> bool {
+    let bytes = name.as_bytes();
+    let alphanumeric = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    (3..=63).contains(&bytes.len())
+        && bytes.iter().all(|byte| alphanumeric(byte) || b".-".contains(byte))
+        && bytes.first().is_some_and(alphanumeric)
+        && bytes.last().is_some_and(alphanumeric)
+}
+
+pub fn remove(exchange: &Exchange<'_>) -> Answer {
+    match exchange.worker.shared.store.remove(exchange.target.bucket) {
+        Ok(()) => Ok(reply::bodyless(204)),
+        Err(StoreError::NotEmpty) => Err(&failure::BUCKET_NOT_EMPTY),
+        Err(_) => Err(&failure::NO_SUCH_BUCKET),
+    }
+}
+
+/// GET of a bucket: its location or one of the listings.
+pub fn get(exchange: &Exchange<'_>) -> Answer {
+    let target = exchange.target;
+    let location = target.has("location") && target.query_only(&["location"]);
+    if !location && !target.query_only(&PARAMETERS) {
+        return Err(&failure::NOT_IMPLEMENTED);
+    }
+    let bucket = exchange.bucket()?;
+    if location {
+        let text = Xml::new("LocationConstraint", NAMESPACE, exchange.arena);
+        return Ok(reply::xml(200, text.finish("LocationConstraint")));
+    }
+    let listing = Listing::read(target, exchange.arena)?;
+    let page = bucket.list(&listing.query);
+    Ok(reply::xml(200, listing.write(&bucket.name, &page)))
+}
+
+/// Either listing's query, read and judged.
+struct Listing<'a> {
+    arena: &'a Bump,
+    query: ListQuery<'a>,
+    is_v2: bool,
+    owner: bool,
+    url: bool,
+    start_after: &'a str,
+    token: &'a str,
+}
+
+impl<'a> Listing<'a> {
+    fn read(target: &Target<'a>, arena: &'a Bump) -> Result<Self, &'static Failure> {
+        let parameter = |name| target.get(name).unwrap_or("");
+        let is_v2 = target.has("list-type");
+        let url = target.has("encoding-type");
+        let max = match parameter("max-keys") {
+            "" => LIST_KEYS_MAX as u64,
+            text => text.parse::<u32>().map_err(|_| &failure::INVALID_ARGUMENT)?.into(),
+        };
+        if (is_v2 && parameter("list-type") != "2") || (url && parameter("encoding-type") != "url")
+        {
+            return Err(&failure::INVALID_ARGUMENT);
+        }
+        let token = if is_v2 { parameter("continuation-token") } else { "" };
+        let start_after = if is_v2 { parameter("start-after") } else { "" };
+        let after = match (is_v2, token) {
+            (false, _) => parameter("marker"),
+            (true, "") => start_after,
+            (true, token) => {
+                let name = URL_SAFE_NO_PAD.decode(token).ok();
+                let name = name.and_then(|name| String::from_utf8(name).ok());
+                arena.alloc_str(&name.ok_or(&failure::INVALID_ARGUMENT)?)
+            }
+        };
+        let query = ListQuery {
+            prefix: parameter("prefix"),
+            delimiter: parameter("delimiter"),
+            after,
+            max: usize::try_from(max).unwrap_or(LIST_KEYS_MAX).min(LIST_KEYS_MAX),
+        };
+        let owner = !is_v2 || parameter("fetch-owner") == "true";
+        Ok(Self { arena, query, is_v2, owner, url, start_after, token })
+    }
+
+    fn text<'t>(&self, value: &'t str) -> &'t str
+    where
+        'a: 't,
+    {
+        if self.url { encode_url(value, self.arena) } else { value }
+    }
+
+    fn write(&self, bucket: &str, page: &Page) -> Bytes {
+        let mut text = Xml::new("ListBucketResult", NAMESPACE, self.arena);
+        text.element("Name", bucket);
+        text.element("Prefix", self.text(self.query.prefix));
+        self.write_position(&mut text, page);
+        text.element("MaxKeys", &self.query.max.to_string());
+        if !self.query.delimiter.is_empty() {
+            text.element("Delimiter", self.text(self.query.delimiter));
+        }
+        if self.url {
+            text.element("EncodingType", "url");
+        }
+        text.element("IsTruncated", if page.truncated { "true" } else { "false" });
+        for entry in &page.entries {
+            if let Some(object) = &entry.object {
+                self.write_object(&mut text, &entry.name, object);
+            }
+        }
+        for Entry { name, .. } in page.entries.iter().filter(|entry| entry.object.is_none()) {
+            text.start("CommonPrefixes");
+            text.element("Prefix", self.text(name));
+            text.end("CommonPrefixes");
+        }
+        text.finish("ListBucketResult")
+    }
+
+    /// Where the page stands, which is all that the two versions differ in.
+    fn write_position(&self, text: &mut Xml<'_>, page: &Page) {
+        let last = page.entries.last().filter(|_| page.truncated).map(|entry| &*entry.name);
+        if !self.is_v2 {
+            text.element("Marker", self.text(self.query.after));
+            if let Some(last) = last.filter(|_| !self.query.delimiter.is_empty()) {
+                text.element("NextMarker", self.text(last));
+            }
+            return;
+        }
+        text.element("KeyCount", &page.entries.len().to_string());
+        if !self.token.is_empty() {
+            text.element("ContinuationToken", self.token);
+        }
+        if !self.start_after.is_empty() {
+            text.element("StartAfter", self.text(self.start_after));
+        }
+        if let Some(last) = last {
+            text.element("NextContinuationToken", &URL_SAFE_NO_PAD.encode(last));
+        }
+    }
+
+    fn write_object(&self, text: &mut Xml<'_>, key: &str, object: &Object) {
+        text.start("Contents");
+        text.element("Key", self.text(key));
+        text.element("LastModified", &iso_time(object.modified));
+        text.element("ETag", object.etag.to_str().unwrap_or(""));
+        text.element("Size", &object.body.len().to_string());
+        if self.owner {
+            text.owner();
+        }
+        text.element("StorageClass", "STANDARD");
+        text.end("Contents");
+    }
+}
+
+/// `2026-01-31T23:59:59.000Z`, by the civil-calendar arithmetic of days since 1970 (400-year eras of
+/// 146,097 days that begin in March, so that the leap day comes last).
+fn iso_time(time: SystemTime) -> String {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let march_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * march_month + 2) / 5 + 1;
+    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    let millisecond = since.subsec_millis();
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_399, "2000-02-28T23:59:59.000Z"),
+            (951_782_400, "2000-02-29T00:00:00.000Z"),
+            (4_107_542_400, "2100-03-01T00:00:00.000Z"),
+        ] {
+            assert_eq!(iso_time(UNIX_EPOCH + Duration::from_secs(seconds)), text);
+        }
+    }
+
+    #[test]
+    fn bucket_names_follow_the_rules() {
+        assert!(["abc", "0-a.b"].into_iter().all(is_valid_name));
+        assert!(!["ab", "-ab", "ab.", "aBc", "a_c"].into_iter().any(is_valid_name));
+    }
+}

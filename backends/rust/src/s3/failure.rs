@@ -1,0 +1,54 @@
+//! Every error that this subset answers with.
+
+/// An answer that is an error: its status, and its code and words in the body.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Failure {
+    pub status: u16,
+    pub code: &'static str,
+    pub message: &'static str,
+    /// Whether the connection ends with it.
+    pub closing: bool,
+}
+
+macro_rules! failures {
+    ($($name:ident = $status:literal $code:literal $message:literal $($closing:ident)?;)*) => {
+        $(pub static $name: Failure = Failure {
+            status: $status,
+            code: $code,
+            message: $message,
+            closing: failures!(@ $($closing)?),
+        };)*
+    };
+    (@ closing) => { true };
+    (@) => { false };
+}
+
+failures! {
+    BAD_REQUEST = 400 "InvalidRequest" "The request is malformed." closing;
+    HEAD_TOO_LARGE = 431 "RequestHeaderSectionTooLarge" "The request head exceeds 16 KiB." closing;
+    AUTHORIZATION = 400 "AuthorizationHeaderMalformed" "The authorization header is malformed.";
+    INVALID_URI = 400 "InvalidURI" "The request target could not be parsed.";
+    INVALID_ARGUMENT = 400 "InvalidArgument" "An argument has an invalid value.";
+    INVALID_BUCKET_NAME = 400 "InvalidBucketName" "The bucket name is not valid.";
+    NO_SUCH_BUCKET = 404 "NoSuchBucket" "The bucket does not exist.";
+    NO_SUCH_KEY = 404 "NoSuchKey" "The key does not exist.";
+    BUCKET_NOT_EMPTY = 409 "BucketNotEmpty" "The bucket is not empty.";
+    KEY_TOO_LONG = 400 "KeyTooLongError" "The key exceeds 1024 bytes.";
+    METADATA_TOO_LARGE = 400 "MetadataTooLarge" "The metadata exceeds 2 KiB.";
+    ENTITY_TOO_LARGE = 400 "EntityTooLarge" "The object exceeds the size limit." closing;
+    SLOW_DOWN = 503 "SlowDown" "The store is full.";
+    MISSING_LENGTH = 411 "MissingContentLength" "A Content-Length is required.";
+    INCOMPLETE_BODY = 400 "IncompleteBody" "The body is not what its headers announced." closing;
+    BAD_DIGEST = 400 "BadDigest" "The body does not match its digest.";
+    INVALID_DIGEST = 400 "InvalidDigest" "The digest is not valid.";
+    INVALID_RANGE = 416 "InvalidRange" "The range is not satisfiable.";
+    PRECONDITION = 412 "PreconditionFailed" "A precondition did not hold.";
+    MALFORMED_XML = 400 "MalformedXML" "The XML is not well formed or not as expected.";
+    NOT_IMPLEMENTED = 501 "NotImplemented" "The operation is outside the subset.";
+    METHOD = 405 "MethodNotAllowed" "The method is not allowed here.";
+}
+
+/// The failure for a request that the gate refused.
+pub fn refusal(status: u16) -> &'static Failure {
+    if status == HEAD_TOO_LARGE.status { &HEAD_TOO_LARGE } else { &BAD_REQUEST }
+}

@@ -1,0 +1,219 @@
+//! Answers the S3 subset of backends/CONTRACT.md on hyper.
+
+mod body;
+mod bucket;
+mod delete;
+mod failure;
+mod get;
+mod put;
+mod reply;
+mod target;
+mod xml;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bumpalo::Bump;
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use hyper::http::Extensions;
+use hyper::{Method, Request, Response};
+
+use crate::gate::Refusals;
+use crate::store::{Bucket, Store};
+use failure::Failure;
+use target::Target;
+
+pub type Answer = Result<Response<Full<Bytes>>, &'static Failure>;
+
+/// What all workers share.
+#[derive(Debug)]
+pub struct Shared {
+    pub store: Store,
+    pub object_bytes_max: u64,
+    requests: AtomicU64,
+    seed: u64,
+}
+
+impl Shared {
+    pub fn new(object_bytes_max: u64, store_bytes_max: u64) -> Self {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+        let nanoseconds = since_epoch.map_or(0, |since| since.as_nanos() & u128::from(u64::MAX));
+        Self {
+            store: Store::new(store_bytes_max),
+            object_bytes_max,
+            requests: AtomicU64::new(0),
+            seed: u64::try_from(nanoseconds).unwrap_or(0),
+        }
+    }
+
+    /// An odd factor makes this a permutation of 64 bits: unique without a lock or a collision.
+    fn request_id(&self) -> u64 {
+        let number = self.requests.fetch_add(1, Ordering::Relaxed);
+        self.seed.wrapping_add(number.wrapping_mul(0x9E37_79B9_7F4A_7C15))
+    }
+}
+
+/// What one worker thread keeps for its connections.
+#[derive(Debug)]
+pub struct Worker {
+    pub shared: Arc<Shared>,
+    /// Makes hyper write header names as the contract does; see `header_case`.
+    header_case: Extensions,
+    /// The Date of one second.
+    date: RefCell<(u64, HeaderValue)>,
+}
+
+impl Worker {
+    pub fn new(shared: Arc<Shared>, header_case: Extensions) -> Self {
+        let date = RefCell::new((0, HeaderValue::from_static("")));
+        Self { shared, header_case, date }
+    }
+
+    fn date(&self) -> HeaderValue {
+        let now = SystemTime::now();
+        let since_epoch = now.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        let mut cached = self.date.borrow_mut();
+        if cached.0 != since_epoch.as_secs() {
+            *cached = (since_epoch.as_secs(), reply::date_value(now));
+        }
+        cached.1.clone()
+    }
+}
+
+/// What one connection keeps between its requests, which hyper hands over one at a time.
+#[derive(Default)]
+pub struct Connection {
+    pub refusals: Rc<Refusals>,
+    /// Scratch for one request: the decoded target, and answers while they are built.
+    arena: Cell<Bump>,
+}
+
+/// One request on its way to its answer.
+pub struct Exchange<'a> {
+    pub worker: &'a Worker,
+    pub arena: &'a Bump,
+    pub target: &'a Target<'a>,
+    pub request: Request<Incoming>,
+}
+
+/// Answers one request.
+pub async fn handle(
+    worker: &Worker,
+    connection: &Connection,
+    request: Request<Incoming>,
+) -> Response<Full<Bytes>> {
+    let refusal = connection.refusals.next();
+    let mut arena = connection.arena.take();
+    let request_id = worker.shared.request_id();
+    let response = {
+        let path = request.uri().clone();
+        let parsed = Target::parse(&path, &arena);
+        let answer = match (&parsed, refusal) {
+            (_, Some(status)) => Err(failure::refusal(status)),
+            (Err(failed), None) => Err(*failed),
+            (Ok(target), None) => {
+                let exchange = Exchange { worker, arena: &arena, target, request };
+                dispatch(exchange).await
+            }
+        };
+        answer.unwrap_or_else(|failed| reply::failure(failed, parsed.ok().as_ref(), request_id))
+    };
+    arena.reset();
+    connection.arena.set(arena);
+    reply::finish(response, worker.date(), request_id, &worker.header_case)
+}
+
+async fn dispatch(exchange: Exchange<'_>) -> Answer {
+    if !authorization_is_well_formed(exchange.request.headers()) {
+        return Err(&failure::AUTHORIZATION);
+    }
+    let target = exchange.target;
+    if target.bucket.is_empty() {
+        return match *exchange.request.method() {
+            Method::GET if target.query_only(&[]) => Ok(bucket::list_all(&exchange)),
+            Method::GET => Err(&failure::NOT_IMPLEMENTED),
+            _ => Err(&failure::METHOD),
+        };
+    }
+    if target.key.is_empty() {
+        return on_bucket(exchange).await;
+    }
+    on_object(exchange).await
+}
+
+async fn on_bucket(exchange: Exchange<'_>) -> Answer {
+    let target = exchange.target;
+    let plain = target.query_only(&[]);
+    match *exchange.request.method() {
+        Method::GET => bucket::get(&exchange),
+        Method::POST if target.has("delete") && target.query_only(&["delete"]) => {
+            delete::many(exchange).await
+        }
+        Method::POST if plain => Err(&failure::METHOD),
+        Method::PUT if plain => bucket::create(exchange).await,
+        Method::HEAD if plain => {
+            exchange.bucket()?;
+            Ok(reply::empty(200))
+        }
+        Method::DELETE if plain => bucket::remove(&exchange),
+        Method::PUT | Method::HEAD | Method::DELETE | Method::POST => {
+            Err(&failure::NOT_IMPLEMENTED)
+        }
+        _ => Err(&failure::METHOD),
+    }
+}
+
+async fn on_object(exchange: Exchange<'_>) -> Answer {
+    let method = exchange.request.method();
+    let known = [Method::GET, Method::HEAD, Method::PUT, Method::DELETE, Method::POST];
+    if !known.contains(method) {
+        return Err(&failure::METHOD);
+    }
+    if !exchange.target.query_only(&[]) {
+        return Err(&failure::NOT_IMPLEMENTED);
+    }
+    if method == Method::POST {
+        return Err(&failure::METHOD);
+    }
+    let bucket = exchange.bucket()?;
+    match *method {
+        Method::PUT => put::object(exchange, &bucket).await,
+        Method::DELETE => {
+            let store = &exchange.worker.shared.store;
+            store.delete(&bucket, exchange.target.key);
+            Ok(reply::bodyless(204))
+        }
+        _ => get::object(&exchange, &bucket),
+    }
+}
+
+impl Exchange<'_> {
+    fn bucket(&self) -> Result<Arc<Bucket>, &'static Failure> {
+        let found = self.worker.shared.store.bucket(self.target.bucket);
+        found.ok_or(&failure::NO_SUCH_BUCKET)
+    }
+}
+
+/// True without the header too: the profile `parse` asks only that what is there is well formed.
+fn authorization_is_well_formed(headers: &HeaderMap) -> bool {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let Some(value) = values.next() else { return true };
+    let text = value.to_str().unwrap_or("");
+    let Some(fields) = text.strip_prefix("AWS4-HMAC-SHA256 ") else { return false };
+    let mut seen = [0; 3];
+    for field in fields.split(',') {
+        let (name, value) = field.trim().split_once('=').unwrap_or_default();
+        let place =
+            ["Credential", "SignedHeaders", "Signature"].iter().position(|known| *known == name);
+        match place {
+            Some(place) if !value.is_empty() => seen[place] += 1,
+            _ => return false,
+        }
+    }
+    seen == [1, 1, 1] && values.next().is_none()
+}

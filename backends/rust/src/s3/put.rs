@@ -1,0 +1,121 @@
+//! PUT of an object: what is kept, and the digests that must match.
+
+use std::time::SystemTime;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hyper::header::{
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue,
+    IF_MATCH, IF_NONE_MATCH,
+};
+use md5::{Digest, Md5};
+
+use super::body::{self, Payload};
+use super::failure::{self, Failure};
+use super::{Answer, Exchange, reply};
+use crate::store::{Bucket, Object, StoreError};
+
+const METADATA_BYTES_MAX: usize = 2 << 10;
+const METADATA_PREFIX: &str = "x-amz-meta-";
+const CHECKSUM: HeaderName = HeaderName::from_static(body::CHECKSUM);
+
+pub async fn object(mut exchange: Exchange<'_>, bucket: &Bucket) -> Answer {
+    let headers = exchange.request.headers();
+    let only_if_absent = headers.get(IF_NONE_MATCH).is_some_and(|value| value == "*");
+    let conditional = headers.contains_key(IF_MATCH) || headers.contains_key(IF_NONE_MATCH);
+    if headers.contains_key("x-amz-copy-source") || (conditional && !only_if_absent) {
+        return Err(&failure::NOT_IMPLEMENTED);
+    }
+    if only_if_absent && bucket.get(exchange.target.key).is_some() {
+        return Err(&failure::PRECONDITION);
+    }
+    let default_type = || HeaderValue::from_static("binary/octet-stream");
+    let content_type = headers.get(CONTENT_TYPE).cloned().unwrap_or_else(default_type);
+    let kept = kept_headers(headers)?;
+    let shared = &exchange.worker.shared;
+    let payload = body::read(&mut exchange.request, shared).await?;
+    let md5 = verify(&payload)?;
+    let mut etag = [b'"'; 34];
+    for (place, byte) in etag[1..33].chunks_exact_mut(2).zip(md5) {
+        place.copy_from_slice(&[hex_digit(byte >> 4), hex_digit(byte & 15)]);
+    }
+    let etag = reply::header_value(&etag);
+    let modified = SystemTime::now();
+    let object = Object {
+        body: payload.body,
+        etag: etag.clone(),
+        modified,
+        last_modified: reply::date_value(modified),
+        content_type,
+        kept,
+    };
+    let key = exchange.target.key;
+    match shared.store.put(bucket, key, object, payload.room, only_if_absent) {
+        Ok(()) => {}
+        Err(StoreError::Exists) => return Err(&failure::PRECONDITION),
+        Err(_) => return Err(&failure::NO_SUCH_BUCKET),
+    }
+    let mut response = reply::empty(200);
+    response.headers_mut().insert(ETAG, etag);
+    if let Some(checksum) = payload.digests.checksum {
+        response.headers_mut().insert(CHECKSUM, reply::header_value(checksum.as_bytes()));
+    }
+    Ok(response)
+}
+
+fn hex_digit(value: u8) -> u8 {
+    b"0123456789abcdef"[usize::from(value & 15)]
+}
+
+/// Compares the body with every digest that came with it; its MD5.
+pub fn verify(payload: &Payload<'_>) -> Result<[u8; 16], &'static Failure> {
+    let sum: [u8; 16] = Md5::digest(&payload.body).into();
+    if payload.digests.md5.is_some_and(|announced| announced != sum) {
+        return Err(&failure::BAD_DIGEST);
+    }
+    if let Some(announced) = &payload.digests.checksum {
+        let own = crc32fast::hash(&payload.body).to_be_bytes();
+        if STANDARD.encode(own) != *announced {
+            return Err(&failure::BAD_DIGEST);
+        }
+    }
+    Ok(sum)
+}
+
+/// What a GET will repeat, in the contract's order, the metadata by name.
+fn kept_headers(headers: &HeaderMap) -> Result<Vec<(HeaderName, HeaderValue)>, &'static Failure> {
+    let mut kept = Vec::new();
+    if let Some(value) = headers.get(CACHE_CONTROL) {
+        kept.push((CACHE_CONTROL, value.clone()));
+    }
+    if headers.contains_key(CONTENT_ENCODING) {
+        let codings = without_aws_chunked(headers);
+        if !codings.is_empty() {
+            kept.push((CONTENT_ENCODING, reply::header_value(codings.as_bytes())));
+        }
+    }
+    let first = kept.len();
+    let mut size = 0;
+    for name in headers.keys().filter(|name| name.as_str().starts_with(METADATA_PREFIX)) {
+        let values: Vec<_> = headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
+        let value = values.join(&b","[..]);
+        size += name.as_str().len() - METADATA_PREFIX.len() + value.len();
+        kept.push((name.clone(), reply::header_value(&value)));
+    }
+    if size > METADATA_BYTES_MAX {
+        return Err(&failure::METADATA_TOO_LARGE);
+    }
+    kept[first..].sort_unstable_by(|a, b| a.0.as_str().cmp(b.0.as_str()));
+    Ok(kept)
+}
+
+fn without_aws_chunked(headers: &HeaderMap) -> String {
+    let values = headers.get_all(CONTENT_ENCODING).iter();
+    let codings: Vec<_> = values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .filter(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case("aws-chunked"))
+        .collect();
+    codings.join(",")
+}

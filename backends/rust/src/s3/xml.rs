@@ -1,0 +1,91 @@
+//! Writes XML into the arena.
+
+use std::fmt::Write;
+
+use bumpalo::Bump;
+use bumpalo::collections::String;
+use hyper::body::Bytes;
+
+const HEADER: &str = r#"<?xml version="1.0" encoding="UTF-8"?>"#;
+pub const NAMESPACE: &str = r#" xmlns="http://s3.amazonaws.com/doc/2006-03-01/""#;
+
+/// A document that is written from its start.
+pub struct Xml<'a> {
+    text: String<'a>,
+}
+
+impl<'a> Xml<'a> {
+    /// Begins a document; `attributes` is "" or begins with a space.
+    pub fn new(root: &str, attributes: &str, arena: &'a Bump) -> Self {
+        let mut text = String::with_capacity_in(512, arena);
+        for part in [HEADER, "<", root, attributes, ">"] {
+            text.push_str(part);
+        }
+        Self { text }
+    }
+
+    pub fn start(&mut self, name: &str) {
+        self.tag("<", name);
+    }
+
+    pub fn end(&mut self, name: &str) {
+        self.tag("</", name);
+    }
+
+    fn tag(&mut self, opening: &str, name: &str) {
+        self.text.push_str(opening);
+        self.text.push_str(name);
+        self.text.push('>');
+    }
+
+    pub fn element(&mut self, name: &str, value: &str) {
+        self.start(name);
+        self.escape(value);
+        self.end(name);
+    }
+
+    /// Who owns everything here.
+    pub fn owner(&mut self) {
+        self.start("Owner");
+        self.element("ID", "pausemark");
+        self.element("DisplayName", "pausemark");
+        self.end("Owner");
+    }
+
+    /// Writes characters that XML reserves, or cannot hold as they are, by number, as S3 does.
+    fn escape(&mut self, value: &str) {
+        for character in value.chars() {
+            match character {
+                '&' => self.text.push_str("&amp;"),
+                '<' => self.text.push_str("&lt;"),
+                '>' => self.text.push_str("&gt;"),
+                '"' => self.text.push_str("&quot;"),
+                '\0'..' ' => {
+                    // Writing to a string in memory cannot fail.
+                    let _ = write!(self.text, "&#{};", character as u32);
+                }
+                other => self.text.push(other),
+            }
+        }
+    }
+
+    /// Ends the root and copies the document out of the arena, once.
+    pub fn finish(mut self, root: &str) -> Bytes {
+        self.end(root);
+        Bytes::copy_from_slice(self.text.as_bytes())
+    }
+}
+
+/// `encoding-type=url`: everything but the unreserved characters and `/`.
+pub fn encode_url<'a>(value: &str, arena: &'a Bump) -> &'a str {
+    let mut encoded = String::with_capacity_in(value.len(), arena);
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~/".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            // Writing to a string in memory cannot fail.
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded.into_bump_str()
+}
