@@ -1,5 +1,8 @@
-"""Reads the counters of one second: a per-CPU array `seconds` of two halves, and `half`, which of
-them the kernel side writes. Two halves, because a maximum cannot be had from differences."""
+"""Reads the counters of one second, which the kernel side keeps in two halves.
+
+They are the per-CPU array `seconds`, and `half`, which tells the kernel side where to write. Two
+halves, because a maximum cannot be had from differences.
+"""
 
 from __future__ import annotations
 

@@ -73,15 +73,17 @@ class Recording:
     def finish(self) -> dict[str, Any]:
         """Detach, drain and close; returns the fields of the answer `stopped`."""
         if self._ended is None:
+            # Files and counters first: detaching lasts for half a second (uprobes: seconds), in
+            # which events go on. What the rings still get is thrown away by the next open().
             clock_ns = time.monotonic_ns()
-            self._program.detach()
-            self._probe.detach()
             self._write_second(clock_ns)
             cpu_ns, bpf = self._meter.close()
+            _step_back(self._cpus_before)
+            self._program.detach()
+            self._probe.detach()
             counts = {ring.stream.name: ring.close() for ring in self._rings}
             self._lines.close()
             tree.forget(self._program)
-            _step_back(self._cpus_before)
             self._ended = {
                 "clock_ns": clock_ns,
                 "records": {name: records for name, (records, _) in counts.items()},
