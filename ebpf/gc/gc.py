@@ -71,7 +71,7 @@ class Collector:
     """Uprobes on the runtime of a Go backend, attached anew for each trial."""
 
     name = "gc"
-    streams = (STREAM,)
+    streams: tuple[Stream, ...] = (STREAM,)
 
     def configure(self, settings: conversation.Settings) -> Program:
         """Compile and load; the binary is known only at `start`."""

@@ -1,8 +1,8 @@
 """Finds instruction boundaries, returns and calls in one x86-64 function, or refuses it.
 
-A probe set inside an instruction would crash the process that is watched, so nothing is guessed: the
-walk must know every opcode, end exactly at the function's end, and every jump that stays inside the
-function must land on a boundary that the walk found.
+A probe set inside an instruction would crash the process that is watched, so nothing is guessed:
+the walk must know every opcode, end exactly at the function's end, and every jump that stays inside
+the function must land on a boundary that the walk found.
 Source of the tables: Intel SDM volume 2, appendix A (opcode maps) and 2.1 (prefixes, ModRM, SIB).
 """
 
@@ -11,24 +11,32 @@ from __future__ import annotations
 from typing import NamedTuple
 
 PREFIXES = frozenset((0x26, 0x2E, 0x36, 0x3E, 0x64, 0x65, 0x66, 0x67, 0xF0, 0xF2, 0xF3))
-INVALID = frozenset(
-    (0x06, 0x07, 0x0E, 0x16, 0x17, 0x1E, 0x1F, 0x27, 0x2F, 0x37, 0x3F)
-    + (0x60, 0x61, 0x82, 0x9A, 0xCE, 0xD4, 0xD5, 0xD6, 0xEA)
-)
+INVALID = frozenset(bytes.fromhex("06 07 0e 16 17 1e 1f 27 2f 37 3f 60 61 82 9a ce d4 d5 d6 ea"))
 # Opcodes of the one-byte map that take a ModRM byte, besides the regular block below 0x40.
 WITH_MODRM = frozenset(
-    (0x63, 0x69, 0x6B, *range(0x80, 0x90), 0xC0, 0xC1, 0xC6, 0xC7, *range(0xD0, 0xD4))
-    + (*range(0xD8, 0xE0), 0xF6, 0xF7, 0xFE, 0xFF)
+    (
+        *bytes.fromhex("63 69 6b c0 c1 c6 c7 f6 f7 fe ff"),
+        *range(0x80, 0x90),
+        *range(0xD0, 0xD4),
+        *range(0xD8, 0xE0),
+    )
 )
 IMMEDIATE_8 = frozenset(
-    (0x6A, 0x6B, *range(0x70, 0x80), 0x80, 0x83, 0xA8, *range(0xB0, 0xB8), 0xC0, 0xC1, 0xC6, 0xCD)
-    + (*range(0xE0, 0xE8), 0xEB)
+    (
+        *bytes.fromhex("6a 6b 80 83 a8 c0 c1 c6 cd eb"),
+        *range(0x70, 0x80),
+        *range(0xB0, 0xB8),
+        *range(0xE0, 0xE8),
+    )
 )
 IMMEDIATE_32 = frozenset((0x68, 0x69, 0x81, 0xA9, 0xC7, 0xE8, 0xE9))  # 16 bits after prefix 66
 # The two-byte map (0F xx): no ModRM byte; an 8-bit immediate after ModRM.
 ESCAPED_BARE = frozenset(
-    (0x05, 0x06, 0x07, 0x08, 0x09, 0x0B, *range(0x30, 0x38), 0x77, 0xA0, 0xA1, 0xA2, 0xA8, 0xA9)
-    + (*range(0xC8, 0xD0),)
+    (
+        *bytes.fromhex("05 06 07 08 09 0b 77 a0 a1 a2 a8 a9"),
+        *range(0x30, 0x38),
+        *range(0xC8, 0xD0),
+    )
 )
 ESCAPED_IMMEDIATE = frozenset((0x70, 0x71, 0x72, 0x73, 0xA4, 0xAC, 0xBA, 0xC2, 0xC4, 0xC5, 0xC6))
 
@@ -105,23 +113,25 @@ def escaped(code: bytes, at: int, start: int) -> tuple[int, int | None]:
 def immediate_bytes(code: bytes, at: int, *, small: bool, wide: bool) -> int:
     """Length of the immediate of the one-byte-map instruction whose opcode is at `at`."""
     opcode = code[at]
-    if opcode < 0x40 and opcode & 7 in (4, 5):
-        return 1 if opcode & 7 == 4 else (2 if small else 4)
-    if opcode in IMMEDIATE_8:
-        return 1
-    if opcode in IMMEDIATE_32:
-        return 2 if small and opcode not in (0xE8, 0xE9) else 4
-    if 0xB8 <= opcode <= 0xBF:
-        return 8 if wide else (2 if small else 4)
-    if 0xA0 <= opcode <= 0xA3:
-        return 8
-    if opcode in (0xC2, 0xCA):
-        return 2
-    if opcode == 0xC8:
-        return 3
-    if opcode in (0xF6, 0xF7) and (code[at + 1] >> 3) & 7 < 2:
-        return 1 if opcode == 0xF6 else (2 if small else 4)
-    return 0
+    full = 2 if small else 4
+    length = 0
+    if opcode < 0x40:
+        length = {4: 1, 5: full}.get(opcode & 7, 0)
+    elif opcode in IMMEDIATE_8:
+        length = 1
+    elif opcode in IMMEDIATE_32:
+        length = 4 if opcode in (0xE8, 0xE9) else full  # 66 does not shorten a near jump's offset
+    elif 0xB8 <= opcode <= 0xBF:
+        length = 8 if wide else full
+    elif 0xA0 <= opcode <= 0xA3:
+        length = 8
+    elif opcode in (0xC2, 0xCA):
+        length = 2
+    elif opcode == 0xC8:
+        length = 3
+    elif opcode in (0xF6, 0xF7) and (code[at + 1] >> 3) & 7 < 2:
+        length = 1 if opcode == 0xF6 else full
+    return length
 
 
 def decode(code: bytes, start: int) -> Instruction:

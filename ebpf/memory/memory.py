@@ -15,6 +15,8 @@ from common.seconds import Seconds
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from common.ring import Stream
+
 CALLS = ("mmap", "munmap", "madvise", "brk")
 FAULTS = ("page_faults", "page_fault_writes")
 COUNTERS = (
@@ -37,7 +39,7 @@ class Memory:
     """Counters only: no stream."""
 
     name = "memory"
-    streams = ()
+    streams: tuple[Stream, ...] = ()
 
     def __init__(self) -> None:
         """Nothing is known before `configure`."""

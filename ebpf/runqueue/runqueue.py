@@ -15,6 +15,8 @@ from common.seconds import Seconds
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from common.ring import Stream
+
 COUNTERS = ("waits", "wait_ns", "wait_ns_max", "preempted", "unnamed_ns", "lost")
 HOOKS = (
     Hook("sched", "sched_wakeup", "on_wakeup"),
@@ -37,7 +39,7 @@ class RunQueue:
     """Counters, a histogram and a map of names: no stream."""
 
     name = "runqueue"
-    streams = ()
+    streams: tuple[Stream, ...] = ()
 
     def configure(self, settings: conversation.Settings) -> Program:
         """Compile for the backend's CPUs; raises Unavailable."""

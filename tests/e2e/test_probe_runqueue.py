@@ -1,0 +1,90 @@
+"""The run-queue probe against two busy loops on one CPU: who held it, by name, and for how long."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.probe_session import ProbeSession, require_bpf
+
+SECONDS = 3
+
+
+@contextmanager
+def busy(name: Path, cpu: int) -> Iterator[int]:
+    """A shell that spins on `cpu` under the name of the link `name`; yields its pid."""
+    name.symlink_to("/bin/sh")
+    loop = [str(name), "-c", "while :; do :; done"]
+    with subprocess.Popen(["taskset", "-c", str(cpu), *loop]) as process:
+        try:
+            yield process.pid
+        finally:
+            process.kill()
+
+
+def run_delay_ns(pid: int) -> int:
+    """What the kernel itself counted as time runnable and not running."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1])
+
+
+@pytest.mark.e2e
+def test_two_loops_on_one_cpu_wait_for_each_other(tmp_path: Path) -> None:
+    require_bpf()
+    cpu = max(os.sched_getaffinity(0))
+    with ExitStack() as stack:
+        backend = stack.enter_context(busy(tmp_path / "backend-loop", cpu))
+        stack.enter_context(busy(tmp_path / "hog-loop", cpu))
+        probe = stack.enter_context(ProbeSession("runqueue", tmp_path))
+        probe.configure([cpu])
+        time.sleep(0.3)
+        delays = [run_delay_ns(backend)]
+        probe.start(backend)
+        delays.append(run_delay_ns(backend))
+        time.sleep(SECONDS)
+        delays.append(run_delay_ns(backend))
+        stopped = probe.stop()
+        delays.append(run_delay_ns(backend))
+    seconds = probe.seconds()
+    waited_ns = sum(second["wait_ns"] for second in seconds)
+    # The kernel's own figure, read inside the trial and around it: a probe on a busy machine is
+    # late to stop. A wait counts when it ends, so one slice of the scheduler may be on either side.
+    inside_ns, around_ns = delays[2] - delays[1], delays[3] - delays[0]
+    assert 0.95 * inside_ns <= waited_ns <= 1.05 * around_ns
+    for second in seconds:
+        held_ns = sum(row["ns"] for row in second["holders"])
+        assert held_ns + second["unnamed_ns"] == pytest.approx(second["wait_ns"], rel=0.05)
+        counted = sum(count for _, _, count in second["wait_ns_histogram"]["buckets"])
+        assert counted == pytest.approx(second["waits"], abs=2)
+    holders = {row["name"]: row for row in stopped["summary"]["holders"]}
+    assert holders["hog-loop"]["kind"] == "foreign"
+    assert holders["hog-loop"]["ns"] > 0.25 * waited_ns  # others of the machine may hold it too
+    assert "backend-loop" not in holders
+    waits = sum(second["waits"] for second in seconds)
+    # A fair scheduler's slice is some milliseconds on every configuration that is in use.
+    assert 0.5e6 < waited_ns / waits < 60e6
+
+
+@pytest.mark.e2e
+def test_process_that_sleeps_waits_for_nobody_and_its_children_are_followed(
+    tmp_path: Path,
+) -> None:
+    require_bpf()
+    script = "while :; do sleep 0.05; done"  # every sleep is a fork and an exec
+    with subprocess.Popen(["/bin/sh", "-c", script]) as process:
+        try:
+            with ProbeSession("runqueue", tmp_path) as probe:
+                probe.configure(sorted(os.sched_getaffinity(0)))
+                probe.start(process.pid)
+                time.sleep(1.5)
+                probe.stop()
+        finally:
+            process.kill()
+    seconds = probe.seconds()
+    # Per round the child waits at least once when it is born and the parent once when it ended.
+    assert sum(second["waits"] for second in seconds) >= 20
