@@ -1,0 +1,30 @@
+# Proofs and benchmarks: they take minutes, want a quiet machine and root, and are not part of `test`.
+PROOF := .venv/bin/python benchmarks/proofs
+
+.PHONY: proof-clean proof-stops proof-own-pauses proof-hog proof-gc proof-tuning proofs
+
+## proof-clean   clean P99 repeats where observed P99 does not
+proof-clean:
+	$(PROOF)/clean.py $(FLAGS)
+
+## proof-stops   injected stops of every backend are found
+proof-stops:
+	$(PROOF)/stops.py $(FLAGS)
+
+## proof-own-pauses  a backend's own pause is never cleaned away
+proof-own-pauses:
+	$(PROOF)/own_pauses.py $(FLAGS)
+
+## proof-hog     a busy loop on the backend's core is named and cleaned
+proof-hog:
+	$(PROOF)/hog.py $(FLAGS)
+
+## proof-gc      mark phases show on a large live heap, and vanish with GOGC=off
+proof-gc:
+	$(PROOF)/collector.py $(FLAGS)
+
+## proof-tuning  what the tuning is worth, in alternating pairs
+proof-tuning:
+	$(PROOF)/tuning.py $(FLAGS)
+
+proofs: proof-clean proof-stops proof-own-pauses proof-hog proof-gc

@@ -1,0 +1,39 @@
+"""Go with a large live heap: mark phases show, and with GOGC=off they vanish."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from proofkit import bench_run, milliseconds, only_trial, verdict
+
+FLAGS = ("--duration", "30s", "--scenario", "live-heap", "--backend", "go", "--no-calibrate")
+
+
+def main() -> int:
+    """GOGC as it is, then off; further flags go to `bench run` (such as --rps)."""
+    rate = () if "--rps" in sys.argv else ("--rps", "3000")
+    marks = []
+    with tempfile.TemporaryDirectory() as folder:
+        for setting in ("100", "off"):
+            flags = (*FLAGS, *rate, "--set", f"go.gogc={setting}", *sys.argv[1:])
+            trial = only_trial(bench_run(*flags, results=Path(folder) / setting))
+            collector = trial["collector"]
+            stops = collector["stop_the_world"] or {}
+            print(
+                f"GOGC={setting}: cycles {collector['cycles']}, stops {stops.get('count')}, "
+                f"longest {milliseconds(stops.get('max_ns'))} ms, "
+                f"mark share {collector['mark_share']}, "
+                f"P99 inside {milliseconds(collector['p99_inside'])} ms, "
+                f"outside {milliseconds(collector['p99_outside'])} ms, "
+                f"memory {trial['resources']['memory_peak_bytes']}, "
+                f"{trial['verdict']['status']}"
+            )
+            marks.append(collector["mark_share"])
+    shows = marks[0] is not None and marks[0] > 0
+    return verdict(holds=shows and marks[1] == 0, text=f"mark share {marks[0]} and {marks[1]}")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
