@@ -23,6 +23,7 @@ class Seconds:
         self._half_map = program.map("half")
         self._seconds_map = program.map("seconds")
         self._half = 0
+        self.left = 1  # the half that the last `take` read, for what else a probe keeps in halves
 
     def reset(self) -> None:
         """Forget what was counted, before a trial."""
@@ -36,6 +37,7 @@ class Seconds:
         emptied: at most one event of each CPU, in the microseconds between reading and emptying.
         """
         left, self._half = self._half, 1 - self._half
+        self.left = left
         self._half_map.write(0, self._half.to_bytes(4, "little"))
         numbers = self._seconds_map.integers(left)
         self._seconds_map.zero(left)

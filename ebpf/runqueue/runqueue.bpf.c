@@ -45,7 +45,8 @@ struct history {
 };
 
 struct holder {
-    u64 own;
+    u32 own;
+    u32 half; /* so that names and counters are of the same second */
     char comm[COMM_BYTES];
 };
 
@@ -56,16 +57,15 @@ struct held {
 
 BPF_ARRAY(half, u32, 1);
 BPF_PERCPU_ARRAY(seconds, struct totals, 2);
-BPF_ARRAY(wait_histogram, struct histogram, 1);
+BPF_ARRAY(wait_histogram, struct histogram, 2);
 BPF_PERCPU_ARRAY(histories, struct history, 1);
 BPF_HASH(waiting, u32, struct wait, 16384);
 BPF_HASH(holders, struct holder, struct held, HOLDERS_MAX);
 
-static struct totals *totals(void) {
+static u32 current_half(void) {
     u32 zero = 0;
     u32 *which = half.lookup(&zero);
-    u32 index = which ? *which & 1 : 0;
-    return seconds.lookup(&index);
+    return which ? *which & 1 : 0;
 }
 
 static int is_backend_cpu(u32 cpu) {
@@ -75,14 +75,15 @@ static int is_backend_cpu(u32 cpu) {
 static void begin(u32 thread, u64 now, u64 preempted) {
     struct wait wait = {.since_ns = now, .preempted = preempted};
     if (waiting.update(&thread, &wait)) {
-        struct totals *sum = totals();
+        u32 index = current_half();
+        struct totals *sum = seconds.lookup(&index);
         if (sum) sum->lost++;
     }
 }
 
 /* Returns 0 where the map is full: the time then has no name. */
-static u64 charge(struct slice *slice, u64 ns) {
-    struct holder key = {.own = slice->own};
+static u64 charge(struct slice *slice, u64 ns, u32 index) {
+    struct holder key = {.own = slice->own, .half = index};
     struct held fresh = {};
     __builtin_memcpy(key.comm, slice->comm, COMM_BYTES);
     struct held *held = holders.lookup_or_try_init(&key, &fresh);
@@ -92,13 +93,13 @@ static u64 charge(struct slice *slice, u64 ns) {
     return ns;
 }
 
-static u64 name_holders(struct history *history, u64 from, u64 to) {
+static u64 name_holders(struct history *history, u64 from, u64 to, u32 index) {
     u64 named = 0;
     for (u64 back = 1; back <= SLICES; back++) {
         struct slice *slice = &history->slices[(history->count - back) & (SLICES - 1)];
         if (!slice->since_ns || slice->since_ns > to) break;
         u64 start = slice->since_ns > from ? slice->since_ns : from;
-        if (to > start) named += charge(slice, to - start);
+        if (to > start) named += charge(slice, to - start, index);
         to = start;
         if (slice->since_ns <= from) break;
     }
@@ -110,17 +111,17 @@ static void end(u32 thread, u64 now, struct history *history, int backend_cpu) {
     if (!wait) return;
     u64 since = wait->since_ns, preempted = wait->preempted;
     waiting.delete(&thread);
-    struct totals *sum = totals();
+    u32 index = current_half();
+    struct totals *sum = seconds.lookup(&index);
     if (!sum || now < since) return;
     u64 ns = now - since;
-    u32 zero = 0;
-    struct histogram *lengths = wait_histogram.lookup(&zero);
+    struct histogram *lengths = wait_histogram.lookup(&index);
     if (lengths) histogram_add(lengths, ns);
     sum->waits++;
     sum->wait_ns += ns;
     sum->preempted += preempted;
     if (ns > sum->wait_ns_max) sum->wait_ns_max = ns;
-    sum->unnamed_ns += ns - (backend_cpu ? name_holders(history, since, now) : 0);
+    sum->unnamed_ns += ns - (backend_cpu ? name_holders(history, since, now, index) : 0);
 }
 
 int on_wakeup(struct tracepoint__sched__sched_wakeup *args) {

@@ -24,7 +24,7 @@ HOOKS = (
     Hook("sched", "sched_switch", "on_switch"),
 )
 KINDS = {0: "foreign", 1: "own", 2: "idle"}
-HOLDERS_MAX = 512  # names; the time of one more than that counts as not named
+HOLDERS_MAX = 512  # names in two seconds; the time of one more than that counts as not named
 HOLDERS_SHOWN_MAX = 16  # in a line of seconds; the rest is summed under "(others)"
 
 
@@ -61,20 +61,20 @@ class RunQueue:
             self._program.bpf[name].clear()
         # Slices of before the trial would be charged for waits that span the whole time between.
         self._program.map("histories").zero(0)
-        self._program.map("wait_histogram").zero(0)
-        self._waits_before = histogram.EMPTY
-        self._held_before: dict[tuple[int, str], int] = {}
+        for half in (0, 1):
+            self._program.map("wait_histogram").zero(half)
         self._held_all: dict[tuple[int, str], int] = {}
-        self._lost = 0
+        self._lost = self._wait_ns = 0
         self._seconds.reset()
 
     def second(self) -> Mapping[str, Any]:
         """One line, and the sums for the summary."""
         found = self._seconds.take()
         self._lost += found.pop("lost")
-        waits = self._program.map("wait_histogram").read(0)
-        gained = histogram.Histogram(self._waits_before, waits)
-        self._waits_before = waits
+        self._wait_ns += found["wait_ns"]
+        lengths = self._program.map("wait_histogram")
+        gained = histogram.Histogram(histogram.EMPTY, lengths.read(self._seconds.left))
+        lengths.zero(self._seconds.left)
         return {
             **found,
             "wait_ns_histogram": gained.document(),
@@ -86,20 +86,19 @@ class RunQueue:
 
     def summary(self) -> Mapping[str, Any]:
         """Who held the CPU over the whole trial, and waits that could not be followed."""
-        total = sum(self._held_all.values())
-        return {"holders": _shares(self._held_all, total), "lost": self._lost}
+        return {"holders": _shares(self._held_all, self._wait_ns), "lost": self._lost}
 
     def _held(self) -> dict[tuple[int, str], int]:
-        """What each holder gained since the last call, in ns."""
-        gained: dict[tuple[int, str], int] = {}
-        for key, held in self._program.bpf[b"holders"].items():
-            holder = (int(key.own), key.comm.decode("utf-8", "replace"))
-            before = self._held_before.get(holder, 0)
-            if held.ns != before:
-                gained[holder] = held.ns - before
-                self._held_before[holder] = held.ns
-                self._held_all[holder] = held.ns
-        return gained
+        """What each holder had in the second just read, in ns; forgets it in the kernel."""
+        table = self._program.bpf[b"holders"]
+        found: dict[tuple[int, str], int] = {}
+        for key, held in table.items():
+            if key.half == self._seconds.left:
+                holder = (int(key.own), key.comm.decode("utf-8", "replace"))
+                found[holder] = held.ns
+                self._held_all[holder] = self._held_all.get(holder, 0) + held.ns
+                del table[key]
+        return found
 
 
 def _shares(held: Mapping[tuple[int, str], int], total_ns: int) -> list[dict[str, Any]]:
