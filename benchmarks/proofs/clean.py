@@ -22,10 +22,11 @@ def main() -> int:
         print(f"{subject}: trial, observed P99 ms, clean P99 ms, touched, steal, verdict")
         for trial in trials:
             clean = trial["response_time_clean_ns"]
+            touched = trial["share_touched"]
             print(
                 f"  {trial['trial']:2d}  {milliseconds(trial['response_time_ns']['p99']):>8}"
                 f"  {milliseconds(clean['p99'] if clean else None):>8}"
-                f"  {trial['share_touched'] if trial['share_touched'] is None else round(trial['share_touched'], 3)}"
+                f"  {touched if touched is None else round(touched, 3)}"
                 f"  {trial['platform']['steal_share']}  {trial['verdict']['status']}"
             )
         observed = [t["response_time_ns"]["p99"] for t in trials]

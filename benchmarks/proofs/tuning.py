@@ -1,4 +1,4 @@
-"""What the tuning is worth: off against on, alternating, the median ratio of at least five pairs."""
+"""What the tuning is worth: off against on in alternating pairs, and the median ratio."""
 
 from __future__ import annotations
 

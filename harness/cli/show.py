@@ -4,35 +4,39 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from harness.model.analysis import Analysis
+from harness.model import words
+from harness.model.analysis import Analysis, Cell
 from harness.model.plan import Plan, TrialSpec
 from harness.model.trial import TrialData
 
 _talk = Console(stderr=True, highlight=False, soft_wrap=True)
 
-# What fits a terminal of 120 columns; the report has every column.
-TERMINAL_COLUMNS = (
-    "verdict",
-    "achieved_rps",
-    "p50_observed",
-    "p99_observed",
-    "p99_clean",
-    "p999_observed",
-    "stw_count",
-    "stw_max",
-    "mark_share",
-    "pauses_count",
-    "cpu_per_request",
-    "memory_peak",
-    "errors",
-)
+# What fits a terminal, with the short titles that make it fit; the report has every column.
+TERMINAL_COLUMNS = {
+    "achieved_rps": "RPS",
+    "p50_observed": "P50",
+    "p99_observed": "P99",
+    "p99_clean": "P99\nclean",
+    "p999_observed": "P99.9",
+    "p999_clean": "P99.9\nclean",
+    "stw_count": "GC\nstops",
+    "stw_max": "longest\nstop",
+    "stw_total": "stopped\nin all",
+    "mark_share": "in mark\nphases",
+    "p99_inside": "P99 in\ncycles",
+    "p99_outside": "P99\noutside",
+    "pauses_count": "pauses",
+    "cpu_per_request": "CPU/\nrequest",
+    "memory_peak": "memory",
+    "errors": "errors",
+}
 
 
 def talk(text: str) -> None:
@@ -55,7 +59,8 @@ def table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
     shown = Table(title=title, title_justify="left", header_style="bold")
     for index, column in enumerate(columns):
-        shown.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
+        side: Literal["left", "right"] = "left" if index == 0 else "right"
+        shown.add_column(column, justify=side, overflow="fold")
     for row in rows:
         shown.add_row(*row)
     console.print(shown)
@@ -63,13 +68,29 @@ def table(title: str, columns: list[str], rows: list[list[str]]) -> None:
 
 def answer_table(analysis: Analysis) -> None:
     """The answer table of a run."""
-    chosen = [c for c in analysis.columns if c.id in TERMINAL_COLUMNS] or analysis.columns
-    titles = ["", *(f"{c.title}\n{c.unit}" if c.unit else c.title for c in chosen)]
-    rows = [
-        [row.title, *(row.cells[c.id].text if c.id in row.cells else "" for c in chosen)]
-        for row in analysis.rows
-    ]
+    chosen = [column for column in analysis.columns if column.id in TERMINAL_COLUMNS]
+    titles = ["", "verdict", *(TERMINAL_COLUMNS[column.id] for column in chosen)]
+    rows = []
+    for row in analysis.rows:
+        cells = [cell_text(row.cells.get(column.id), column.unit) for column in chosen]
+        rows.append([row.subject.name, row.worst.value, *cells])
     table(f"run {analysis.run_id}", titles, rows)
+
+
+def cell_text(cell: Cell | None, unit: str) -> str:
+    """A cell with the unit that suits it; words where nothing was measured."""
+    if cell is None:
+        return ""
+    if cell.value is None:
+        return cell.text
+    if unit == "ns":
+        return words.duration(cell.value)
+    if unit == "ratio":
+        return words.percent(cell.value)
+    if unit == "bytes":
+        scale = words.column_scale(unit, [cell.value])
+        return f"{words.number(cell.value / scale.divisor)} {scale.unit}"
+    return words.number(cell.value)
 
 
 class Display:

@@ -107,7 +107,7 @@ class Operation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One kind of request with its share of the mix and the status it must get."""
 
     name: str
-    weight: float
+    weight: int
     status: int
 
 
