@@ -7,6 +7,7 @@ import sys
 from typing import Any, Literal
 
 import msgspec
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -57,10 +58,10 @@ def data_json(value: Any) -> None:
 def table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     """A table on stdout: wide enough when it is piped into a file."""
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
-    shown = Table(title=title, title_justify="left", header_style="bold")
+    shown = Table(title=title, title_justify="left", header_style="bold", box=box.SIMPLE_HEAD)
     for index, column in enumerate(columns):
         side: Literal["left", "right"] = "left" if index == 0 else "right"
-        shown.add_column(column, justify=side, overflow="fold")
+        shown.add_column(column, justify=side, overflow="fold", no_wrap=index == 0)
     for row in rows:
         shown.add_row(*row)
     console.print(shown)

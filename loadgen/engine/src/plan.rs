@@ -1,0 +1,300 @@
+//! The plan: one JSON object on stdin that says everything a run needs, refused by key when wrong.
+
+use crate::fault::Fault;
+use crate::scenario::Scenario;
+use serde::Deserialize;
+use std::io::Read;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+/// The largest plan that is read; a scenario is a few kilobytes.
+const PLAN_BYTES_MAX: u64 = 4 << 20;
+const RATE_RPS_MAX: f64 = 5e6;
+const SECONDS_MAX: f64 = 7.0 * 86_400.0;
+const CONNECTIONS_MAX: u32 = 60_000;
+const THREADS_MAX: u32 = 256;
+const PIPELINE_MAX: u32 = 1024;
+const GRAIN_NS_MAX: u64 = 10_000_000;
+const TIMEOUT_NS_MAX: u64 = 600_000_000_000;
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    pub schema: u32,
+    pub target: Target,
+    pub scenario: Option<Scenario>,
+    pub rate_rps: f64,
+    pub warmup_s: f64,
+    pub duration_s: f64,
+    pub connections: u32,
+    #[serde(default = "one")]
+    pub threads: u32,
+    #[serde(default = "h1")]
+    pub protocol: String,
+    #[serde(default = "one")]
+    pub pipeline: u32,
+    #[serde(default)]
+    pub arrivals: Arrivals,
+    pub seed: u64,
+    #[serde(default = "default_grain_ns")]
+    pub grain_ns: u64,
+    #[serde(default)]
+    pub share: Share,
+    #[serde(default = "default_timeout_ns")]
+    pub timeout_ns: u64,
+    #[serde(default)]
+    pub cpus: Vec<usize>,
+    #[serde(default)]
+    pub start_at_ns: Option<u64>,
+    #[serde(default)]
+    pub records_path: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    pub address: IpAddr,
+    pub port: u16,
+    /// The Host header; `address:port` when absent.
+    pub host: Option<String>,
+    /// GET this instead of the scenario's objects.
+    pub path: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Arrivals {
+    #[default]
+    Uniform,
+    Poisson,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, serde::Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Share {
+    pub index: u32,
+    pub count: u32,
+}
+
+impl Default for Share {
+    fn default() -> Self {
+        Self { index: 0, count: 1 }
+    }
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn h1() -> String {
+    "h1".to_owned()
+}
+
+fn default_grain_ns() -> u64 {
+    20_000
+}
+
+fn default_timeout_ns() -> u64 {
+    10_000_000_000
+}
+
+impl Plan {
+    /// Reads and validates a plan.
+    ///
+    /// # Errors
+    /// The first key that is unknown, missing, of the wrong type or out of range.
+    pub fn read(input: impl Read) -> Result<Self, Fault> {
+        let mut text = String::new();
+        let read = input.take(PLAN_BYTES_MAX + 1).read_to_string(&mut text);
+        read.map_err(|e| Fault::usage("plan", "cannot be read", "UTF-8 JSON on stdin", e))?;
+        if text.len() as u64 > PLAN_BYTES_MAX {
+            let expected = format!("at most {PLAN_BYTES_MAX} bytes");
+            return Err(Fault::usage("plan", "too long", expected, "more"));
+        }
+        Self::parse(&text)
+    }
+
+    /// Parses and validates a plan.
+    ///
+    /// # Errors
+    /// As `read`.
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        let mut json = serde_json::Deserializer::from_str(text);
+        let plan: Self = serde_path_to_error::deserialize(&mut json).map_err(|e| explain(&e))?;
+        json.end()
+            .map_err(|e| Fault::usage("plan", "more than one object", "one JSON object", e))?;
+        plan.validate()?;
+        Ok(plan)
+    }
+
+    fn validate(&self) -> Result<(), Fault> {
+        if self.schema != 1 {
+            return Err(Fault::usage("schema", "unknown schema", "1", self.schema));
+        }
+        self.validate_load()?;
+        self.validate_protocol()?;
+        self.validate_target()?;
+        match (&self.scenario, &self.target.path) {
+            (Some(scenario), _) => scenario.validate(),
+            (None, Some(_)) => Ok(()),
+            (None, None) => {
+                let expected = "a scenario, or target.path";
+                Err(Fault::usage("scenario", "nothing to ask", expected, "null"))
+            }
+        }
+    }
+
+    fn validate_load(&self) -> Result<(), Fault> {
+        let above = |place: &str, found: f64, least: f64, most: f64| {
+            let good = found >= least && found <= most; // false for NaN as well
+            let expected = format!("{least} to {most}");
+            good.then_some(())
+                .ok_or_else(|| Fault::usage(place, "out of range", expected, found))
+        };
+        above("rate_rps", self.rate_rps, 0.001, RATE_RPS_MAX)?;
+        above("warmup_s", self.warmup_s, 0.0, SECONDS_MAX)?;
+        above("duration_s", self.duration_s, 0.001, SECONDS_MAX)?;
+        let within = |place: &str, found: u64, least: u64, most: u64| {
+            let expected = format!("{least} to {most}");
+            (least..=most)
+                .contains(&found)
+                .then_some(())
+                .ok_or_else(|| Fault::usage(place, "out of range", expected, found))
+        };
+        let most = u64::from(CONNECTIONS_MAX);
+        within("connections", self.connections.into(), 1, most)?;
+        let most = u64::from(THREADS_MAX.min(self.connections));
+        within("threads", self.threads.into(), 1, most)?;
+        within("grain_ns", self.grain_ns, 1, GRAIN_NS_MAX)?;
+        within("timeout_ns", self.timeout_ns, 1_000_000, TIMEOUT_NS_MAX)?;
+        within("share.count", self.share.count.into(), 1, 1_000_000)?;
+        let most = u64::from(self.share.count) - 1;
+        within("share.index", self.share.index.into(), 0, most)
+    }
+
+    fn validate_protocol(&self) -> Result<(), Fault> {
+        let pipeline = match self.protocol.as_str() {
+            "h1" => 1..=1,
+            "h1-pipelined" => 1..=PIPELINE_MAX,
+            "h2c" => {
+                let expected = "\"h1\" or \"h1-pipelined\"";
+                return Err(
+                    Fault::usage("protocol", "not supported yet", expected, "h2c")
+                        .hint("HTTP/2 cleartext is not built in this version; use h1"),
+                );
+            }
+            other => {
+                let expected = "\"h1\" or \"h1-pipelined\"";
+                return Err(Fault::usage("protocol", "unknown", expected, other));
+            }
+        };
+        if !pipeline.contains(&self.pipeline) {
+            let expected = format!("{} to {}", pipeline.start(), pipeline.end());
+            let what = format!("out of range for {}", self.protocol);
+            return Err(Fault::usage("pipeline", what, expected, self.pipeline));
+        }
+        Ok(())
+    }
+
+    fn validate_target(&self) -> Result<(), Fault> {
+        if self.target.port == 0 {
+            return Err(Fault::usage("target.port", "out of range", "1 to 65535", 0));
+        }
+        let visible = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
+        if let Some(host) = self.target.host.as_deref().filter(|host| !visible(host)) {
+            let expected = "visible ASCII without spaces";
+            return Err(Fault::usage("target.host", "bad host", expected, format!("{host:?}")));
+        }
+        match self.target.path.as_deref() {
+            Some(path) if !visible(path) || !path.starts_with('/') || path.len() > 8192 => {
+                let expected = "'/' and visible ASCII, at most 8192 bytes";
+                Err(Fault::usage("target.path", "bad path", expected, format!("{path:?}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Where to connect.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::new(self.target.address, self.target.port)
+    }
+
+    /// Whether this is a run of one path, not of the scenario's objects.
+    #[must_use]
+    pub fn path(&self) -> Option<&str> {
+        self.target.path.as_deref()
+    }
+}
+
+/// serde's message, cut into what, expected and found.
+fn explain(error: &serde_path_to_error::Error<serde_json::Error>) -> Fault {
+    let path = error.path().to_string();
+    let place = if path == "." { "plan".to_owned() } else { path };
+    let message = error.inner().to_string();
+    let message = message.split(" at line ").next().unwrap_or(&message);
+    let (what, expected) = message.split_once(", expected ").unwrap_or((message, "valid JSON"));
+    let (what, found) = what.split_once(": ").unwrap_or((what, what));
+    Fault::usage(place, what, expected, found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn valid() -> serde_json::Value {
+        json!({"schema": 1, "target": {"address": "127.0.0.1", "port": 9000, "path": "/"},
+               "scenario": null, "rate_rps": 10000.0, "warmup_s": 5.0, "duration_s": 30.0,
+               "connections": 64, "threads": 1, "protocol": "h1", "pipeline": 1,
+               "arrivals": "uniform", "seed": 1, "grain_ns": 20000,
+               "share": {"index": 0, "count": 1}, "timeout_ns": 10_000_000_000_u64,
+               "cpus": [0], "start_at_ns": null, "records_path": null})
+    }
+
+    #[test]
+    fn the_contract_example_is_accepted() {
+        let plan = Plan::parse(&valid().to_string()).unwrap();
+        assert_eq!(plan.address().to_string(), "127.0.0.1:9000");
+    }
+
+    #[test]
+    fn wrong_values_are_named() {
+        let cases = [
+            ("/schema", json!(2), "schema"),
+            ("/rate_rps", json!(0), "rate_rps"),
+            ("/rate_rps", json!(1e7), "rate_rps"),
+            ("/rate_rps", json!("fast"), "rate_rps"),
+            ("/duration_s", json!(0), "duration_s"),
+            ("/warmup_s", json!(-1), "warmup_s"),
+            ("/connections", json!(0), "connections"),
+            ("/threads", json!(65), "threads"),
+            ("/grain_ns", json!(0), "grain_ns"),
+            ("/protocol", json!("h2c"), "protocol"),
+            ("/pipeline", json!(4), "pipeline"),
+            ("/share/index", json!(1), "share.index"),
+            ("/target/address", json!("localhost"), "target.address"),
+            ("/target/path", json!("x"), "target.path"),
+            ("/target/path", json!(null), "scenario"),
+            ("/target", json!({"address": "::1", "port": 0}), "target.port"),
+            ("/arrivals", json!("burst"), "arrivals"),
+        ];
+        for (pointer, value, place) in cases {
+            let mut plan = valid();
+            *plan.pointer_mut(pointer).unwrap() = value;
+            let fault = Plan::parse(&plan.to_string()).unwrap_err();
+            assert_eq!((fault.place.as_str(), fault.exit_code()), (place, 2), "{fault}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_named() {
+        let mut plan = valid();
+        plan["share"]["colour"] = json!(1);
+        let fault = Plan::parse(&plan.to_string()).unwrap_err();
+        assert_eq!(fault.place, "share.colour");
+        assert_eq!(fault.what, "unknown field `colour`");
+        assert!(Plan::parse("").is_err() && Plan::parse("[]").is_err());
+        assert!(Plan::parse(&format!("{}{{}}", valid())).is_err());
+    }
+}

@@ -1,0 +1,161 @@
+//! `preload`: puts the scenario's bucket and objects, closed loop, then reads a sample back.
+
+use crate::fault::Fault;
+use crate::load::{Each, Load, Objects};
+use crate::out::Out;
+use crate::parser::Parser;
+use crate::plan::Plan;
+use crate::request::Form;
+use crate::run::other;
+use crate::scenario::{Scenario, Verb};
+use crate::schedule::Schedule;
+use crate::session::{Session, Work};
+use crate::stats::{Counts, Totals};
+use crate::system;
+use crate::worker::Span;
+use serde_json::json;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::atomic::AtomicBool;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Objects that failed are put again so often.
+const PASSES: usize = 3;
+/// How many objects are read back.
+const SAMPLE: u64 = 1000;
+
+/// Preloads; true when every object was stored and the sample is right.
+///
+/// # Errors
+/// What kept it from starting, or which objects could not be stored.
+pub fn preload(plan: &Plan, stop: &Arc<AtomicBool>, out: &Out) -> Result<bool, Fault> {
+    let Some(scenario) = plan.scenario.as_ref().filter(|_| plan.path().is_none()) else {
+        let expected = "a scenario with objects, and no target.path";
+        return Err(Fault::usage("scenario", "nothing to preload", expected, "none"));
+    };
+    make_bucket(plan)?;
+    let begin_ns = system::clock_ns();
+    let count = scenario.objects.count;
+    let mut errors = Counts::default();
+    let mut totals = Pass { plan, scenario, stop, out }.run(Verb::Put, None, 0, &mut errors)?;
+    for _ in 1..PASSES {
+        if totals.failed.is_empty() || totals.interrupted {
+            break;
+        }
+        let stored = count - totals.failed.len() as u64;
+        let failed = std::mem::take(&mut totals.failed);
+        totals = Pass { plan, scenario, stop, out }.run(Verb::Put, Some(failed), stored, &mut errors)?;
+    }
+    let missing = totals.failed.len() as u64 + totals.unfinished;
+    let mut sample = Totals::default();
+    if missing == 0 {
+        let step = count.div_ceil(SAMPLE.min(count));
+        let list = (0..count).step_by(usize::try_from(step).unwrap_or(1)).collect();
+        sample = Pass { plan, scenario, stop, out }.run(Verb::Get, Some(list), count, &mut errors)?;
+    }
+    let stored = count - missing;
+    out.event(&json!({"event": "done", "objects": stored, "bytes": stored * scenario.objects.size_bytes,
+        "wall_ns": system::clock_ns() - begin_ns, "errors": errors.errors_json(),
+        "digests_checked": sample.digests_checked, "digests_wrong": sample.digests_wrong,
+        "interrupted": totals.interrupted || sample.interrupted}));
+    if totals.interrupted || sample.interrupted {
+        return Ok(false);
+    }
+    let why = totals.failure.unwrap_or_else(|| errors.errors_json().to_string());
+    verdict(scenario, missing, &sample, &why).map(|()| true)
+}
+
+fn verdict(scenario: &Scenario, missing: u64, sample: &Totals, why: &str) -> Result<(), Fault> {
+    let count = scenario.objects.count;
+    if missing > 0 {
+        let found = format!("{} ({why})", count - missing);
+        return Err(other("scenario.objects", "not all could be stored", &format!("{count} objects"), found));
+    }
+    if !sample.failed.is_empty() || sample.unfinished > 0 {
+        let found = format!("{} of the sample wrong ({why})", sample.failed.len());
+        return Err(other("scenario.objects", "not what was stored", "the same bytes", found));
+    }
+    Ok(())
+}
+
+struct Pass<'a> {
+    plan: &'a Plan,
+    scenario: &'a Scenario,
+    stop: &'a Arc<AtomicBool>,
+    out: &'a Out,
+}
+
+impl Pass<'_> {
+    /// One request for each object of `list`, or for all.
+    fn run(
+        &self,
+        verb: Verb,
+        list: Option<Vec<u64>>,
+        before: u64,
+        errors: &mut Counts,
+    ) -> Result<Totals, Fault> {
+        let lanes = self.plan.threads as usize;
+        let count = list.as_ref().map_or(self.scenario.objects.count, |list| list.len() as u64);
+        let start_ns = system::clock_ns();
+        let shares = (0..lanes as u64).map(|lane| (count + lanes as u64 - 1 - lane) / lanes as u64);
+        let schedules: Vec<_> = shares.map(|n| Schedule::immediate(start_ns, n)).collect();
+        let size = self.scenario.objects.size_bytes;
+        let loads = (0..lanes).map(|lane| {
+            let objects = match &list {
+                None => Objects::Stride { first: lane as u64, step: lanes as u64 },
+                Some(list) => Objects::List(list.iter().copied().skip(lane).step_by(lanes).collect()),
+            };
+            Load::Each(Each { verb, objects, size })
+        });
+        let loads = loads.collect();
+        let work = Work { loads, operations: 1, recorders: Vec::new(), list_failures: true };
+        let session = Session::open(self.plan, self.stop, work)?;
+        // Measured from the first object on, without an end.
+        let span = Span { start_ns, measure_ns: 0, end_ns: 0 };
+        session.start(span, &schedules);
+        let mut good = before;
+        let totals = session.follow(|second| {
+            good += if verb == Verb::Put { second.counts.good } else { 0 };
+            errors.add(&second.counts);
+            self.out.event(&json!({"event": "progress", "step": verb.name(), "objects": good,
+                "of": self.scenario.objects.count, "errors": errors.errors_json()}));
+        });
+        Ok(totals)
+    }
+}
+
+/// Makes the bucket; one that is there already is good.
+fn make_bucket(plan: &Plan) -> Result<(), Fault> {
+    let place = format!("target {}", plan.address());
+    let failed = |found: String| {
+        Fault::environment(place.clone(), "the bucket cannot be made", "200 or 409", found)
+    };
+    let timeout = Duration::from_nanos(plan.timeout_ns);
+    let mut stream = TcpStream::connect_timeout(&plan.address(), timeout)
+        .map_err(|error| failed(error.to_string()))?;
+    let exchange = |stream: &mut TcpStream| -> std::io::Result<Option<u16>> {
+        stream.set_read_timeout(Some(timeout))?;
+        stream.set_write_timeout(Some(timeout))?;
+        stream.write_all(&Form::new(plan).make_bucket())?;
+        let mut parser = Parser::default();
+        let mut buffer = [0; 4096];
+        loop {
+            let size = stream.read(&mut buffer)?;
+            if size == 0 {
+                return Ok(parser.end().map(|answer| answer.status));
+            }
+            match parser.feed(&buffer[..size], false, |_, _| {}) {
+                Ok((_, Some(answer))) => return Ok(Some(answer.status)),
+                Ok((_, None)) => {}
+                Err(malformed) => return Err(std::io::Error::other(malformed.0)),
+            }
+        }
+    };
+    match exchange(&mut stream) {
+        Ok(Some(200 | 204 | 409)) => Ok(()),
+        Ok(Some(status)) => Err(failed(format!("status {status}"))),
+        Ok(None) => Err(failed("the end of the stream".to_owned())),
+        Err(error) => Err(failed(error.to_string())),
+    }
+}

@@ -1,0 +1,172 @@
+//! Requests as bytes: each is rendered into one buffer, so that it leaves in one write.
+
+use crate::body;
+use crate::load::Ask;
+use crate::plan::Plan;
+use crate::scenario::{push_number, Key, Verb};
+
+/// The part of a large body that is not rendered yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rest {
+    pub index: u64,
+    pub offset: u64,
+    pub size: u64,
+}
+
+impl Rest {
+    /// Renders up to `limit` more bytes into `out`; what is left after that.
+    #[must_use]
+    pub fn render(self, limit: usize, out: &mut Vec<u8>) -> Option<Self> {
+        let left = self.size - self.offset;
+        let take = usize::try_from(left).unwrap_or(limit).min(limit);
+        let at = out.len();
+        out.resize(at + take, 0);
+        body::fill(self.index, self.offset, &mut out[at..]);
+        let offset = self.offset + take as u64;
+        (offset < self.size).then_some(Self { offset, ..self })
+    }
+}
+
+/// Renders requests of one plan.
+#[derive(Clone, Debug)]
+pub struct Form {
+    /// `/bucket/`, or the whole path of `target.path`.
+    path: String,
+    list: Vec<u8>,
+    key: Option<Key>,
+    /// From the version to the end of the Host line.
+    tail: Vec<u8>,
+    size: u64,
+}
+
+impl Form {
+    /// Whatever stays the same from request to request.
+    #[must_use]
+    pub fn new(plan: &Plan) -> Self {
+        let host = plan.target.host.clone().unwrap_or_else(|| plan.address().to_string());
+        let tail = format!(" HTTP/1.1\r\nHost: {host}\r\n").into_bytes();
+        let Some(scenario) = plan.scenario.as_ref().filter(|_| plan.path().is_none()) else {
+            let path = plan.path().unwrap_or("/").to_owned();
+            return Self { path, list: Vec::new(), key: None, tail, size: 0 };
+        };
+        let bucket = &scenario.objects.bucket;
+        let keys = scenario.operations.iter().find_map(|operation| operation.keys).unwrap_or(100);
+        Self {
+            path: format!("/{bucket}/"),
+            list: format!("GET /{bucket}?list-type=2&max-keys={keys}").into_bytes(),
+            key: Key::parse(&scenario.objects.key).ok(),
+            tail,
+            size: scenario.objects.size_bytes,
+        }
+    }
+
+    /// Appends a request; of a body at most `limit` bytes. What is left of the body, if any.
+    pub fn render(&self, ask: &Ask, limit: usize, out: &mut Vec<u8>) -> Option<Rest> {
+        let method: &[u8] = match ask.verb {
+            Verb::Get | Verb::Range => b"GET ",
+            Verb::Put => b"PUT ",
+            Verb::Head => b"HEAD ",
+            Verb::Delete => b"DELETE ",
+            Verb::List => {
+                out.extend_from_slice(&self.list);
+                self.finish(out);
+                return None;
+            }
+        };
+        out.extend_from_slice(method);
+        out.extend_from_slice(self.path.as_bytes());
+        if let Some(key) = &self.key {
+            key.render(ask.index, out);
+        }
+        match ask.verb {
+            Verb::Put => return self.render_put(ask.index, limit, out),
+            Verb::Range => self.render_range(ask, out),
+            _ => self.finish(out),
+        }
+        None
+    }
+
+    fn finish(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.tail);
+        out.extend_from_slice(b"\r\n");
+    }
+
+    fn render_put(&self, index: u64, limit: usize, out: &mut Vec<u8>) -> Option<Rest> {
+        out.extend_from_slice(&self.tail);
+        out.extend_from_slice(b"Content-Length: ");
+        push_number(self.size, 0, out);
+        out.extend_from_slice(b"\r\n\r\n");
+        Rest { index, offset: 0, size: self.size }.render(limit, out)
+    }
+
+    fn render_range(&self, ask: &Ask, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.tail);
+        out.extend_from_slice(b"Range: bytes=");
+        push_number(ask.offset, 0, out);
+        out.push(b'-');
+        push_number(ask.offset + ask.length - 1, 0, out);
+        out.extend_from_slice(b"\r\n\r\n");
+    }
+
+    /// The request that makes the scenario's bucket.
+    #[must_use]
+    pub fn make_bucket(&self) -> Vec<u8> {
+        let mut out = format!("PUT {}", self.path.trim_end_matches('/')).into_bytes();
+        out.extend_from_slice(&self.tail);
+        out.extend_from_slice(b"Content-Length: 0\r\n\r\n");
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn form(path: Option<&str>) -> Form {
+        let plan = serde_json::json!({"schema": 1,
+            "target": {"address": "::1", "port": 9000, "path": path},
+            "scenario": {"schema": 1, "name": "s",
+                "objects": {"bucket": "bench", "count": 10, "size_bytes": 20, "key": "o-{index:03d}"},
+                "operations": [{"name": "list", "weight": 1, "status": 200, "keys": 7}],
+                "check": {"digest_one_in": 0}},
+            "rate_rps": 1, "warmup_s": 0, "duration_s": 1, "connections": 1, "seed": 1});
+        Form::new(&Plan::parse(&plan.to_string()).unwrap())
+    }
+
+    fn text(form: &Form, verb: Verb) -> String {
+        let ask = Ask { verb, operation: 0, index: 5, offset: 3, length: 10, status: 0, sized: true, compare: false };
+        let mut out = Vec::new();
+        assert_eq!(form.render(&ask, 0, &mut out).is_some(), verb == Verb::Put);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn requests_are_what_they_should_be() {
+        let tail = "HTTP/1.1\r\nHost: [::1]:9000\r\n";
+        let form_of_objects = form(None);
+        for (verb, expected) in [
+            (Verb::Get, format!("GET /bench/o-005 {tail}\r\n")),
+            (Verb::Head, format!("HEAD /bench/o-005 {tail}\r\n")),
+            (Verb::Delete, format!("DELETE /bench/o-005 {tail}\r\n")),
+            (Verb::List, format!("GET /bench?list-type=2&max-keys=7 {tail}\r\n")),
+            (Verb::Range, format!("GET /bench/o-005 {tail}Range: bytes=3-12\r\n\r\n")),
+            (Verb::Put, format!("PUT /bench/o-005 {tail}Content-Length: 20\r\n\r\n")),
+        ] {
+            assert_eq!(text(&form_of_objects, verb), expected);
+        }
+        assert_eq!(text(&form(Some("/x?y")), Verb::Get), format!("GET /x?y {tail}\r\n"));
+        let bucket = String::from_utf8(form_of_objects.make_bucket()).unwrap();
+        assert_eq!(bucket, format!("PUT /bench {tail}Content-Length: 0\r\n\r\n"));
+    }
+
+    #[test]
+    fn a_body_in_pieces_is_the_whole_body() {
+        let mut out = Vec::new();
+        let mut rest = Some(Rest { index: 9, offset: 0, size: 1000 });
+        while let Some(left) = rest {
+            rest = left.render(33, &mut out);
+        }
+        assert_eq!(out.len(), 1000);
+        assert!(body::matches(9, 0, &out));
+    }
+}

@@ -1,0 +1,270 @@
+//! The threads of one run: opened together, started together, followed second by second.
+
+use crate::fault::Fault;
+use crate::load::Load;
+use crate::plan::{Arrivals, Plan};
+use crate::records::Recorder;
+use crate::request::Form;
+use crate::schedule::Schedule;
+use crate::stats::{Second, Totals};
+use crate::system;
+use crate::worker::{Message, Post, Settings, Span, Worker, SECOND_NS};
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+/// Seconds that may wait for a slow reader of stdout, times threads; more are lost, the totals are not.
+const SECONDS_WAITING: usize = 256;
+const SPARE_SECONDS: usize = 2;
+
+/// What the threads ask, and what is kept of it.
+pub struct Work {
+    /// One for each thread.
+    pub loads: Vec<Load>,
+    pub operations: usize,
+    pub recorders: Vec<Recorder>,
+    pub list_failures: bool,
+}
+
+pub struct Session {
+    threads: Vec<JoinHandle<()>>,
+    inbox: Receiver<Message>,
+    starts: Vec<Sender<(Span, Schedule)>>,
+    spares: Vec<Sender<Box<Second>>>,
+}
+
+impl Session {
+    /// Starts the threads and waits until every connection is open.
+    ///
+    /// # Errors
+    /// The first thread's that could not open its own.
+    pub fn open(plan: &Plan, stop: &Arc<AtomicBool>, work: Work) -> Result<Self, Fault> {
+        let lanes = work.loads.len();
+        let (out, inbox) = mpsc::sync_channel(SECONDS_WAITING);
+        let mut session = Self { threads: Vec::new(), inbox, starts: Vec::new(), spares: Vec::new() };
+        let mut recorders = work.recorders.into_iter();
+        let form = Form::new(plan);
+        for (lane, load) in work.loads.into_iter().enumerate() {
+            let settings = settings(plan, lane, lanes, work.operations, work.list_failures);
+            let (spares, spare) = mpsc::channel();
+            (0..SPARE_SECONDS).for_each(|_| drop(spares.send(Box::default())));
+            let (starts, start) = mpsc::channel();
+            let post = Post { out: out.clone(), spare, stop: Arc::clone(stop) };
+            let cpus = lane_cpus(&plan.cpus, lane, lanes);
+            let (form, recorder) = (form.clone(), recorders.next());
+            let body = move || live(&cpus, settings, form, load, post, recorder, &start);
+            let thread = std::thread::Builder::new().name(format!("lane-{lane}")).spawn(body);
+            let thread = thread.map_err(|error| {
+                Fault::environment("threads", "cannot be started", format!("{lanes} threads"), error)
+            })?;
+            session.threads.push(thread);
+            session.starts.push(starts);
+            session.spares.push(spares);
+        }
+        session.await_ready()?;
+        Ok(session)
+    }
+
+    fn await_ready(&self) -> Result<(), Fault> {
+        for _ in &self.threads {
+            match self.inbox.recv() {
+                Ok(Message::Ready) => {}
+                Ok(Message::Refused(fault)) => return Err(fault),
+                _ => {
+                    let expected = "every thread to open its connections";
+                    return Err(Fault::environment("threads", "a thread ended early", expected, "an end"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets the threads go.
+    pub fn start(&self, span: Span, schedules: &[Schedule]) {
+        for (start, schedule) in self.starts.iter().zip(schedules) {
+            drop(start.send((span, schedule.clone())));
+        }
+    }
+
+    /// Reports each second of all threads together, and returns what they did.
+    pub fn follow(self, mut on_second: impl FnMut(&Second)) -> Totals {
+        let mut seconds = Seconds::new(self.threads.len());
+        let mut totals: Option<Totals> = None;
+        let mut left = self.threads.len();
+        while left > 0 {
+            match self.inbox.recv() {
+                Ok(Message::Second(lane, mut second)) => {
+                    seconds.add(lane, &second);
+                    second.clear();
+                    drop(self.spares[lane].send(second));
+                }
+                Ok(Message::End(lane, one)) => {
+                    seconds.end(lane);
+                    left -= 1;
+                    match &mut totals {
+                        Some(totals) => totals.merge(*one),
+                        None => totals = Some(*one),
+                    }
+                }
+                Ok(Message::Ready | Message::Refused(_)) => {}
+                Err(_) => break,
+            }
+            while let Some(second) = seconds.take_whole() {
+                on_second(&second);
+            }
+        }
+        for thread in self.threads {
+            drop(thread.join());
+        }
+        totals.unwrap_or_default()
+    }
+}
+
+/// Puts the threads' seconds together.
+struct Seconds {
+    /// The index below which a lane has delivered everything.
+    delivered: Vec<u64>,
+    waiting: BTreeMap<u64, Second>,
+}
+
+impl Seconds {
+    fn new(lanes: usize) -> Self {
+        Self { delivered: vec![0; lanes], waiting: BTreeMap::new() }
+    }
+
+    fn add(&mut self, lane: usize, second: &Second) {
+        self.delivered[lane] = second.index + 1;
+        let index = second.index;
+        let fresh = || Second { index, cut_ns: u64::MAX, ..Second::default() };
+        self.waiting.entry(index).or_insert_with(fresh).merge(second);
+    }
+
+    fn end(&mut self, lane: usize) {
+        self.delivered[lane] = u64::MAX;
+    }
+
+    fn take_whole(&mut self) -> Option<Second> {
+        let whole = self.delivered.iter().min().copied().unwrap_or(0);
+        let first = self.waiting.first_entry().filter(|entry| *entry.key() < whole)?;
+        Some(first.remove())
+    }
+}
+
+fn settings(plan: &Plan, lane: usize, lanes: usize, operations: usize, list_failures: bool) -> Settings {
+    let connections = plan.connections as usize;
+    Settings {
+        lane,
+        address: plan.address(),
+        connections: connections * (lane + 1) / lanes - connections * lane / lanes,
+        first_connection: connections * lane / lanes,
+        pipeline: plan.pipeline as usize,
+        grain_ns: plan.grain_ns,
+        timeout_ns: plan.timeout_ns,
+        operations,
+        list_failures,
+    }
+}
+
+/// A thread's own processor when there is one for each, else the whole set.
+fn lane_cpus(cpus: &[usize], lane: usize, lanes: usize) -> Vec<usize> {
+    if cpus.len() >= lanes {
+        return vec![cpus[lane]];
+    }
+    cpus.to_vec()
+}
+
+fn live(
+    cpus: &[usize],
+    settings: Settings,
+    form: Form,
+    load: Load,
+    post: Post,
+    recorder: Option<Recorder>,
+    start: &Receiver<(Span, Schedule)>,
+) {
+    let out: SyncSender<Message> = post.out.clone();
+    system::sharpen_timers();
+    let prepared = system::bind_thread(cpus)
+        .and_then(|()| Worker::prepare(settings, form, load, post, recorder));
+    match prepared {
+        Ok(mut worker) => {
+            drop(out.send(Message::Ready));
+            if let Ok((span, schedule)) = start.recv() {
+                worker.set_span(span, schedule);
+                worker.run();
+            }
+        }
+        Err(fault) => drop(out.send(Message::Refused(fault))),
+    }
+}
+
+/// The threads' schedules of a run: thread j of n takes every n-th slot of this process.
+#[must_use]
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // the plan's limits hold
+pub fn schedules(plan: &Plan, span: Span) -> Vec<Schedule> {
+    let lanes = plan.threads;
+    let rate_rps = plan.rate_rps / f64::from(lanes);
+    let share = f64::from(plan.share.index) / f64::from(plan.share.count);
+    let one = |lane: u32| match plan.arrivals {
+        Arrivals::Uniform => {
+            let phase = (f64::from(lane) + share) / f64::from(lanes);
+            Schedule::uniform(span.start_ns, span.end_ns, rate_rps, phase)
+        }
+        Arrivals::Poisson => {
+            let stream = crate::draw::Stream::new(plan.seed, lane_seed(plan, lane), 0);
+            Schedule::poisson(span.start_ns, span.end_ns, rate_rps, stream)
+        }
+    };
+    (0..lanes).map(one).collect()
+}
+
+/// Tells the random streams of a thread from those of every thread of every process of the run.
+#[must_use]
+pub fn lane_seed(plan: &Plan, lane: u32) -> u64 {
+    u64::from(plan.share.index) * 1_000 + u64::from(lane)
+}
+
+/// The run's ends, from the plan and its first slot.
+#[must_use]
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // the plan's limits hold
+pub fn span(plan: &Plan, start_ns: u64) -> Span {
+    let after = |seconds: f64| start_ns + (seconds * SECOND_NS as f64).round() as u64;
+    Span {
+        start_ns,
+        measure_ns: after(plan.warmup_s),
+        end_ns: after(plan.warmup_s + plan.duration_s),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn second(index: u64, sent: u64) -> Second {
+        let mut second = Second { index, cut_ns: u64::MAX, ..Second::default() };
+        second.counts.sent = sent;
+        second
+    }
+
+    #[test]
+    fn a_second_is_whole_when_every_thread_has_passed_it() {
+        let mut seconds = Seconds::new(2);
+        seconds.add(0, &second(0, 1));
+        seconds.add(0, &second(1, 2));
+        assert!(seconds.take_whole().is_none());
+        seconds.add(1, &second(0, 10));
+        assert_eq!(seconds.take_whole().unwrap().counts.sent, 11);
+        assert!(seconds.take_whole().is_none());
+        seconds.end(1);
+        assert_eq!(seconds.take_whole().unwrap().counts.sent, 2);
+    }
+
+    #[test]
+    fn processors_are_dealt_out_when_they_suffice() {
+        assert_eq!(lane_cpus(&[3, 5], 1, 2), [5]);
+        assert_eq!(lane_cpus(&[3], 1, 2), [3]);
+        assert!(lane_cpus(&[], 0, 1).is_empty());
+    }
+}

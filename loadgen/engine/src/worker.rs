@@ -1,0 +1,410 @@
+//! A thread of the schedule: one loop that sends what is due, reads what has come, and sleeps to the next grain.
+
+use crate::connection::{Connection, Flight, Phase, Sent, PIECE_BYTES};
+use crate::fault::Fault;
+use crate::kind::Kind;
+use crate::load::Load;
+use crate::records::Recorder;
+use crate::request::Form;
+use crate::schedule::Schedule;
+use crate::stats::{Second, Totals};
+use crate::system::{clock_ns, RunQueue};
+use rustix::event::epoll;
+use rustix::fd::OwnedFd;
+use rustix::io::Errno;
+use rustix::time::Timespec;
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::Arc;
+
+pub const SECOND_NS: u64 = 1_000_000_000;
+const READ_BYTES: usize = 256 << 10;
+const EVENTS_MAX: usize = 256;
+/// Between attempts to reconnect, and the most between two looks at timeouts.
+pub const RETRY_NS: u64 = 50_000_000;
+/// Pipelined requests leave in writes of about this size.
+const BATCH_BYTES: usize = 64 << 10;
+
+/// What a thread tells the main thread.
+#[derive(Debug)]
+pub enum Message {
+    Ready,
+    Refused(Fault),
+    Second(usize, Box<Second>),
+    End(usize, Box<Totals>),
+}
+
+/// What a thread must know and does not change.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub lane: usize,
+    pub address: SocketAddr,
+    pub connections: usize,
+    /// The first connection's number in records.
+    pub first_connection: usize,
+    pub pipeline: usize,
+    pub grain_ns: u64,
+    pub timeout_ns: u64,
+    pub operations: usize,
+    /// Whether failed objects are listed (preload).
+    pub list_failures: bool,
+}
+
+/// When a run begins and ends.
+#[derive(Clone, Copy, Debug)]
+pub struct Span {
+    pub start_ns: u64,
+    pub measure_ns: u64,
+    pub end_ns: u64,
+}
+
+/// The ends of the channels to the main thread.
+#[derive(Debug)]
+pub struct Post {
+    pub out: SyncSender<Message>,
+    /// Cleared seconds come back here.
+    pub spare: Receiver<Box<Second>>,
+    pub stop: Arc<AtomicBool>,
+}
+
+pub struct Worker {
+    pub(crate) settings: Settings,
+    pub(crate) span: Span,
+    pub(crate) post: Post,
+    pub(crate) schedule: Schedule,
+    pub(crate) load: Load,
+    pub(crate) form: Form,
+    pub(crate) recorder: Option<Recorder>,
+    pub(crate) epoll: OwnedFd,
+    pub(crate) connections: Vec<Connection>,
+    /// Connections that can take a request, longest free first.
+    pub(crate) free: VecDeque<u32>,
+    /// Since when no connection has been free with a slot waiting; decides between backlog and own fault.
+    pub(crate) starved_since_ns: Option<u64>,
+    pub(crate) down: usize,
+    pub(crate) in_flight: u64,
+    /// The last reading of the clock.
+    pub(crate) now_ns: u64,
+    pub(crate) second: Box<Second>,
+    pub(crate) second_end_ns: u64,
+    pub(crate) totals: Box<Totals>,
+    pub(crate) buffer: Box<[u8]>,
+    scratch: Vec<u8>,
+    scan_ns: u64,
+    run_queue: RunQueue,
+    meters: Meters,
+}
+
+/// Readings of what only grows.
+struct Meters {
+    cpu_ns: u64,
+    runqueue_ns: u64,
+}
+
+impl Meters {
+    fn read(run_queue: &RunQueue) -> Self {
+        let cpu_ns = crate::system::process_cpu_ns();
+        Self { cpu_ns, runqueue_ns: run_queue.waited_ns() }
+    }
+}
+
+impl Worker {
+    /// A worker with every connection open.
+    ///
+    /// # Errors
+    /// When a connection cannot be opened within the timeout.
+    pub fn prepare(
+        settings: Settings,
+        form: Form,
+        load: Load,
+        post: Post,
+        recorder: Option<Recorder>,
+    ) -> Result<Self, Fault> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)
+            .map_err(|error| Fault::environment("epoll", "cannot be created", "a descriptor", error))?;
+        let pipeline = settings.pipeline;
+        let span = Span { start_ns: 0, measure_ns: 0, end_ns: 0 };
+        let mut worker = Self {
+            connections: (0..settings.connections).map(|_| Connection::new(pipeline)).collect(),
+            free: VecDeque::with_capacity(settings.connections),
+            down: settings.connections,
+            totals: Box::new(Totals::new(settings.operations)),
+            second: Box::default(),
+            second_end_ns: u64::MAX,
+            buffer: vec![0; READ_BYTES].into_boxed_slice(),
+            scratch: Vec::with_capacity(2 * PIECE_BYTES),
+            starved_since_ns: None,
+            in_flight: 0,
+            now_ns: clock_ns(),
+            scan_ns: 0,
+            meters: Meters { cpu_ns: 0, runqueue_ns: 0 },
+            run_queue: RunQueue::of_this_thread(),
+            settings,
+            span,
+            post,
+            schedule: Schedule::immediate(0, 0),
+            load,
+            form,
+            recorder,
+            epoll,
+        };
+        worker.connect_all()?;
+        Ok(worker)
+    }
+
+    /// The first slot and the ends are known now; until then no time passed for the schedule.
+    pub fn set_span(&mut self, span: Span, schedule: Schedule) {
+        self.span = span;
+        self.schedule = schedule;
+        self.second_end_ns = span.start_ns + SECOND_NS;
+        self.second.cut_ns = u64::MAX;
+        self.meters = Meters::read(&self.run_queue);
+    }
+
+    /// Runs to the end of the schedule and until nothing is in flight.
+    pub fn run(mut self) {
+        let mut events = Vec::with_capacity(EVENTS_MAX);
+        loop {
+            self.now_ns = clock_ns();
+            self.turn_second();
+            self.dispatch();
+            if self.now_ns >= self.scan_ns {
+                self.scan();
+            }
+            if self.is_finished() {
+                break;
+            }
+            let wait = self.wait_time();
+            events.clear();
+            match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), Some(&wait)) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => {
+                    self.totals.failure = Some(format!("epoll_pwait2: {error}"));
+                    break;
+                }
+            }
+            for event in &events {
+                self.handle(event.data.u64(), event.flags);
+                if self.schedule.next_ns().is_some_and(|next_ns| next_ns <= self.now_ns) {
+                    self.dispatch();
+                }
+            }
+        }
+        self.finish();
+    }
+
+    /// Sends every slot that is due, as far as connections are free.
+    pub(crate) fn dispatch(&mut self) {
+        while self.schedule.next_ns().is_some_and(|next_ns| next_ns <= self.now_ns) {
+            if let Some(index) = self.free.front() {
+                self.send_batch(*index as usize);
+            } else if self.down == self.connections.len() {
+                self.fail_slot();
+            } else {
+                return;
+            }
+        }
+        if !self.free.is_empty() {
+            self.starved_since_ns = None;
+        }
+    }
+
+    fn send_batch(&mut self, index: usize) {
+        self.scratch.clear();
+        let connection = &mut self.connections[index];
+        let mut rest = None;
+        let mut count = 0;
+        while let Some(intended_ns) = self.schedule.next_ns() {
+            let full = connection.flights.len() >= self.settings.pipeline;
+            let late = intended_ns > self.now_ns || self.scratch.len() > BATCH_BYTES;
+            if full || late || rest.is_some() {
+                break;
+            }
+            let ask = self.load.ask(self.schedule.number());
+            let before = self.scratch.len();
+            rest = self.form.render(&ask, PIECE_BYTES, &mut self.scratch);
+            let left = rest.map_or(0, |rest| rest.size - rest.offset);
+            connection.flights.push_back(Flight {
+                intended_ns,
+                sent_ns: 0,
+                first_byte_ns: 0,
+                backlog_ns: 0,
+                request_bytes: (self.scratch.len() - before) as u64 + left,
+                ask,
+                wrong: false,
+            });
+            self.schedule.advance();
+            count += 1;
+        }
+        let starved_since_ns = self.starved_since_ns.unwrap_or(u64::MAX);
+        self.now_ns = clock_ns();
+        for flight in connection.flights.iter_mut().rev().take(count) {
+            flight.sent_ns = self.now_ns;
+            if flight.intended_ns >= starved_since_ns {
+                flight.backlog_ns = connection.free_since_ns.saturating_sub(flight.intended_ns);
+            }
+        }
+        let sent = connection.send(&self.scratch, rest);
+        self.count_sent(index, count);
+        self.after_write(index, sent);
+        self.relist(index);
+    }
+
+    fn count_sent(&mut self, index: usize, count: usize) {
+        self.turn_second();
+        self.in_flight += count as u64;
+        for flight in self.connections[index].flights.iter().rev().take(count) {
+            self.second.counts.sent += 1;
+            self.second.counts.bytes_out += flight.request_bytes;
+            if flight.intended_ns >= self.span.measure_ns {
+                self.totals.counts.sent += 1;
+                self.totals.counts.bytes_out += flight.request_bytes;
+            }
+        }
+    }
+
+    /// The connection at the front was used: to the back, or off the list when it can take no more.
+    fn relist(&mut self, index: usize) {
+        if self.free.front().is_none_or(|front| *front as usize != index) {
+            return; // it was lost in the write, and left the list there
+        }
+        self.free.pop_front();
+        let connection = &mut self.connections[index];
+        connection.listed = connection.is_free(self.settings.pipeline);
+        if connection.listed {
+            self.free.push_back(u32::try_from(index).unwrap_or(u32::MAX));
+        } else if self.free.is_empty() && self.starved_since_ns.is_none() {
+            self.starved_since_ns = Some(self.now_ns);
+        }
+    }
+
+    /// A connection that can take a request again goes to the back of the list.
+    pub(crate) fn list_if_free(&mut self, index: usize) {
+        let connection = &mut self.connections[index];
+        if !connection.listed && connection.is_free(self.settings.pipeline) {
+            connection.listed = true;
+            connection.free_since_ns = self.now_ns;
+            self.free.push_back(u32::try_from(index).unwrap_or(u32::MAX));
+        }
+    }
+
+    /// No connection is left and none can be opened: the slot fails at once.
+    fn fail_slot(&mut self) {
+        let Some(intended_ns) = self.schedule.next_ns() else { return };
+        let ask = self.load.ask(self.schedule.number());
+        self.schedule.advance();
+        let flight = Flight {
+            intended_ns,
+            sent_ns: 0,
+            first_byte_ns: 0,
+            backlog_ns: self.now_ns - intended_ns,
+            request_bytes: 0,
+            ask,
+            wrong: false,
+        };
+        self.conclude(0, &flight, Some(Kind::Connect), None);
+    }
+
+    /// What follows a write: watch for room, or give the connection up.
+    pub(crate) fn after_write(&mut self, index: usize, sent: Sent) {
+        match sent {
+            Sent::All => self.watch_room(index, false),
+            Sent::Part => self.watch_room(index, true),
+            Sent::Failed => {
+                // An answer may have come before the reset; it counts first.
+                self.receive(index);
+                if self.connections[index].phase == Phase::Open {
+                    self.lose(index, Kind::Reset, Kind::Reset);
+                }
+            }
+        }
+    }
+
+    fn wait_time(&self) -> Timespec {
+        let mut wake_ns = self.scan_ns.min(self.second_end_ns);
+        let can_send = !self.free.is_empty() || self.down == self.connections.len();
+        match self.schedule.next_ns() {
+            Some(next_ns) if can_send => {
+                let since_start_ns = next_ns - self.span.start_ns;
+                let grains = since_start_ns.div_ceil(self.settings.grain_ns);
+                wake_ns = wake_ns.min(self.span.start_ns + grains * self.settings.grain_ns);
+            }
+            None if self.in_flight == 0 => wake_ns = wake_ns.min(self.span.end_ns),
+            _ => {}
+        }
+        let wait_ns = wake_ns.saturating_sub(clock_ns());
+        Timespec {
+            tv_sec: i64::try_from(wait_ns / SECOND_NS).unwrap_or(1),
+            tv_nsec: i64::try_from(wait_ns % SECOND_NS).unwrap_or(0),
+        }
+    }
+
+    /// Once in a while: an interrupt, timeouts, and connections to open again.
+    fn scan(&mut self) {
+        let step_ns = (self.settings.timeout_ns / 64).clamp(1_000_000, RETRY_NS);
+        self.scan_ns = self.now_ns + step_ns;
+        if !self.totals.interrupted && self.post.stop.load(Ordering::Relaxed) {
+            self.totals.interrupted = true;
+            self.second.cut_ns = self.now_ns;
+        }
+        let now_ns = self.now_ns;
+        for index in 0..self.connections.len() {
+            let connection = &self.connections[index];
+            let expired = |since_ns: u64| now_ns.saturating_sub(since_ns) >= self.settings.timeout_ns;
+            match connection.phase {
+                Phase::Open if connection.flights.front().is_some_and(|f| expired(f.sent_ns)) => {
+                    self.lose(index, Kind::Timeout, Kind::Reset);
+                }
+                Phase::Connecting { since_ns } if expired(since_ns) => self.put_down(index),
+                Phase::Down { retry_ns } if retry_ns <= now_ns => self.connect(index),
+                _ => {}
+            }
+        }
+    }
+
+    fn is_finished(&self) -> bool {
+        let ended = self.schedule.next_ns().is_none() && self.now_ns >= self.span.end_ns;
+        let waited_ns = self.now_ns.saturating_sub(self.span.end_ns);
+        self.totals.interrupted
+            || (ended && self.in_flight == 0)
+            || (self.span.end_ns > 0 && waited_ns >= self.settings.timeout_ns)
+    }
+
+    /// Hands the second over when it has passed.
+    pub(crate) fn turn_second(&mut self) {
+        while self.now_ns >= self.second_end_ns {
+            self.hand_over_second();
+        }
+    }
+
+    fn hand_over_second(&mut self) {
+        self.second.in_flight = self.in_flight;
+        let before = std::mem::replace(&mut self.meters, Meters::read(&self.run_queue));
+        self.second.runqueue_ns = self.meters.runqueue_ns.saturating_sub(before.runqueue_ns);
+        if self.settings.lane == 0 {
+            self.second.cpu_ns = self.meters.cpu_ns.saturating_sub(before.cpu_ns);
+        }
+        let mut next = self.post.spare.try_recv().unwrap_or_default();
+        next.index = self.second.index + 1;
+        next.cut_ns = self.second.cut_ns;
+        self.second_end_ns = self.second_end_ns.saturating_add(SECOND_NS);
+        let full = std::mem::replace(&mut self.second, next);
+        // A reader that is minutes behind loses seconds (the totals stay right); the schedule never waits.
+        drop(self.post.out.try_send(Message::Second(self.settings.lane, full)));
+        if let Some(recorder) = &mut self.recorder {
+            recorder.hand_over();
+        }
+    }
+
+    fn finish(mut self) {
+        let bound_ns = if self.totals.interrupted { self.now_ns } else { u64::MAX };
+        self.totals.unfinished = self.in_flight + self.schedule.advance_to(bound_ns);
+        self.hand_over_second();
+        if let Some(recorder) = self.recorder.take() {
+            self.totals.records_dropped = recorder.dropped;
+        }
+        drop(self.post.out.send(Message::End(self.settings.lane, self.totals)));
+    }
+}
