@@ -1,0 +1,1 @@
+"""The whole pipeline with fakes at its edges: no root, no container, no load."""

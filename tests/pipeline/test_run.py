@@ -1,0 +1,173 @@
+"""`bench run` from flags to a report, with fakes at the edges."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from harness.model.verdict import Status
+from tests.pipeline.conftest import Stage
+
+REQUESTS = 8 * 1000
+
+
+def test_a_run_leaves_every_file_and_a_table(stage: Stage) -> None:
+    finished = stage.run("--repeat", "2", backends="alpha,beta")
+    assert finished.code == 0, finished.stderr
+    assert "alpha/v" in finished.stdout
+    assert "beta/v" in finished.stdout
+    assert "VALID" in finished.stdout
+    assert "no GC" in finished.stdout
+    folder = stage.only_run()
+    for name in ("plan", "environment", "artifacts", "calibration", "analysis"):
+        assert (folder.path / f"{name}.json").is_file(), name
+    assert "<html" in folder.report.read_text(encoding="utf-8")
+    assert f"report: {folder.report}" in finished.stderr
+    trials = folder.trials()
+    assert len(trials) == 4
+    for trial in trials:
+        left = {path.name for path in trial.path.iterdir()}
+        assert left >= {"trial.json", "facts.json", "probes.json", "engine.jsonl", "requests.bin",
+                        "engine-plan.json", "series.parquet", "slow.parquet", "probes"}  # fmt: skip
+        data = trial.read_data()
+        assert data.verdict.status is Status.VALID, data.verdict
+        assert data.load is not None
+        assert data.load.offered == data.load.good == REQUESTS
+    assert not list(folder.path.rglob(".*")), "a temporary file was left"
+
+
+def test_each_block_holds_every_subject_once(stage: Stage) -> None:
+    stage.run("--repeat", "3", "--twin", backends="alpha,beta")
+    specs = [trial.read_data().spec for trial in stage.only_run().trials()]
+    for block in range(3):
+        names = sorted(spec.subject.name for spec in specs if spec.block == block)
+        assert names == ["alpha/v", "alpha/v (twin)", "beta/v", "beta/v (twin)"]
+        assert len({spec.seed for spec in specs if spec.block == block}) == 1
+    assert stage.runtime.built == ["alpha", "beta"], "twins are the same image"
+
+
+def test_every_server_and_load_is_stopped(stage: Stage) -> None:
+    stage.run("--repeat", "2", backends="alpha,beta")
+    assert [server.stops for server in stage.runtime.servers] == [1] * 4
+    assert [load.stopped for load in stage.loads] == [True] * 4
+
+
+def test_the_engine_gets_what_was_asked(stage: Stage) -> None:
+    stage.run("--arrivals", "poisson", "--seed", "7")
+    (load,) = stage.loads
+    assert load.plan["rate_rps"] == 1000.0
+    assert load.plan["connections"] == 4
+    assert load.plan["arrivals"] == "poisson"
+    assert load.plan["cpus"] == [0]
+    assert load.plan["target"]["port"] == stage.runtime.servers[0].launch.port
+    assert load.plan["scenario"]["objects"]["key"] == "object-{index:08d}"
+    assert stage.runtime.servers[0].launch.cpus == [1]
+
+
+def test_a_trial_is_saved_before_the_next_begins(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved: list[int] = []
+
+    def look(number: int, launch: object) -> None:
+        saved.append(len(list(stage.results.glob("*/trials/*/trial.json"))))
+
+    stage.runtime.before_start = look
+    stage.run("--repeat", "3")
+    assert saved == [0, 1, 2]
+
+
+def test_json_is_one_object_of_integers_in_ns(stage: Stage) -> None:
+    finished = stage.run("--json", backends="alpha,beta")
+    assert finished.code == 0
+    assert finished.stderr == "", "quiet but for errors"
+    document = json.loads(finished.stdout)
+    assert document["schema"] == 1
+    assert document["run_id"] == stage.only_run().run_id
+    assert [row["name"] for row in document["subjects"]] == ["alpha/v", "beta/v"]
+    for trial in document["trials"]:
+        assert trial["verdict"]["status"] == "VALID"
+        assert trial["load"]["offered"] == REQUESTS
+        assert trial["load"]["achieved_rps"] == pytest.approx(1000, rel=0.001)
+        for name in ("response_time_ns", "service_time_ns", "own_fault_lag_ns", "backlog_lag_ns"):
+            assert all(_integer(value) for key, value in trial[name].items() if key != "count")
+        assert trial["response_time_ns"]["p50"] == pytest.approx(320_000, rel=0.001)
+        assert trial["service_time_ns"]["p50"] == pytest.approx(300_000, rel=0.001)
+        assert trial["own_fault_lag_ns"]["p50"] == pytest.approx(20_000, rel=0.001)
+        assert trial["server_time_ns"] is None
+        assert "server_time" in trial["not_measured"] or trial["not_measured"]
+        assert trial["collector"]["kind"] == "none"
+        assert trial["resources"]["backend_cpu_ns_per_request"] == pytest.approx(300_000, rel=0.01)
+
+
+def _integer(value: Any) -> bool:
+    return value is None or (isinstance(value, int) and not isinstance(value, bool))
+
+
+def test_report_is_made_again_from_the_files(stage: Stage) -> None:
+    stage.run(backends="alpha,beta")
+    folder = stage.only_run()
+    first = folder.report.read_bytes()
+    folder.report.unlink()
+    (folder.path / "analysis.json").unlink()
+    finished = stage.bench("report", str(folder.path))
+    assert finished.code == 0, finished.stderr
+    assert folder.report.read_bytes() == first
+    assert "alpha/v" in finished.stdout
+    again = stage.bench("report", "newest", "--output", str(stage.results))
+    assert again.code == 0
+    assert again.stdout == finished.stdout
+
+
+def test_a_folder_of_another_schema_is_refused_by_name(stage: Stage) -> None:
+    stage.run()
+    folder = stage.only_run()
+    for name in ("plan.json", "trials/0/trial.json"):
+        path = folder.path / name
+        kept = path.read_bytes()
+        path.write_bytes(json.dumps({**json.loads(kept), "schema": 99}).encode())
+        finished = stage.bench("report", str(folder.path))
+        assert finished.code == 2
+        assert f"error: {path}: schema: expected 1, got 99" in finished.stderr
+        assert "hint: " in finished.stderr
+        path.write_bytes(kept)
+
+
+def test_a_damaged_file_is_refused_by_name(stage: Stage) -> None:
+    stage.run()
+    path = stage.only_run().path / "trials/0/trial.json"
+    path.write_bytes(path.read_bytes()[:-100])
+    finished = stage.bench("report", str(stage.only_run().path))
+    assert finished.code == 2
+    assert f"error: {path}: " in finished.stderr
+
+
+def test_results_folders_are_made_exclusively(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from harness import pipeline
+
+    monkeypatch.setattr(pipeline.clock, "utc_stamp", lambda: "20260101T000000Z")
+    monkeypatch.setattr(pipeline.clock, "utc_now", lambda: "2026-01-01T00:00:00Z")
+    assert stage.run().code == 0
+    before = stage.only_run().report.read_bytes()
+    again = stage.run()
+    assert again.code == 2
+    assert "another run has this folder" in again.stderr
+    assert stage.only_run().report.read_bytes() == before
+
+
+def test_the_plan_and_the_machine_are_recorded(stage: Stage) -> None:
+    stage.run()
+    folder = stage.only_run()
+    plan = folder.plan()
+    assert plan.layout.backend_cpus == [1]
+    assert plan.trials[0].subject.artifact_digest == f"{'alpha':0<64}"
+    assert folder.artifacts()[0].version_line == "alpha 1.0"
+    document = folder.document("environment")
+    assert document["runtime"] == {"name": "process", "why": "a fake"}
+    assert all(line["state"] in {"off", "already", "absent", "refused"}
+               for line in document["tuning"])  # fmt: skip
+    assert len(document["fingerprint"]) == 12
