@@ -81,6 +81,7 @@ class Platform:
             program.map("cores").write(cpu, role.to_bytes(8, "little").ljust(core_bytes, b"\0"))
         program.map("waits").clear()
         program.map("totals").zero(0)
+        program.map("tracked_drops").zero(0)
         self._totals_before = [0] * 8
         self._ticks_before = 0
         if self._has_ticks:
@@ -100,7 +101,12 @@ class Platform:
 
     def summary(self) -> Mapping[str, Any]:
         """The same over the whole trial."""
-        return {"ticks": self._ticks_before, **self._by_kind(self._totals_before)}
+        lost = self._program.map("tracked_drops").integers(0)[0]
+        return {
+            "ticks": self._ticks_before,
+            **self._by_kind(self._totals_before),
+            "lost": lost,
+        }
 
     def _ticks_seen(self) -> int:
         cores = self._program.map("cores")

@@ -14,6 +14,9 @@
 #define TCP_SYN_RECV 3
 #define TCP_FIN_WAIT1 4
 #define TCP_CLOSE 7
+#define TCP_CLOSE_WAIT 8
+#define OPEN 1
+#define HALF_CLOSED 2 /* by the client: no request can come any more */
 #define FLAG_PEEK 2 /* MSG_PEEK: the bytes stay in the queue */
 
 struct settings {
@@ -44,7 +47,7 @@ struct gap {
 };
 
 BPF_ARRAY(settings, struct settings, 1);
-BPF_HASH(connections, u64, u64, 65536); /* socket -> when it opened */
+BPF_HASH(connections, u64, u64, 65536); /* socket -> OPEN or HALF_CLOSED */
 BPF_HASH(unanswered, u64, u64, 65536);  /* socket -> arrival of its request */
 BPF_ARRAY(progress, struct progress, 1);
 BPF_ARRAY(totals, struct totals, 1);
@@ -130,12 +133,17 @@ int on_set_state(struct tracepoint__sock__inet_sock_set_state *args)
     if (args->newstate == TCP_ESTABLISHED && args->oldstate == TCP_SYN_RECV) {
         if (args->sport != set->port)
             return 0;
-        u64 now_ns = bpf_ktime_get_ns();
+        u64 open = OPEN;
         abandon(socket); /* a recycled address whose close was not seen */
-        if (connections.update(&socket, &now_ns) != 0)
+        if (connections.update(&socket, &open) != 0)
             __sync_fetch_and_add(&count->full, 1);
         else
             __sync_fetch_and_add(&count->opened, 1);
+    } else if (args->newstate == TCP_CLOSE_WAIT) {
+        /* data_ready follows for the end itself, which is no request. */
+        u64 *connection = connections.lookup(&socket);
+        if (connection)
+            *connection = HALF_CLOSED;
     } else if (args->newstate == TCP_FIN_WAIT1 || args->newstate == TCP_CLOSE) {
         /* The server will answer no more; a client that only half-closed may still be answered. */
         if (connections.delete(&socket) == 0) {
@@ -149,7 +157,8 @@ int on_set_state(struct tracepoint__sock__inet_sock_set_state *args)
 int on_data_ready(struct tracepoint__sock__sk_data_ready *args)
 {
     u64 socket = (u64)args->skaddr;
-    if (!connections.lookup(&socket) || unanswered.lookup(&socket))
+    u64 *connection = connections.lookup(&socket);
+    if (!connection || *connection != OPEN || unanswered.lookup(&socket))
         return 0;
     struct progress *state = the_progress();
     struct totals *count = the_totals();

@@ -57,7 +57,7 @@ class Sockets:
         program.map("settings").write(0, trial.port.to_bytes(8, "little"))
         for name in ("connections", "unanswered", "gaps_claimed"):
             program.map(name).clear()
-        for name in ("totals", "progress", "server_time", "peak_turn"):
+        for name in ("totals", "progress", "tracked_drops", "server_time", "peak_turn"):
             program.map(name).zero(0)
         for turn in (0, 1):
             program.map("server_time_peak").zero(turn)
@@ -87,9 +87,11 @@ class Sockets:
         """Totals of the trial; `gap_open_ns` is a gap that had not ended when the trial did."""
         whole = Histogram(EMPTY, self._histogram_before)
         last_ns, first_ns, in_flight = self._progress()
+        totals = dict(zip(_TOTALS, self._totals_before, strict=True))
         waited_ns = time.monotonic_ns() - max(last_ns, first_ns) if in_flight > 0 else 0
         return {
-            **dict(zip(_TOTALS, self._totals_before, strict=True)),
+            **totals,
+            "lost": totals["full"] + self._program.map("tracked_drops").integers(0)[0],
             "in_flight": in_flight,
             "gap_open_ns": waited_ns if waited_ns >= self._gap_ns else 0,
             "server_time_ns_sum": whole.sum_ns,

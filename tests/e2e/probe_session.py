@@ -65,6 +65,15 @@ class ProbeSession:
             self._process.wait()
             self._process.stdout.close()
 
+    @property
+    def pid(self) -> int:
+        """The probe's process."""
+        return self._process.pid
+
+    def wait(self) -> int:
+        """The exit code, once the probe has ended by itself."""
+        return self._process.wait(timeout=30)
+
     def say(self, command: str, **fields: Any) -> dict[str, Any]:
         """One command and its answer."""
         assert self._process.stdin is not None
