@@ -83,7 +83,7 @@ def cell_text(cell: Cell | None, unit: str) -> str:
     if cell is None:
         return ""
     if cell.value is None:
-        return cell.text
+        return cell.text.removesuffix(" tail episodes")
     if unit == "ns":
         return words.duration(cell.value)
     if unit == "ratio":

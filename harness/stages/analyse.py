@@ -68,9 +68,13 @@ def _row(subject: Subject, trials: list[TrialData]) -> Row:
 
 
 def _cell(figure: Figure, counted: list[TrialData], trials: list[TrialData]) -> Cell:
-    """The trials' summary; INVALID trials are shown in their own places, never summed up."""
+    """The trials' summary without the INVALID ones.
+
+    Where all are INVALID their figure is shown in brackets: text without a value, which is never
+    ranked, drawn or compared.
+    """
     if not counted:
-        return Cell(None, None, None, "not valid", f"all {len(trials)} trials are INVALID")
+        return _bracketed(_cell(figure, trials, trials), len(trials))
     readings = [figure.read(trial) for trial in counted]
     values = [reading for reading in readings if not isinstance(reading, str)]
     reasons = [reading for reading in readings if isinstance(reading, str)]
@@ -79,6 +83,12 @@ def _cell(figure: Figure, counted: list[TrialData], trials: list[TrialData]) -> 
     value, low, high = figure.summarise(values)
     note = f"{len(values)} of {len(counted)} trials; {reasons[0]}" if reasons else ""
     return Cell(value, low, high, _text(figure.column.unit, value), note)
+
+
+def _bracketed(cell: Cell, trials: int) -> Cell:
+    if cell.value is None:
+        return cell
+    return Cell(None, None, None, f"({cell.text})", f"all {trials} trials are INVALID")
 
 
 def _reason(text: str) -> tuple[str, str]:
