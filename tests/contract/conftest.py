@@ -122,8 +122,8 @@ class Fleet:
         if backend.name not in self.servers:
             build(backend)
             server = Server(backend, self.launcher.start(backend))
+            self.servers[backend.name] = server  # before anything that may fail: it must be ended
             server.stalled = _stall(server)
-            self.servers[backend.name] = server
         return self.servers[backend.name]
 
 

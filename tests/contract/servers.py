@@ -196,13 +196,21 @@ class ProcessLauncher:
         port = free_port()
         command = backend.command(port, self._data_folder, extra)
         running = ProcessRunning(command, backend.environment(), port)
-        deadline = time.monotonic() + READY_TIMEOUT_S
-        while not is_ready(port):
-            if running.process.poll() is not None or time.monotonic() > deadline:
-                running.stop()
-                raise RuntimeError(f"{backend.name} never got ready: {running.output()}")
-            time.sleep(0.01)
+        try:
+            wait_until_ready(backend, running)
+        except BaseException:
+            running.stop()
+            raise
         return running
+
+
+def wait_until_ready(backend: Backend, running: ProcessRunning) -> None:
+    """Return when the server answers; a process that ended or took too long is an error."""
+    deadline = time.monotonic() + READY_TIMEOUT_S
+    while not is_ready(running.port):
+        if running.process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"{backend.name} never got ready: {running.output()}")
+        time.sleep(0.01)
 
 
 def is_ready(port: int) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-# ruff: noqa: ANN401 - boto3 builds its clients at run time and has no types of its own
 import io
 import time
 from collections.abc import Iterator
