@@ -99,6 +99,7 @@ def _build_image(
             who, f"expected {folder / 'Dockerfile'}, got no such file", hint="--runtime process"
         )
     said: list[str] = []
+    failed = False
     try:
         with log.open("w", encoding="utf-8") as file:
             lines: Any = client.api.build(
@@ -115,11 +116,10 @@ def _build_image(
                 text = str(line.get("stream") or line.get("error") or "")
                 file.write(text)
                 said += [part for part in text.splitlines() if part.strip()]
-                if "error" in line:
-                    last = " | ".join(said[-LOG_LINES_SHOWN:])
-                    raise BuildFailed(
-                        who, f"docker build failed: {last}", hint=f"the whole log is {log}"
-                    )
+                failed = failed or "error" in line
+        if failed:
+            last = " | ".join(said[-LOG_LINES_SHOWN:])
+            raise BuildFailed(who, f"docker build failed: {last}", hint=f"the whole log is {log}")
         return str(client.images.get(tag).id)
     except DockerException as error:
         raise BuildFailed(

@@ -228,6 +228,8 @@ class DockerServer:
         if lost:
             return Ending("runtime-lost", "ended together with Docker's daemon")
         try:
+            # The process is gone a moment before the daemon has noticed how it ended.
+            self._container.wait(timeout=5)
             self._container.reload()
         except _LOST as error:
             return Ending("runtime-lost", f"is unknown to Docker's daemon: {error}")

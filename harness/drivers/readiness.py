@@ -29,9 +29,9 @@ def wait_ready(
     address: str,
     port: int,
     last_words: Callable[[], str],
-    timeout_s: float = READY_TIMEOUT_S,
 ) -> None:
     """Returns once `GET /` answers 200; BackendFailed with its last words when it never does."""
+    timeout_s = READY_TIMEOUT_S
     deadline = Deadline(timeout_s)
     while not answers_ready(address, port):
         ending = server.alive()

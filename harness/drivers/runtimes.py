@@ -53,7 +53,8 @@ def cleanup() -> list[str]:
     with contextlib.suppress(EnvironmentLacking, DockerException):
         daemon = docker_daemon.answering(timeout_s=2.0)
         if daemon is not None:
-            said += docker_runtime.cleanup(docker_runtime.connect(daemon))
+            with contextlib.closing(docker_runtime.connect(daemon)) as client:
+                said += docker_runtime.cleanup(client)
     left = process_table.orphans()
     for identity in left:
         said.append(

@@ -77,8 +77,8 @@ def _socket_inodes(pid: int) -> set[str]:
     folder = PROC / str(pid) / "fd"
     found = set()
     try:
-        for entry in os.scandir(folder):
-            target = os.readlink(entry.path)  # noqa: PTH115 (a name that is no path)
+        for name in os.listdir(folder):  # noqa: PTH208 (names only, of every process)
+            target = os.readlink(folder / name)  # noqa: PTH115 (a name that is no path)
             if target.startswith("socket:["):
                 found.add(target[len("socket:[") : -1])
     except OSError:
