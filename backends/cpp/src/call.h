@@ -1,0 +1,49 @@
+// A request as its handler sees it, and the answer that the handler builds.
+#pragma once
+#include "desk.h"
+#include "error.h"
+#include "request.h"
+#include "upload.h"
+#include <string>
+
+namespace pausemark {
+
+// Every call is an exchange (exchange.h), which adds the HTTP library's part.
+struct call {
+    explicit call(desk &d) noexcept : at(d) {}
+
+    desk &at;
+    request asked;
+    std::optional<upload> body; // the body that is being read, while somebody wants it
+    bool closing = false;       // the connection ends with this answer
+    bool head_only = false;
+    bool body_follows = false; // the head is read and the body is not
+};
+
+// One answer, its headers in the contract's order. The temporary lives for one statement:
+// answer(c, 200).with("ETag", tag).empty();
+class answer {
+  public:
+    answer(call &c, unsigned status);
+    answer &with(text name, text value);
+    // Each ends the answer. 204 and 304 have no length.
+    void empty();
+    void document(std::string xml);
+    void content(const object_ref &object, std::uint64_t from, std::uint64_t to);
+
+    [[nodiscard]] text request_id() const noexcept {
+        return view(request_id_);
+    }
+
+  private:
+    void end(std::uint64_t length, bool has_length);
+
+    call &call_;
+    const unsigned status_;
+    const desk::request_id request_id_;
+};
+
+// `resource` is the request's undecoded path.
+void answer_error(call &c, error code, text resource);
+
+} // namespace pausemark

@@ -1,0 +1,51 @@
+// What the connections of one thread share: the time, request ids, and the two scratch buffers.
+#pragma once
+#include "date.h"
+#include "options.h"
+
+namespace pausemark {
+
+inline constexpr std::size_t input_bytes = 65536;
+inline constexpr std::size_t output_bytes = 262144;
+// Room that one answer's head and inline body never exceed.
+inline constexpr std::size_t answer_bytes_max = 65536;
+inline constexpr std::size_t inline_body_bytes_max = 32768;
+
+// Belongs to one thread.
+class desk {
+  public:
+    desk(const options &o, unsigned index) noexcept;
+
+    // Reads the coarse clocks; once per event.
+    void tick() noexcept;
+    [[nodiscard]] std::int64_t now_s() const noexcept {
+        return now_s_;
+    } // monotonic
+    [[nodiscard]] std::int64_t wall_s() const noexcept {
+        return wall_s_;
+    }
+    [[nodiscard]] text date() const noexcept {
+        return view(date_);
+    }
+
+    using request_id = std::array<char, 16>;
+    [[nodiscard]] request_id next_request_id() noexcept;
+
+    [[nodiscard]] bool output_is_full() const noexcept {
+        return output_n > output_bytes - answer_bytes_max;
+    }
+    void put(text bytes) noexcept;
+
+    const options &limits;
+    std::size_t output_n = 0;
+    std::array<char, output_bytes> output;
+    std::array<char, 2 * input_bytes> input;
+
+  private:
+    const unsigned index_;
+    std::int64_t now_s_ = 0, wall_s_ = 0;
+    std::uint64_t request_count_ = 0, request_seed_ = 0;
+    http_date date_;
+};
+
+} // namespace pausemark

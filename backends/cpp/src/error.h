@@ -1,0 +1,42 @@
+// The error codes that answers carry, each with its status and message.
+#pragma once
+#include "text.h"
+
+namespace pausemark {
+
+enum class error {
+    none,
+    access_form,
+    bad_digest,
+    bad_request,
+    bucket_not_empty,
+    entity_too_large,
+    head_too_large,
+    incomplete_body,
+    internal,
+    invalid_argument,
+    invalid_bucket_name,
+    invalid_digest,
+    invalid_range,
+    invalid_uri,
+    key_too_long,
+    malformed_trailer,
+    malformed_xml,
+    metadata_too_large,
+    method_not_allowed,
+    missing_length,
+    no_such_bucket,
+    no_such_key,
+    not_implemented,
+    precondition_failed,
+    slow_down,
+    too_many_buckets
+};
+
+struct error_text {
+    unsigned status;
+    text code, message;
+};
+[[nodiscard]] const error_text &describe(error code) noexcept;
+
+} // namespace pausemark

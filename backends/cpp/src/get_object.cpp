@@ -1,0 +1,131 @@
+// GET and HEAD of an object: preconditions, one range, the head, and where the body comes from.
+#include "s3.h"
+#include "store.h"
+#include <algorithm>
+#include <cstdio>
+
+namespace pausemark::s3 {
+
+using etag_text = std::array<char, 34>; // quoted hex
+
+static etag_text to_etag(const md5_digest &md5) noexcept {
+    etag_text tag;
+    tag.front() = tag.back() = '"';
+    put_hex(tag.data() + 1, md5);
+    return tag;
+}
+
+static bool is_listed(text list, text hex) noexcept {
+    while (!list.empty()) {
+        text tag = trim(cut(list, ','));
+        if (tag.starts_with("W/"))
+            tag.remove_prefix(2);
+        if (tag.size() >= 2 && tag.front() == '"' && tag.back() == '"')
+            tag = tag.substr(1, tag.size() - 2);
+        if (tag == "*" || tag == hex)
+            return true;
+    }
+    return false;
+}
+
+// RFC 9110 section 13.2.2: entity tags win over dates. 0, 304 or 412.
+static unsigned precondition(const request &r, const object &o, text hex) noexcept {
+    if (r.if_match.data() != nullptr) {
+        if (!is_listed(r.if_match, hex))
+            return 412;
+    } else if (const auto date_s = from_http_date(r.if_unmodified_since);
+               date_s && o.modified_s > *date_s) {
+        return 412;
+    }
+    if (r.if_none_match.data() != nullptr)
+        return is_listed(r.if_none_match, hex) ? 304 : 0;
+    const auto date_s = from_http_date(r.if_modified_since);
+    return date_s && o.modified_s <= *date_s ? 304 : 0;
+}
+
+enum class extent { whole, part, impossible };
+struct range {
+    extent kind;
+    std::uint64_t from, to;
+};
+
+// One range; a malformed one is ignored, and so is a list of several (as MinIO and S3 do).
+static range read_range(text header, std::uint64_t size) noexcept {
+    constexpr text unit = "bytes=";
+    const range whole{extent::whole, 0, size};
+    if (!starts_nocase(header, unit) || header.find('-') == text::npos)
+        return whole;
+    text tail = header.substr(unit.size());
+    const text head = cut(tail, '-');
+    const auto last = to_u64(tail);
+    if (head.empty()) {
+        if (!last)
+            return whole;
+        const bool impossible = *last == 0 || size == 0;
+        return {impossible ? extent::impossible : extent::part, *last < size ? size - *last : 0,
+                size};
+    }
+    const auto first = to_u64(head);
+    if (!first || (!tail.empty() && !last) || last.value_or(UINT64_MAX) < *first)
+        return whole;
+    return {*first >= size ? extent::impossible : extent::part, *first,
+            last && *last < size ? *last + 1 : size};
+}
+
+static void put_kept(answer &a, const object &o) {
+    a.with("Accept-Ranges", "bytes").with("Content-Type", o.content_type());
+    if (!o.cache_control().empty())
+        a.with("Cache-Control", o.cache_control());
+    if (!o.content_encoding().empty())
+        a.with("Content-Encoding", o.content_encoding());
+    header metadatum;
+    for (std::size_t at = 0; o.next_metadata(at, metadatum);)
+        a.with(metadatum.name, metadatum.value);
+}
+
+static void put_content_range(answer &a, const range &part, std::uint64_t size) {
+    char line[72]; // "bytes ", three numbers of 20 digits, two separators
+    const int n = std::snprintf(line, sizeof line, "bytes %ju-%ju/%ju", std::uintmax_t{part.from},
+                                std::uintmax_t{part.to - 1}, std::uintmax_t{size});
+    a.with("Content-Range", {line, static_cast<std::size_t>(n)});
+}
+
+static void answer_object(call &c, const object_ref &o) {
+    const request &r = c.asked;
+    const etag_text tag = to_etag(o->md5);
+    const http_date modified = to_http_date(o->modified_s);
+    const unsigned refused = precondition(r, *o, view(tag).substr(1, 32));
+    if (refused == 412) {
+        answer_error(c, error::precondition_failed, r.path);
+        return;
+    }
+    if (refused == 304) {
+        answer(c, 304).with("ETag", view(tag)).with("Last-Modified", view(modified)).empty();
+        return;
+    }
+    range part{extent::whole, 0, o->size_bytes()};
+    if (!r.range.empty() && (r.if_range.data() == nullptr || r.if_range == view(tag)))
+        part = read_range(r.range, o->size_bytes());
+    if (part.kind == extent::impossible) {
+        answer_error(c, error::invalid_range, r.path);
+        return;
+    }
+    answer a(c, part.kind == extent::part ? 206 : 200);
+    a.with("ETag", view(tag)).with("Last-Modified", view(modified));
+    put_kept(a, *o);
+    if (part.kind == extent::part)
+        put_content_range(a, part, o->size_bytes());
+    a.content(o, part.from, part.to);
+}
+
+void get_object(call &c) {
+    const auto [outcome, found] = store::get(c.asked.bucket, c.asked.key);
+    if (outcome == store::result::ok)
+        answer_object(c, found);
+    else if (outcome == store::result::no_key)
+        answer_error(c, error::no_such_key, c.asked.path);
+    else
+        answer_error(c, error::no_such_bucket, c.asked.path);
+}
+
+} // namespace pausemark::s3

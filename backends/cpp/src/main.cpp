@@ -1,0 +1,139 @@
+// pausemark-cpp: starts the workers, waits for a signal, ends them.
+#include "store.h"
+#include "worker.h"
+#include <boost/version.hpp>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <sys/resource.h>
+#include <thread>
+#include <unistd.h>
+
+namespace pausemark {
+
+constexpr int backlog = 4096;
+enum exit_code { exit_good = 0, exit_bad_flags = 2, exit_environment = 4 };
+
+// A descriptor that closes itself unless it is released.
+class descriptor {
+  public:
+    explicit descriptor(int fd) noexcept : fd_(fd) {}
+    descriptor(descriptor &&from) noexcept : fd_(from.release()) {}
+    descriptor &operator=(descriptor &&) = delete;
+    ~descriptor() {
+        if (fd_ >= 0)
+            ::close(fd_);
+    }
+    [[nodiscard]] int get() const noexcept {
+        return fd_;
+    }
+    [[nodiscard]] int release() noexcept {
+        return std::exchange(fd_, -1);
+    }
+
+  private:
+    int fd_;
+};
+
+// Less than zero with errno set when the address cannot be had.
+static descriptor bind_socket(const asio::ip::tcp::endpoint &at, bool shared) {
+    constexpr int on = 1;
+    descriptor fd(::socket(at.protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (fd.get() < 0)
+        return fd;
+    setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (shared)
+        setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+    if (::bind(fd.get(), at.data(), static_cast<socklen_t>(at.size())) == 0)
+        return fd;
+    const int why = errno;
+    ::close(fd.release());
+    errno = why;
+    return fd;
+}
+
+// One listener a thread; fewer when one cannot be had, with errno set. A first bind without
+// SO_REUSEPORT finds out whether the port is taken, which sharing would hide when the other process
+// is of the same user.
+static std::vector<descriptor> open_listeners(const options &o, const asio::ip::tcp::endpoint &at) {
+    std::vector<descriptor> listeners;
+    {
+        const descriptor probe = bind_socket(at, false);
+        if (probe.get() < 0 || ::listen(probe.get(), 1) != 0)
+            return listeners;
+    }
+    for (unsigned i = 0; i < o.threads; i++) {
+        descriptor fd = bind_socket(at, o.threads > 1);
+        if (fd.get() < 0 || ::listen(fd.get(), backlog) != 0)
+            break;
+        listeners.push_back(std::move(fd));
+    }
+    return listeners;
+}
+
+static void raise_descriptor_limit() noexcept {
+    rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static void serve(const options &o, const sigset_t &signals, std::vector<descriptor> listeners,
+                  bool is_v6) {
+    std::vector<std::unique_ptr<worker>> workers;
+    std::vector<std::jthread> threads; // joined before the workers end
+    for (unsigned i = 0; i < o.threads; i++)
+        workers.push_back(std::make_unique<worker>(o, i, listeners[i].release(), is_v6));
+    for (const auto &w : workers)
+        threads.emplace_back([&w] { w->run(); });
+    int caught = 0;
+    sigwait(&signals, &caught);
+    for (const auto &w : workers)
+        w->stop();
+}
+
+static int run(const options &o) {
+    const asio::ip::tcp::endpoint at(asio::ip::make_address(o.address), o.port);
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+    raise_descriptor_limit();
+    slab::start(o.use_pool);
+    object::limit_store(o.store_bytes_max);
+    if (!store::start() || !md5_hasher::start()) {
+        std::fprintf(stderr, "error: start: no randomness or no MD5 on this system\n");
+        return exit_environment;
+    }
+    std::vector<descriptor> listeners = open_listeners(o, at);
+    if (listeners.size() < o.threads) {
+        std::fprintf(stderr, "error: listen: cannot use %s port %u: %s\n", o.address.c_str(),
+                     unsigned{o.port}, std::strerror(errno));
+        return exit_environment;
+    }
+    serve(o, signals, std::move(listeners), at.protocol() == asio::ip::tcp::v6());
+    return exit_good;
+}
+
+} // namespace pausemark
+
+int main(int count, char **arguments) {
+    using namespace pausemark;
+    const auto read = read_options({arguments, static_cast<std::size_t>(count)});
+    if (!read)
+        return exit_bad_flags;
+    if (read->wants_version) {
+        std::printf("pausemark-cpp 0.1.0 Boost %d.%d.%d\n", BOOST_VERSION / 100000,
+                    BOOST_VERSION / 100 % 1000, BOOST_VERSION % 100);
+        return exit_good;
+    }
+    try {
+        return run(*read);
+    } catch (const std::exception &e) { // start and end only: the request path has error codes
+        std::fprintf(stderr, "error: pausemark-cpp: %s\n", e.what());
+        return exit_environment;
+    }
+}

@@ -1,0 +1,100 @@
+// Flags as "--name value" or "--name=value"; anything unexpected is refused by name.
+#include "options.h"
+#include "text.h"
+#include <array>
+#include <boost/asio/ip/address.hpp>
+#include <cstdio>
+
+namespace pausemark {
+
+// 512 MiB: what the largest table of blocks can describe.
+constexpr std::uint64_t object_bytes_ceiling = std::uint64_t{512} << 20;
+
+static std::optional<std::uint64_t> read_bytes(text value) {
+    struct unit {
+        text suffix;
+        unsigned shift;
+    };
+    unsigned shift = 0;
+    for (const unit u : {unit{"KiB", 10}, unit{"MiB", 20}, unit{"GiB", 30}, unit{"B", 0}}) {
+        if (value.ends_with(u.suffix)) {
+            shift = u.shift;
+            value.remove_suffix(u.suffix.size());
+            break;
+        }
+    }
+    const auto number = to_u64(value);
+    if (!number || *number == 0 || *number > UINT64_MAX >> shift >> 1)
+        return std::nullopt;
+    return *number << shift;
+}
+
+template <typename number>
+static bool read_number(text value, std::uint64_t most, number &to) {
+    const auto read = to_u64(value);
+    if (!read || *read < 1 || *read > most)
+        return false;
+    to = static_cast<number>(*read);
+    return true;
+}
+
+static bool read_size(text value, std::uint64_t most, std::uint64_t &to) {
+    const auto read = read_bytes(value);
+    if (!read || *read > most)
+        return false;
+    to = *read;
+    return true;
+}
+
+static bool read_address(text value, std::string &to) {
+    boost::system::error_code bad;
+    to = value;
+    boost::asio::ip::make_address(to, bad);
+    return !bad;
+}
+
+// What was expected instead; empty when the flag and its value are good.
+static text apply(options &o, text name, text value) {
+    if (name == "--address")
+        return read_address(value, o.address) ? "" : "an IPv4 or IPv6 address";
+    if (name == "--port")
+        return read_number(value, 65535, o.port) ? "" : "1 to 65535";
+    if (name == "--threads")
+        return read_number(value, threads_max, o.threads) ? "" : "1 to 64";
+    if (name == "--object-bytes-max")
+        return read_size(value, object_bytes_ceiling, o.object_bytes_max) ? "" : "1 to 512MiB";
+    if (name == "--store-bytes-max")
+        return read_size(value, UINT64_MAX, o.store_bytes_max) ? "" : "a size such as 4GiB";
+    if (name == "--allocator") {
+        o.use_pool = value == "pool";
+        return o.use_pool || value == "malloc" ? "" : "pool or malloc";
+    }
+    return "one of --address --port --threads --allocator --object-bytes-max --store-bytes-max "
+           "--version";
+}
+
+std::optional<options> read_options(std::span<char *const> arguments) {
+    options read;
+    for (std::size_t i = 1; i < arguments.size(); i++) {
+        text value = arguments[i];
+        if (value == "--version") {
+            read.wants_version = true;
+            return read;
+        }
+        const bool joined = value.find('=') != text::npos;
+        const text name = cut(value, '=');
+        if (!joined)
+            value = i + 1 < arguments.size() ? text(arguments[++i]) : text("");
+        const text expected = apply(read, name, value);
+        if (!expected.empty()) {
+            std::fprintf(stderr, "error: %.*s: bad flag, expected %.*s, got '%.*s'\n",
+                         static_cast<int>(name.size()), name.data(),
+                         static_cast<int>(expected.size()), expected.data(),
+                         static_cast<int>(value.size()), value.data());
+            return std::nullopt;
+        }
+    }
+    return read;
+}
+
+} // namespace pausemark

@@ -1,0 +1,25 @@
+// The command line.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+
+namespace pausemark {
+
+inline constexpr unsigned threads_max = 64;
+
+struct options {
+    std::string address = "127.0.0.1";
+    std::uint16_t port = 9000;
+    unsigned threads = 1;
+    bool use_pool = true;
+    bool wants_version = false;
+    std::uint64_t object_bytes_max = std::uint64_t{64} << 20;
+    std::uint64_t store_bytes_max = std::uint64_t{4} << 30;
+};
+
+// Nothing after one line on stderr that names the bad flag.
+[[nodiscard]] std::optional<options> read_options(std::span<char *const> arguments);
+
+} // namespace pausemark

@@ -1,0 +1,47 @@
+// One request's head: views into what the parser owns, valid until the request is done.
+#pragma once
+#include "object.h"
+
+namespace pausemark {
+
+inline constexpr std::size_t head_bytes_max = 16384;
+inline constexpr std::size_t metadata_bytes_max = 2048;
+
+enum class method { get, head, put, post, remove, other, unknown };
+
+struct request_fields {
+    method verb = method::other;
+    text target, path, query;
+    bool keep_alive = false, expect_continue = false, chunked = false, has_length = false;
+    bool has_encoding = false, copy_source = false, unsupported = false, bad = false;
+    unsigned host_count = 0;
+    std::uint64_t length = 0;
+    std::size_t metadata_bytes = 0;
+    text authorization, range, if_range, if_match, if_none_match;
+    text if_modified_since, if_unmodified_since;
+    text content_md5, content_sha256, decoded_length, crc32, crc32c, crc64nvme, trailer;
+    text bucket, key; // decoded from the path by route()
+};
+
+struct request : request_fields {
+    kept_headers kept;
+    std::array<char, head_bytes_max> decoded; // what bucket and key point into
+
+    void reset() noexcept;
+    // What the contract says of one header.
+    void read_header(text name, text value) noexcept;
+    // Framing, Host and lengths: true when the head as a whole is one that we accept.
+    [[nodiscard]] bool is_sound() const noexcept;
+    // Splits the target in bucket and key. False on a bad escape or text that is not UTF-8.
+    [[nodiscard]] bool route() noexcept;
+};
+
+enum class head_state { partial, complete, bad, too_large };
+struct head_scan {
+    head_state state;
+    std::size_t head_n = 0; // with the empty line, when complete
+};
+// Looks for the end of a head. Refuses bare CR, bare LF and folded lines, where Beast is laxer.
+[[nodiscard]] head_scan scan_head(text input) noexcept;
+
+} // namespace pausemark

@@ -1,0 +1,214 @@
+// Which request is which, and the small ones.
+#include "s3.h"
+#include "store.h"
+#include "xml_writer.h"
+#include <algorithm>
+
+namespace pausemark::s3 {
+
+static bool is_alphanumeric(char c) noexcept {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+static bool is_bucket_name(text name) noexcept {
+    if (name.size() < 3 || name.size() > 63 || !is_alphanumeric(name.front()) ||
+        !is_alphanumeric(name.back()))
+        return false;
+    return std::ranges::all_of(name,
+                               [](char c) { return is_alphanumeric(c) || c == '.' || c == '-'; });
+}
+
+// "AWS4-HMAC-SHA256 Credential=..., SignedHeaders=..., Signature=...": all three, none empty.
+static bool is_formed(text authorization) noexcept {
+    constexpr text scheme = "AWS4-HMAC-SHA256 ";
+    constexpr text names[] = {"Credential=", "SignedHeaders=", "Signature="};
+    unsigned seen = 0;
+    if (!authorization.starts_with(scheme))
+        return false;
+    authorization.remove_prefix(scheme.size());
+    while (!authorization.empty()) {
+        const text part = trim(cut(authorization, ','));
+        for (unsigned i = 0; i < 3; i++) {
+            if (part.starts_with(names[i]) && part.size() > names[i].size())
+                seen |= 1u << i;
+        }
+    }
+    return seen == 7;
+}
+
+// Subresources that S3 has and this subset does not; unknown parameters (x-id) are ignored as S3
+// does.
+static bool is_unsupported(text name) noexcept {
+    constexpr text names[] = {"accelerate",
+                              "acl",
+                              "analytics",
+                              "attributes",
+                              "cors",
+                              "encryption",
+                              "intelligent-tiering",
+                              "inventory",
+                              "legal-hold",
+                              "lifecycle",
+                              "logging",
+                              "metrics",
+                              "notification",
+                              "object-lock",
+                              "ownershipControls",
+                              "partNumber",
+                              "policy",
+                              "policyStatus",
+                              "publicAccessBlock",
+                              "replication",
+                              "requestPayment",
+                              "restore",
+                              "retention",
+                              "select",
+                              "tagging",
+                              "torrent",
+                              "uploadId",
+                              "uploads",
+                              "versionId",
+                              "versioning",
+                              "versions",
+                              "website"};
+    return std::ranges::find(names, name) != std::end(names) || name.starts_with("response-");
+}
+
+struct bucket_list final : store::bucket_visitor {
+    std::string xml;
+    void visit(text name, std::int64_t created_s) override {
+        xml += "<Bucket><Name>";
+        xml::add_escaped(xml, name);
+        xml.append("</Name><CreationDate>").append(view(to_iso_date(created_s)));
+        xml += "</CreationDate></Bucket>";
+    }
+};
+
+static void list_buckets(call &c) {
+    bucket_list list;
+    list.xml.append(xml::declaration).append("<ListAllMyBucketsResult").append(xml::name_space);
+    list.xml.append(">").append(xml::owner).append("<Buckets>");
+    store::each_bucket(list);
+    list.xml += "</Buckets></ListAllMyBucketsResult>";
+    answer(c, 200).document(std::move(list.xml));
+}
+
+static void create_bucket(call &c) {
+    if (store::create_bucket(c.asked.bucket, c.at.wall_s()) != store::result::ok) {
+        answer_error(c, error::too_many_buckets, c.asked.path);
+        return;
+    }
+    std::array<char, 64> location{'/'}; // a valid name has at most 63 bytes
+    std::ranges::copy(c.asked.bucket, location.begin() + 1);
+    answer(c, 200).with("Location", {location.data(), c.asked.bucket.size() + 1}).empty();
+}
+
+static void delete_bucket(call &c) {
+    const store::result done = store::delete_bucket(c.asked.bucket);
+    if (done == store::result::ok)
+        answer(c, 204).empty();
+    else if (done == store::result::no_bucket)
+        answer_error(c, error::no_such_bucket, c.asked.path);
+    else
+        answer_error(c, error::bucket_not_empty, c.asked.path);
+}
+
+static void get_location(call &c) {
+    if (!store::has_bucket(c.asked.bucket)) {
+        answer_error(c, error::no_such_bucket, c.asked.path);
+        return;
+    }
+    std::string xml(xml::declaration);
+    xml.append("<LocationConstraint").append(xml::name_space).append("/>");
+    answer(c, 200).document(std::move(xml));
+}
+
+static void head_bucket(call &c) {
+    if (store::has_bucket(c.asked.bucket))
+        answer(c, 200).empty();
+    else
+        answer_error(c, error::no_such_bucket, c.asked.path);
+}
+
+struct subresource {
+    bool location = false, is_delete = false;
+};
+
+static void handle_bucket(call &c, subresource asked) {
+    const method verb = c.asked.verb;
+    if (verb == method::put)
+        create_bucket(c);
+    else if (verb == method::head)
+        head_bucket(c);
+    else if (verb == method::remove)
+        delete_bucket(c);
+    else if (verb == method::get && asked.location)
+        get_location(c);
+    else if (verb == method::get)
+        list_objects(c);
+    else if (verb == method::post && asked.is_delete)
+        open_upload(c, true);
+    else
+        answer_error(c, error::method_not_allowed, c.asked.path);
+}
+
+static void delete_object(call &c) {
+    if (store::remove(c.asked.bucket, c.asked.key) == store::result::no_bucket)
+        answer_error(c, error::no_such_bucket, c.asked.path);
+    else
+        answer(c, 204).empty();
+}
+
+static void handle_object(call &c) {
+    const method verb = c.asked.verb;
+    if (verb == method::get || verb == method::head)
+        get_object(c);
+    else if (verb == method::put)
+        open_upload(c, false);
+    else if (verb == method::remove)
+        delete_object(c);
+    else
+        answer_error(c, error::method_not_allowed, c.asked.path);
+}
+
+// What is wrong before anybody looks at buckets.
+static error check(request &r, subresource &asked) noexcept {
+    if (!r.route())
+        return error::invalid_uri;
+    if (r.authorization.data() != nullptr && !is_formed(r.authorization))
+        return error::access_form;
+    text rest = r.query, name, value;
+    while (next_parameter(rest, name, value)) {
+        if (is_unsupported(name))
+            return error::not_implemented;
+        asked.location = asked.location || name == "location";
+        asked.is_delete = asked.is_delete || name == "delete";
+    }
+    if (r.key.size() > store::key_bytes_max)
+        return error::key_too_long;
+    if (r.bucket.empty() ? !r.key.empty() : !is_bucket_name(r.bucket))
+        return error::invalid_bucket_name;
+    if (r.bucket.empty() && r.verb != method::get)
+        return error::method_not_allowed;
+    return error::none;
+}
+
+void handle(call &c) {
+    const request &r = c.asked;
+    subresource asked;
+    const error wrong = check(c.asked, asked);
+    // A final status without the 100 leaves open whether a body follows: only closing is safe.
+    const bool reads_body = (r.verb == method::put && !r.key.empty()) || asked.is_delete;
+    if (r.expect_continue && c.body_follows && (wrong != error::none || !reads_body))
+        c.closing = true;
+    if (wrong != error::none)
+        answer_error(c, wrong, r.path);
+    else if (r.bucket.empty())
+        list_buckets(c);
+    else if (r.key.empty())
+        handle_bucket(c, asked);
+    else
+        handle_object(c);
+}
+
+} // namespace pausemark::s3

@@ -1,0 +1,233 @@
+// Digests while the bytes arrive, verdict at the end.
+#include "upload.h"
+#include "call.h"
+#include "store.h"
+#include <algorithm>
+#include <zlib.h>
+
+namespace pausemark {
+
+static EVP_MD *md5_algorithm; // for the life of the process
+
+bool md5_hasher::start() noexcept {
+    md5_algorithm = EVP_MD_fetch(nullptr, "MD5", nullptr);
+    return md5_algorithm != nullptr;
+}
+
+bool md5_hasher::restart() noexcept {
+    context_.reset(EVP_MD_CTX_new());
+    return context_ != nullptr && EVP_DigestInit_ex(context_.get(), md5_algorithm, nullptr) == 1;
+}
+
+void md5_hasher::add(text bytes) noexcept {
+    EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size());
+}
+
+md5_digest md5_hasher::finish() noexcept {
+    md5_digest digest{};
+    EVP_DigestFinal_ex(context_.get(), digest.data(), nullptr);
+    return digest;
+}
+
+upload::upload(const request &r, std::uint64_t bytes_max, bool is_delete) noexcept
+    : is_delete_(is_delete), bytes_max_(bytes_max), crc32c_(r.crc32c), crc64nvme_(r.crc64nvme) {}
+
+// "aws-chunked" is how the body came, not how the content is encoded. S3 clients put it first or
+// last.
+static text without_aws_chunked(text encoding) noexcept {
+    text rest = encoding;
+    if (is_nocase(trim(cut(rest, ',')), "aws-chunked"))
+        return trim(rest);
+    const std::size_t comma = encoding.rfind(',');
+    if (comma != text::npos && is_nocase(trim(encoding.substr(comma + 1)), "aws-chunked"))
+        return trim(encoding.substr(0, comma));
+    return encoding;
+}
+
+static std::array<std::uint8_t, 4> big_endian(std::uint32_t crc) noexcept {
+    return {static_cast<std::uint8_t>(crc >> 24), static_cast<std::uint8_t>(crc >> 16),
+            static_cast<std::uint8_t>(crc >> 8), static_cast<std::uint8_t>(crc)};
+}
+
+static std::array<char, 8> to_base64(std::uint32_t crc) noexcept {
+    std::array<char, 8> coded;
+    put_base64(coded.data(), big_endian(crc));
+    return coded;
+}
+
+error upload::read_checks(const request &r) noexcept {
+    const text sha256 = r.content_sha256;
+    wants_md5_ = r.content_md5.data() != nullptr;
+    if (wants_md5_ && !from_base64(r.content_md5, md5_expected_))
+        return error::invalid_digest;
+    wants_crc32_ = r.crc32.data() != nullptr;
+    std::array<std::uint8_t, 4> b{};
+    if (wants_crc32_ && !from_base64(r.crc32, b))
+        return error::bad_digest;
+    crc32_expected_ = std::uint32_t{b[0]} << 24 | std::uint32_t{b[1]} << 16 |
+                      std::uint32_t{b[2]} << 8 | std::uint32_t{b[3]};
+    is_aws_chunked_ = sha256 == "STREAMING-AWS4-HMAC-SHA256-PAYLOAD" ||
+                      sha256 == "STREAMING-UNSIGNED-PAYLOAD-TRAILER" ||
+                      sha256 == "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER";
+    if (!is_aws_chunked_ && sha256.starts_with("STREAMING-"))
+        return error::not_implemented;
+    if (!is_aws_chunked_ && sha256.data() != nullptr && sha256.size() != 64 &&
+        sha256 != "UNSIGNED-PAYLOAD")
+        return error::invalid_argument;
+    wants_trailer_ = is_aws_chunked_ && is_nocase(r.trailer, "x-amz-checksum-crc32");
+    return error::none;
+}
+
+error upload::check_put(request &r) noexcept {
+    if (r.copy_source || r.unsupported || r.if_match.data() != nullptr)
+        return error::not_implemented;
+    if (r.metadata_bytes > metadata_bytes_max)
+        return error::metadata_too_large;
+    only_if_absent_ = r.if_none_match == "*";
+    if (r.if_none_match.data() != nullptr && !only_if_absent_)
+        return error::not_implemented;
+    r.kept.content_encoding = without_aws_chunked(r.kept.content_encoding);
+    if (r.kept.content_type.empty())
+        r.kept.content_type = "binary/octet-stream";
+    return error::none;
+}
+
+error upload::read_length(const request &r, std::uint64_t &length) noexcept {
+    length = r.has_length ? r.length : length_unknown;
+    if (!r.has_length && !r.chunked)
+        return error::missing_length;
+    if (is_aws_chunked_) {
+        const auto decoded = to_u64(r.decoded_length);
+        if (!decoded)
+            return error::missing_length;
+        length = decoded_length_ = *decoded;
+    }
+    if (length != length_unknown && length > bytes_max_)
+        return is_delete_ ? error::malformed_xml : error::entity_too_large;
+    return error::none;
+}
+
+error upload::open(request &r) {
+    static const kept_headers nothing{};
+    std::uint64_t length = 0;
+    error wrong = read_checks(r);
+    if (wrong == error::none && !is_delete_)
+        wrong = check_put(r);
+    if (wrong == error::none)
+        wrong = read_length(r, length);
+    if (wrong != error::none)
+        return wrong;
+    if (!store::has_bucket(r.bucket))
+        return error::no_such_bucket;
+    if (only_if_absent_ && store::get(r.bucket, r.key).outcome == store::result::ok)
+        return error::precondition_failed;
+    if (!md5_.restart())
+        return error::internal;
+    object_ = object::create(is_delete_ ? nothing : r.kept, length, r.key.size());
+    return object_ == nullptr ? error::slow_down : error::none;
+}
+
+void open_upload(call &c, bool is_delete) {
+    const request &r = c.asked;
+    c.body.emplace(r, is_delete ? delete_body_bytes_max : c.at.limits.object_bytes_max, is_delete);
+    const error wrong = c.body->open(c.asked);
+    if (wrong == error::none)
+        return;
+    c.body.reset();
+    c.closing = c.closing || r.expect_continue || wrong == error::entity_too_large;
+    answer_error(c, wrong, r.path);
+}
+
+void upload::take_content(text bytes) noexcept {
+    const bool known = decoded_length_ != length_unknown;
+    const std::uint64_t limit = known ? decoded_length_ : bytes_max_;
+    if (bytes.size() > limit - object_->size_bytes()) {
+        error_ = known        ? error::incomplete_body
+                 : is_delete_ ? error::malformed_xml
+                              : error::entity_too_large;
+        return;
+    }
+    md5_.add(bytes);
+    if (wants_crc32_ || wants_trailer_)
+        crc32_ = static_cast<std::uint32_t>(
+            crc32_z(crc32_, reinterpret_cast<const Bytef *>(bytes.data()), bytes.size()));
+    if (!object_->append(bytes))
+        error_ = error::slow_down;
+}
+
+void upload::feed(text bytes) noexcept {
+    if (!is_aws_chunked_ && error_ == error::none)
+        take_content(bytes);
+    while (is_aws_chunked_ && error_ == error::none && !bytes.empty()) {
+        const auto content = aws_.next(bytes);
+        if (!content)
+            error_ = error::incomplete_body;
+        else if (!content->empty())
+            take_content(*content);
+    }
+}
+
+error upload::verify() noexcept {
+    object_->md5 = md5_.finish();
+    if (error_ != error::none)
+        return error_;
+    const bool ended = !is_aws_chunked_ || aws_.is_done();
+    if (!ended || (decoded_length_ != length_unknown && object_->size_bytes() != decoded_length_))
+        return error::incomplete_body;
+    if (wants_md5_ && md5_expected_ != object_->md5)
+        return error::bad_digest;
+    if (wants_crc32_ && crc32_ != crc32_expected_)
+        return error::bad_digest;
+    if (wants_trailer_ && aws_.crc32().data() == nullptr)
+        return error::malformed_trailer;
+    if (wants_trailer_ && aws_.crc32() != view(to_base64(crc32_)))
+        return error::bad_digest;
+    return error::none;
+}
+
+error upload::store(const call &c) {
+    object_->modified_s = c.at.wall_s();
+    object_->seal();
+    switch (store::put(c.asked.bucket, c.asked.key, std::move(object_), only_if_absent_)) {
+    case store::result::ok:
+        return error::none;
+    case store::result::no_bucket:
+        return error::no_such_bucket;
+    case store::result::exists:
+        return error::precondition_failed;
+    default:
+        return error::slow_down;
+    }
+}
+
+void upload::answer_stored(call &c, const md5_digest &md5) const {
+    std::array<char, 34> etag;
+    etag.front() = etag.back() = '"';
+    put_hex(etag.data() + 1, md5);
+    answer a(c, 200);
+    a.with("ETag", view(etag));
+    if (wants_crc32_ || wants_trailer_)
+        a.with("x-amz-checksum-crc32", view(to_base64(crc32_)));
+    if (!crc32c_.empty())
+        a.with("x-amz-checksum-crc32c", crc32c_);
+    if (!crc64nvme_.empty())
+        a.with("x-amz-checksum-crc64nvme", crc64nvme_);
+    a.empty();
+}
+
+void upload::finish(call &c) {
+    error wrong = verify();
+    const md5_digest md5 = object_->md5;
+    if (wrong == error::none && is_delete_) {
+        delete_many(c, *object_);
+        return;
+    }
+    if (wrong == error::none)
+        wrong = store(c);
+    if (wrong == error::none)
+        answer_stored(c, md5);
+    else
+        answer_error(c, wrong, c.asked.path);
+}
+
+} // namespace pausemark
