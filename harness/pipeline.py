@@ -15,6 +15,7 @@ from harness.drivers import engine, manifests, runtimes
 from harness.drivers.load import Target
 from harness.drivers.probes import ProbeRoom
 from harness.drivers.runtime import Launch, Runtime, Server
+from harness.errors import PausemarkError
 from harness.model.analysis import Second
 from harness.model.manifest import BackendManifest
 from harness.model.plan import Artifact, Layout, Plan, Request, Subject, TrialSpec
@@ -107,9 +108,22 @@ def run(request: Request, paths: Paths, observer: Observer) -> RunFolder:
         readings = _calibrate(plan, paths, folder, observer)
         try:
             _measure_all(plan, paths, folder, runtime, built, readings, observer)
-        finally:
-            conclude(folder)
+        except BaseException:
+            _keep_finished(folder, observer)
+            raise
+        conclude(folder)
     return folder
+
+
+def _keep_finished(folder: RunFolder, observer: Observer) -> None:
+    """Report from the trials that were saved; what ended the run stays the error that is told."""
+    count = len(folder.trials())
+    if not count:
+        return
+    with contextlib.suppress(PausemarkError):
+        conclude(folder)
+    trials = "1 finished trial is" if count == 1 else f"{count} finished trials are"
+    observer.say(f"{trials} kept in {folder.path}")
 
 
 def _build_all(

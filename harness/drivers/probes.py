@@ -91,21 +91,21 @@ class ProbeRoom:
             "window_ns": WINDOW_NS,
             "seconds_max": int(request.warmup_s + request.duration_s) + SLACK_S,
         }
-        started = []
         for name in names:
             folder = self._folders[name]
             probe = Probe(folder, read_probe(folder), self._log)
             probe.configure(settings)
-            started.append(probe)
-        for probe in started:
+            self._probes[name] = probe  # from here on it is closed whatever happens
+        for name in names:
+            probe = self._probes[name]
             probe.wait_ready()
             if probe.usable:
-                self._probes[probe.name] = probe
                 continue
             self._refuse(f"{probe.name}: {probe.reason}")
             self._say(f"probe {probe.name}: {probe.state}: {probe.reason}")
-            self._mark_absent([probe.name], probe.state, probe.reason)
+            self._mark_absent([name], probe.state, probe.reason)
             probe.close()
+            del self._probes[name]
 
     def _refuse(self, reason: str) -> None:
         if self._plan.request.probes == "require":

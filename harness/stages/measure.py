@@ -167,10 +167,9 @@ class Trial:
             probe.ask_stop()
         outcomes = []
         for probe in probes:
-            was_usable = probe.usable
             outcome = probe.outcome()
             outcomes.append(outcome)
-            if was_usable and outcome.state == "died":
+            if outcome.state == "died":  # it was alive when the trial began: `ready` saw to that
                 self._note("probe-died", f"probe {probe.name}", f"{probe.name} {outcome.reason}")
         return outcomes
 

@@ -63,8 +63,9 @@ echo '{"event": "done", "objects": 100, "bytes": 102400, "wall_ns": 1, "errors":
 """
 REFUSED_PRELOAD = """#!/bin/sh
 cat > /dev/null
-echo '{"event": "error", "where": "object-00000007", "what": "read back", \\
-"expected": "1024 bytes", "found": "3", "hint": "none"}'
+cat << END
+{"event": "error", "where": "object-00000007", "what": "read back", "expected": "1 KiB", "found": 3}
+END
 exit 1
 """
 
@@ -103,11 +104,12 @@ class Stage:
         said = self.capture.readouterr()
         return Finished(int(str(code or 0)), said.out, said.err)
 
-    def run(self, *more: str, backends: str = "alpha") -> Finished:
+    def run(self, *more: str, backends: str = "alpha", calibrate: bool = False) -> Finished:
         """`bench run` with what these tests have in common."""
         return self.bench(
             *["run", "--backend", backends, "--rps", "1000", "--duration", "8s", "--warmup", "2s"],
-            *["--connections", "4", "--tune", "off", "--probes", "off", "--no-calibrate"],
+            *["--connections", "4", "--tune", "off", "--probes", "off"],
+            *([] if calibrate else ["--no-calibrate"]),
             *["--output", str(self.results), "--backends-dir", str(self.root / "backends")],
             *more,
         )
