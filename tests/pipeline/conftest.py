@@ -15,7 +15,7 @@ import pytest
 from harness import pipeline
 from harness.cli import main as command
 from harness.cli import measuring
-from harness.drivers import load, runtimes
+from harness.drivers import engine, load, runtimes
 from harness.stages import measure
 from harness.store import run_folder
 from harness.store.run_folder import RunFolder
@@ -158,7 +158,7 @@ def stage(
     monkeypatch.setattr(environment, "usable_cpus", lambda: [0, 1])
     monkeypatch.setattr(machine, "quiet_harness", lambda cpus: contextlib.nullcontext())
     monkeypatch.setattr(runtimes, "choose", lambda *_, **__: (runtime, "a fake"))
-    monkeypatch.setattr(pipeline.engine, "build", lambda *_: None)
+    monkeypatch.setattr(engine, "build", lambda *_: None)
     # The lock and the journal of this machine belong to whoever measures on it now.
     private = tmp_path / "run"
     monkeypatch.setattr(pipeline, "only_one", functools.partial(journal.only_one, private))

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 PROGRAM = """#!{python}
 import json, os, sys, time
-from pathlib import Path
 
 plan = json.load(sys.stdin)
 SECOND = 1_000_000_000

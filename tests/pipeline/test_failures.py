@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from harness import calibration, pipeline
+from harness import calibration
 from harness.drivers.runtime import Ending, Launch
 from harness.errors import BuildFailed, EnvironmentLacking
 from harness.model.verdict import Reason, Status
+from harness.system import journal
 from tests.pipeline.conftest import REFUSED_PRELOAD, Finished, Stage
 from tests.pipeline.fakes import FakeLoad, refuses
 
@@ -216,7 +217,7 @@ def test_a_build_that_fails_leaves_no_folder(stage: Stage, monkeypatch: pytest.M
 
 
 def test_two_measurements_at_a_time_are_refused(stage: Stage) -> None:
-    with pipeline.only_one():
+    with journal.only_one(stage.root / "run"):
         finished = stage.run()
     assert finished.code == 4
     assert f"another measurement is running (pid {os.getpid()})" in finished.stderr

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from harness.model.verdict import Status
+from harness.system import clock
 from tests.pipeline.conftest import Stage
 
 REQUESTS = 8 * 1000
@@ -147,10 +148,8 @@ def test_a_damaged_file_is_refused_by_name(stage: Stage) -> None:
 def test_results_folders_are_made_exclusively(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from harness import pipeline
-
-    monkeypatch.setattr(pipeline.clock, "utc_stamp", lambda: "20260101T000000Z")
-    monkeypatch.setattr(pipeline.clock, "utc_now", lambda: "2026-01-01T00:00:00Z")
+    monkeypatch.setattr(clock, "utc_stamp", lambda: "20260101T000000Z")
+    monkeypatch.setattr(clock, "utc_now", lambda: "2026-01-01T00:00:00Z")
     assert stage.run().code == 0
     before = stage.only_run().report.read_bytes()
     again = stage.run()
