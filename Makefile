@@ -70,3 +70,5 @@ bare-debian:
 clean:
 	for room in $(ROOMS); do $(MAKE) --no-print-directory -C $$room clean || exit 1; done
 	rm -rf build .mypy_cache .ruff_cache .pytest_cache
+
+-include nightly.mk
