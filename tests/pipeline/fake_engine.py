@@ -6,6 +6,7 @@ import sys
 
 PROGRAM = """#!{python}
 import json, os, sys, time
+from pathlib import Path
 
 plan = json.load(sys.stdin)
 SECOND = 1_000_000_000
