@@ -13,7 +13,7 @@ from harness.errors import EnvironmentLacking
 from harness.system.clock import Deadline, sleep_s
 from harness.system.files import LOG_DIRECTORY, read_int, tail
 from harness.system.process import find, run_checked, spawn
-from harness.system.process_table import name_of
+from harness.system.process_table import identify, name_of
 
 DEFAULT_SOCKET = Path("/var/run/docker.sock")
 PID_FILES = (Path("/var/run/docker.pid"), Path("/run/docker/containerd/containerd.pid"))
@@ -137,5 +137,7 @@ def _clear_stale_pid_files() -> None:
     """A daemon refuses to start over the pid file of one that was killed."""
     for path in PID_FILES:
         pid = read_int(path)
-        if pid is not None and not name_of(pid).startswith(("dockerd", "containerd")):
+        # A zombie's pid counts as stale too: dockerd itself would take it for alive, and wait.
+        runs = pid is not None and identify(pid) is not None
+        if not runs or not name_of(pid or 0).startswith(("dockerd", "containerd")):
             path.unlink(missing_ok=True)
