@@ -32,31 +32,35 @@ class Recording:
         settings: Settings,
         trial: Trial,
     ) -> None:
-        """Attach the probe, seed the process trees and open the files; from here it measures."""
-        self._probe, self._program = probe, program
+        """Attach the probe, seed the process trees and open the files; from here it measures.
+
+        Files last: a trial that cannot start leaves none, which could be read as zeros.
+        """
+        self._probe, self._program, self._rings = probe, program, rings
         self._limit_ns = settings.seconds_max * _SECOND_NS
-        self._lines = (trial.output / f"{probe.name}.seconds.jsonl").open("x", encoding="utf-8")
-        self._rings = rings
         self._ended: dict[str, Any] | None = None
-        for ring in self._rings:
-            ring.open(trial.output, probe.name)
-        tree.forget(program)
         self._cpus_before = os.sched_getaffinity(0)
-        _step_aside(self._cpus_before, settings.cpus_backend)
+        tree.forget(program)
         try:
             probe.start(trial)
             program.attach()
+            gone = tree.seed(program, trial.backend_pids, tree.BACKEND)
+            gone += tree.seed(program, trial.engine_pids, tree.ENGINE)
+            lines = trial.output / f"{probe.name}.seconds.jsonl"
+            self._lines = lines.open("x", encoding="utf-8")
+            for ring in rings:
+                ring.open(trial.output, probe.name)
         except BaseException:
+            program.detach()
             probe.detach()
-            _step_back(self._cpus_before)
             raise
-        gone = tree.seed(program, trial.backend_pids, tree.BACKEND)
-        gone += tree.seed(program, trial.engine_pids, tree.ENGINE)
         if gone:
             print(f"{probe.name}: no such process: {gone}", file=sys.stderr)
         # After probe.start, so that programs loaded there (uprobes) are counted too.
         self._meter = Meter(program.program_fds())
+        probe.second()  # what was counted while this attached belongs to no trial
         self.start_ns = self._second_ns = time.monotonic_ns()
+        _step_aside(self._cpus_before, settings.cpus_backend)
 
     def seconds_to_next(self) -> float | None:
         """How long to wait before the next tick()."""
@@ -76,9 +80,9 @@ class Recording:
             # Files and counters first: detaching lasts for half a second (uprobes: seconds), in
             # which events go on. What the rings still get is thrown away by the next open().
             clock_ns = time.monotonic_ns()
+            _step_back(self._cpus_before)  # on a busy core the rest would take seconds
             self._write_second(clock_ns)
             cpu_ns, bpf = self._meter.close()
-            _step_back(self._cpus_before)
             self._program.detach()
             self._probe.detach()
             counts = {ring.stream.name: ring.close() for ring in self._rings}
@@ -95,8 +99,9 @@ class Recording:
         return self._ended
 
     def _write_second(self, end_ns: int) -> None:
+        fields = self._probe.second()  # first: what is counted after end_ns is of the next second
         copy_all(self._rings)
-        line = {"start_ns": self._second_ns, "end_ns": end_ns, **self._probe.second()}
+        line = {"start_ns": self._second_ns, "end_ns": end_ns, **fields}
         self._lines.write(json.dumps(line) + "\n")
         self._lines.flush()
         self._second_ns = end_ns

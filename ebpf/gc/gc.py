@@ -89,10 +89,8 @@ class Collector:
         """Find the hooks in the binary and attach them; raises Unavailable with the reason."""
         self._plan = _plan(trial.binary)
         self._lost = 0
-        self._mark_ns = 0
         for name in (b"stops", b"drains", b"assists", b"cycles"):
             self._program.bpf[name].clear()
-        self._seconds.reset()
         pids = uprobes.processes_of(trial.binary, trial.backend_pids)
         if not pids:
             raise Unavailable(f"no process of the backend runs {trial.binary}")
@@ -101,19 +99,20 @@ class Collector:
         self._absent = {
             prefix for missing in self._missing for prefix in FIELDS_OF.get(missing.hook, ())
         }
+        # Attaching takes a tenth of a second, in which the backend goes on collecting.
+        self._seconds.reset()
+        self._mark_ns = self._mark_total(time.monotonic_ns())
 
     def second(self) -> Mapping[str, Any]:
-        """One line; what could not be hooked is null, never zero."""
+        """One line; what could not be hooked is left out, never zero."""
         now_ns = time.monotonic_ns()
         found = self._seconds.take()
         self._lost += found.pop("lost")
         mark_ns = self._mark_total(now_ns)
         found["mark_phase_ns"] = max(0, mark_ns - self._mark_ns)
         self._mark_ns = max(mark_ns, self._mark_ns)
-        return {
-            name: None if name.startswith(tuple(self._absent)) else value
-            for name, value in found.items()
-        }
+        absent = tuple(self._absent)
+        return {name: value for name, value in found.items() if not name.startswith(absent)}
 
     def detach(self) -> None:
         """Take every breakpoint out of the backend."""

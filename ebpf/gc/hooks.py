@@ -16,8 +16,8 @@ RECORD = "runtime.(*timeHistogram).record"
 ASSIST = "runtime.gcAssistAlloc"
 DRAIN = "runtime.gcDrain"
 
-# Go versions whose runtime has been read for the order of the arguments: worldStop carries the
-# reason and the start of stopping, and gcDrain its flags, in the same registers in all of them.
+# Go versions whose runtime was tried: the per-cycle sums equalled MemStats.PauseNs in all of them.
+# worldStop carries reason and start of stopping, gcDrain its flags, in the same registers.
 VERSIONS = ((1, 24), (1, 25), (1, 26))
 
 

@@ -70,10 +70,10 @@ class Memory:
         self._program.bpf[b"entered"].clear()
 
     def second(self) -> Mapping[str, Any]:
-        """One line; what this kernel cannot tell is null, never zero."""
+        """One line; what this kernel cannot tell is left out, never zero."""
         found = self._seconds.take()
         self._lost += found.pop("lost")
-        return {name: None if name in self._absent else value for name, value in found.items()}
+        return {name: value for name, value in found.items() if name not in self._absent}
 
     def detach(self) -> None:
         """Nothing beyond the program's own hooks."""

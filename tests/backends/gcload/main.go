@@ -1,5 +1,5 @@
-// Command gcload is the GC probe's test subject: it allocates over a live heap, so that the
-// collector runs, and tells on SIGUSR1 what the runtime itself measured, as one JSON line on stderr.
+// Command gcload makes work for Go's collector: the GC probe's test subject. It allocates over a
+// live heap, and tells on SIGUSR1 what the runtime itself measured, as one JSON line on stderr.
 package main
 
 import (
