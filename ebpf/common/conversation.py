@@ -71,7 +71,11 @@ class Probe(Protocol):
         """Set up maps for a trial, and attach what `Program.attach` does not (uprobes)."""
 
     def second(self) -> Mapping[str, Any]:
-        """The fields of one line of seconds, since the last call (or the start)."""
+        """The fields of one line of seconds, since the last call.
+
+        The first call, just before the trial's clock starts, is the baseline: its fields, counted
+        while hooks were being attached, belong to no trial.
+        """
 
     def detach(self) -> None:
         """Undo what `start` attached."""
@@ -214,14 +218,24 @@ class _Session:
         )
         if not trial.output.is_dir():
             raise WrongUse("start.output", f"expected a folder, got {trial.output}", "create it")
-        self._recording = Recording(
+        try:
+            self._recording = self._record(trial)
+        except FileExistsError as problem:
+            raise WrongUse(
+                "start.output", f"expected no {problem.filename}, got one", "use a new folder"
+            ) from None
+        return {"event": "started", "clock_ns": self._recording.start_ns}
+
+    def _record(self, trial: Trial) -> Recording:
+        assert self._program is not None
+        assert self._settings is not None
+        return Recording(
             probe=self._probe,
             program=self._program,
             rings=self._rings,
             settings=self._settings,
             trial=trial,
         )
-        return {"event": "started", "clock_ns": self._recording.start_ns}
 
     def _add(self, fields: _Fields) -> dict[str, Any]:
         fields.known("engine_pids backend_pids")
@@ -293,7 +307,9 @@ def _parse(line: bytes) -> dict[str, Any]:
     try:
         command = json.loads(line)
     except ValueError as problem:
-        raise WrongUse("stdin", f"expected JSON, got {line[:80]!r} ({problem})", "one a line") from None
+        raise WrongUse(
+            "stdin", f"expected JSON, got {line[:80]!r} ({problem})", "one a line"
+        ) from None
     if not isinstance(command, dict):
         raise WrongUse("stdin", f"expected an object, got {line[:80]!r}", "one a line")
     return command

@@ -25,7 +25,9 @@ class Meter:
 
     def close(self) -> tuple[int, dict[str, int | None]]:
         """Turn them off; returns the user side's CPU time and the contract's `bpf` object."""
-        runs, run_ns = (after - old for after, old in zip(_totals(self._fds), self._before, strict=True))
+        runs, run_ns = (
+            after - old for after, old in zip(_totals(self._fds), self._before, strict=True)
+        )
         cpu_ns = time.process_time_ns() - self._cpu_before_ns
         counted = self._stats_fd >= 0
         if counted:

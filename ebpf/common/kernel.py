@@ -48,12 +48,13 @@ class Hook:
 
 
 class Map:
-    """A BPF map of u32 keys, read and written as bytes: one system call an element, no wrappers."""
+    """A BPF map whose keys are integers; values are bytes, one system call each, no wrappers."""
 
     def __init__(self, table: Any, library: Any) -> None:
         """Wrap bcc's `table`; values of per-CPU maps are those of all CPUs, one after another."""
         self._library = library
         self.fd = int(table.map_fd)
+        self._key_kind = ctypes.c_uint64 if ctypes.sizeof(table.Key) == 8 else ctypes.c_uint32
         leaf = ctypes.sizeof(table.Leaf)
         per_cpu = type(table).__name__ in ("PerCpuArray", "PerCpuHash", "LruPerCpuHash")
         self._value = ctypes.create_string_buffer(
@@ -62,14 +63,14 @@ class Map:
 
     def read(self, key: int) -> bytes:
         """The value at `key`; KeyError when it has none."""
-        index = ctypes.c_uint32(key)
+        index = self._key_kind(key)
         if self._library.bpf_lookup_elem(self.fd, ctypes.byref(index), self._value) != 0:
             raise KeyError(key)
         return self._value.raw
 
     def write(self, key: int, value: bytes) -> None:
         """Set the value at `key`; OSError when the map is full."""
-        index = ctypes.c_uint32(key)
+        index = self._key_kind(key)
         buffer = ctypes.create_string_buffer(value, len(self._value))
         if self._library.bpf_update_elem(self.fd, ctypes.byref(index), buffer, 0) != 0:
             raise OSError(ctypes.get_errno(), f"BPF map: element {key} not written")
@@ -81,17 +82,17 @@ class Map:
     def keys(self) -> list[int]:
         """Every key, in the kernel's order."""
         found: list[int] = []
-        key = ctypes.c_uint32()
+        key = self._key_kind()
         step = None
         while self._library.bpf_get_next_key(self.fd, step, ctypes.byref(key)) == 0:
             found.append(key.value)
-            step = ctypes.byref(ctypes.c_uint32(key.value))
+            step = ctypes.byref(self._key_kind(key.value))
         return found
 
     def clear(self) -> None:
         """Delete every element (of a hash)."""
         for key in self.keys():
-            index = ctypes.c_uint32(key)
+            index = self._key_kind(key)
             self._library.bpf_delete_elem(self.fd, ctypes.byref(index))
 
     def integers(self, key: int) -> list[int]:
@@ -127,9 +128,7 @@ class Program:
                     cflags=[*flags, "-Wno-macro-redefined"],
                 )
                 self._functions = {
-                    hook.function: self.bpf.load_func(
-                        hook.function.encode(), bcc.BPF.TRACEPOINT
-                    )
+                    hook.function: self.bpf.load_func(hook.function.encode(), bcc.BPF.TRACEPOINT)
                     for hook in self.hooks
                 }
             except Exception as problem:  # bcc raises bare Exception for all that goes wrong

@@ -82,6 +82,7 @@ class Platform:
         program.map("waits").clear()
         program.map("totals").zero(0)
         program.map("tracked_drops").zero(0)
+        self._base: tuple[list[int], int] | None = None  # what came before the trial
         self._totals_before = [0] * 8
         self._ticks_before = 0
         if self._has_ticks:
@@ -90,9 +91,10 @@ class Platform:
     def second(self) -> Mapping[str, Any]:
         """Windows and their time by kind, and the clock ticks that came."""
         totals, ticks = self._program.map("totals").integers(0), self._ticks_seen()
-        gained = [now - old for now, old in zip(totals, self._totals_before, strict=True)]
-        line = {"ticks": ticks - self._ticks_before, **self._by_kind(gained)}
+        line = self._fields_since(self._totals_before, self._ticks_before, totals, ticks)
         self._totals_before, self._ticks_before = totals, ticks
+        if self._base is None:
+            self._base = (totals, ticks)
         return line
 
     def detach(self) -> None:
@@ -101,24 +103,24 @@ class Platform:
 
     def summary(self) -> Mapping[str, Any]:
         """The same over the whole trial."""
-        lost = self._program.map("tracked_drops").integers(0)[0]
-        return {
-            "ticks": self._ticks_before,
-            **self._by_kind(self._totals_before),
-            "lost": lost,
-        }
+        assert self._base is not None
+        fields = self._fields_since(*self._base, self._totals_before, self._ticks_before)
+        return {**fields, "lost": self._program.map("tracked_drops").integers(0)[0]}
 
     def _ticks_seen(self) -> int:
         cores = self._program.map("cores")
         return sum(cores.integers(cpu)[-1] for cpu in self._roles)
 
-    def _by_kind(self, totals: list[int]) -> dict[str, int | None]:
-        """Fields from struct totals; None for what could not be measured, never a zero."""
-        fields: dict[str, int | None] = {}
+    def _fields_since(
+        self, old: list[int], old_ticks: int, new: list[int], new_ticks: int
+    ) -> dict[str, int | None]:
+        """Differences of two struct totals; None for what is not measured, never a zero."""
+        gained = [now - then for now, then in zip(new, old, strict=True)]
+        fields: dict[str, int | None] = {"ticks": new_ticks - old_ticks}
         for kind, name in _KINDS.items():
             measured = kind != 1 or self._has_ticks
-            fields[f"{name}_count"] = totals[kind] if measured else None
-            fields[f"{name}_ns"] = totals[4 + kind] if measured else None
+            fields[f"{name}_count"] = gained[kind] if measured else None
+            fields[f"{name}_ns"] = gained[4 + kind] if measured else None
         return fields
 
 

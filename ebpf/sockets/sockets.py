@@ -62,6 +62,7 @@ class Sockets:
         for turn in (0, 1):
             program.map("server_time_peak").zero(turn)
         self._turn = 0
+        self._base: tuple[list[int], bytes] | None = None  # what came before the trial
         self._totals_before = [0] * len(_TOTALS)
         self._histogram_before = EMPTY
         self._peak_ns = 0
@@ -72,6 +73,9 @@ class Sockets:
         histogram, totals = self._take_histogram(), self._program.map("totals").integers(0)
         gained = [now - old for now, old in zip(totals, self._totals_before, strict=True)]
         self._totals_before = totals
+        if self._base is None:
+            self._base = (totals, self._histogram_before)
+            self._peak_ns = 0
         return {
             **dict(zip(_TOTALS, gained, strict=True)),
             "in_flight": self._progress()[2],
@@ -85,9 +89,11 @@ class Sockets:
 
     def summary(self) -> Mapping[str, Any]:
         """Totals of the trial; `gap_open_ns` is a gap that had not ended when the trial did."""
-        whole = Histogram(EMPTY, self._histogram_before)
+        assert self._base is not None
+        whole = Histogram(self._base[1], self._histogram_before)
+        counts = (now - old for now, old in zip(self._totals_before, self._base[0], strict=True))
         last_ns, first_ns, in_flight = self._progress()
-        totals = dict(zip(_TOTALS, self._totals_before, strict=True))
+        totals = dict(zip(_TOTALS, counts, strict=True))
         waited_ns = time.monotonic_ns() - max(last_ns, first_ns) if in_flight > 0 else 0
         return {
             **totals,

@@ -86,14 +86,26 @@ class Stop:
 
 
 def stop_for(process: subprocess.Popen[bytes], length_ns: int) -> Stop:
-    """SIGSTOP, a busy wait of `length_ns`, SIGCONT."""
+    """SIGSTOP, sleep for `length_ns`, SIGCONT; call it under `on_time`."""
     process.send_signal(signal.SIGSTOP)
     start_ns = time.monotonic_ns()
-    while time.monotonic_ns() - start_ns < length_ns:
-        pass
+    time.sleep(length_ns / 1e9)
     end_ns = time.monotonic_ns()
     process.send_signal(signal.SIGCONT)
     return Stop(start_ns, end_ns)
+
+
+@contextmanager
+def on_time(cpu: int) -> Iterator[None]:
+    """Run this thread before all others on `cpu`: whoever injects faults must not be late."""
+    cpus = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {cpu})
+    os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(20))
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+        os.sched_setaffinity(0, cpus)
 
 
 @contextmanager
