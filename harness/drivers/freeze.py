@@ -12,7 +12,7 @@ from pathlib import Path
 from harness.drivers.runtime import Ending, Usage
 from harness.errors import BackendFailed
 from harness.model.manifest import BackendManifest, Build, Run, Variant
-from harness.stats.freeze import Freeze
+from harness.stats.freeze import Freeze, drain
 from harness.system import clock, sampling
 from harness.system.network import answers_ready
 from harness.system.process import describe_exit, last_lines, spawn
@@ -106,18 +106,17 @@ class FreezeServer:
             self._process.wait()
 
 
-def read_freezes(log: Path, *, start_ns: int, end_ns: int) -> list[Freeze]:
-    """The freezes that began in the measured part, from the server's own log."""
+def read_freezes(log: Path, *, start_ns: int, end_ns: int, rate_rps: float) -> list[Freeze]:
+    """The freezes that began in the measured part, from the server's own log.
+
+    A freeze is drained when the requests served since its end have caught up with those that the
+    schedule sent since its beginning.
+    """
     found = []
     for line in log.read_text(encoding="utf-8").splitlines():
         event = json.loads(line)
         if event["event"] == "freeze" and start_ns <= event["start_ns"] < end_ns:
             found.append(
-                Freeze(
-                    start_ns=event["start_ns"],
-                    end_ns=event["end_ns"],
-                    drained_ns=event["drained_ns"],
-                    drained_requests=event["drained_requests"],
-                )
+                drain(event["start_ns"], event["end_ns"], event["served_ns"], rate_rps=rate_rps)
             )
     return found

@@ -16,6 +16,20 @@ class Freeze(msgspec.Struct, frozen=True):
     drained_requests: int
 
 
+def drain(start_ns: int, end_ns: int, served_ns: Sequence[int], *, rate_rps: float) -> Freeze:
+    """A freeze with its drain, from when each request after it was answered (ns from `end_ns`).
+
+    Drained: as many were served since the end as the schedule sent since the beginning, less the
+    one that may be on its way. Never seen to catch up: all that was served counts.
+    """
+    count = 0
+    for count, after_ns in enumerate(served_ns, start=1):
+        if count + 1 >= rate_rps * (end_ns - start_ns + after_ns) / 1e9:
+            break
+    took_ns = served_ns[count - 1] if count else 0
+    return Freeze(start_ns, end_ns, end_ns + took_ns, count)
+
+
 def utilisation(freezes: Sequence[Freeze], *, rate_rps: float) -> float:
     """Rho = rate / drain rate, from the drains that served more than one request.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.stats.freeze import Freeze, expected_delay_ns, utilisation
+from harness.stats.freeze import Freeze, drain, expected_delay_ns, utilisation
 
 SECOND = 1_000_000_000
 FREEZE = 20_000_000
@@ -46,3 +46,15 @@ def test_a_simulated_single_server_queue_agrees() -> None:
     found = np.quantile(delays, 0.99, method="inverted_cdf")
     expected = expected_delay_ns(_freezes(5), share=0.01, duration_ns=5 * SECOND, rho=0.25)
     assert found == pytest.approx(expected + service_ns, abs=150_000)
+
+
+def test_the_drain_ends_where_service_catches_up_with_the_schedule() -> None:
+    """10,000 RPS, served every 25 us after a 20 ms freeze: 200 / (1 - 0.25) requests later."""
+    served = [25_000 * (number + 1) for number in range(2000)]
+    found = drain(0, FREEZE, served, rate_rps=10_000)
+    assert found.drained_requests == pytest.approx(200 / 0.75, abs=2)
+    assert utilisation([found], rate_rps=10_000) == pytest.approx(0.25, abs=0.01)
+
+
+def test_a_freeze_that_nobody_was_served_after_has_no_drain() -> None:
+    assert utilisation([drain(0, FREEZE, [], rate_rps=10_000)], rate_rps=10_000) == 0.0
