@@ -144,7 +144,8 @@ static void test_xml() {
 }
 
 static object_ref make_object(text body) {
-    const kept_headers kept{.content_type = "text/plain"};
+    kept_headers kept;
+    kept.content_type = "text/plain";
     object_ref o = object::create(kept, length_unknown, 5);
     EXPECT(o != nullptr && o->append(body));
     o->seal();
@@ -152,7 +153,10 @@ static object_ref make_object(text body) {
 }
 
 static void test_object() {
-    kept_headers kept{.content_type = "a/b", .cache_control = "c", .content_encoding = "d"};
+    kept_headers kept;
+    kept.content_type = "a/b";
+    kept.cache_control = "c";
+    kept.content_encoding = "d";
     kept.metadata[kept.metadata_count++] = {"X-Amz-Meta-A", "1"};
     kept.metadata[kept.metadata_count++] = {"x-amz-meta-b", ""};
     const object_ref o = object::create(kept, 200'000, 3);
