@@ -53,7 +53,7 @@ def test_two_loops_on_one_cpu_wait_for_each_other(tmp_path: Path) -> None:
         truth.append(scheduled(backend, hog))
     seconds = probe.seconds()
     waited_ns = sum(second["wait_ns"] for second in seconds)
-    # The kernel's figures, read inside the trial and around it: a probe on a busy machine is late to
+    # The kernel's figures, read inside the trial and around it: a busy machine's probe is late to
     # stop. A wait counts when it ends, so one slice of the scheduler may be on either side.
     inside_ns, around_ns = truth[2][0] - truth[1][0], truth[3][0] - truth[0][0]
     assert 0.95 * inside_ns <= waited_ns <= 1.05 * around_ns
@@ -68,9 +68,9 @@ def test_two_loops_on_one_cpu_wait_for_each_other(tmp_path: Path) -> None:
     inside_ns, around_ns = truth[2][1] - truth[1][1], truth[3][1] - truth[0][1]
     assert 0.95 * inside_ns <= holders["hog-loop"]["ns"] <= 1.05 * around_ns
     assert "backend-loop" not in holders
-    waits = sum(second["waits"] for second in seconds)
-    # A fair scheduler's slice is some milliseconds on every configuration that is in use.
-    assert 0.5e6 < waited_ns / waits < 60e6
+    # A fair scheduler's slice is some milliseconds on every configuration that is in use; on a busy
+    # machine short-lived others cut many waits shorter, so it is the longest that tells.
+    assert 1e6 < max(second["wait_ns_max"] for second in seconds) < 500e6
 
 
 @pytest.mark.e2e
