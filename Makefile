@@ -1,5 +1,6 @@
 # One vocabulary of verbs over all languages: setup run test check format lint types build clean.
 SHELL := /bin/bash
+.NOTPARALLEL: # test means: set-up, then checks, then builds
 export PATH := $(CURDIR)/.pausemark/bin:$(PATH)
 PYTHON := .venv/bin/python
 BACKENDS := $(patsubst %/Makefile,%,$(wildcard backends/*/Makefile))
