@@ -1,0 +1,147 @@
+"""Disturbances that are provoked on purpose are found, named and sized."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from harness import __version__, calibration
+from harness.drivers import engine
+from harness.model.verdict import Status
+from harness.stages.plan import lay_out
+from harness.system import environment
+from tests.e2e.conftest import ROOT, Bench, require_root
+
+pytestmark = pytest.mark.e2e
+BRIEF = ["--duration", "6s", "--warmup", "1s", "--no-calibrate", "--tune", "off"]
+AS_PROCESS = ["run", "--backend", "c", "--runtime", "process", *BRIEF]
+# Turns for 10 ms and sleeps for 20 on the CPU that it is given.
+HOG = """
+import os, sys, time
+os.sched_setaffinity(0, {int(sys.argv[1])})
+while True:
+    until = time.monotonic() + 0.01
+    while time.monotonic() < until:
+        pass
+    time.sleep(0.02)
+"""
+
+
+@contextlib.contextmanager
+def _hog(cpu: int, folder: Path) -> Iterator[int]:
+    """A busy loop under a name of its own on one CPU."""
+    program = folder / "corehog"
+    program.symlink_to(Path(sys.executable).resolve())
+    process = subprocess.Popen([str(program), "-S", "-c", HOG, str(cpu)])
+    try:
+        yield process.pid
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize("runtime", ["process", "docker"])
+def test_a_cpu_quota_is_named(bench: Callable[..., Bench], runtime: str) -> None:
+    one = bench(
+        *["run", "--backend", "c", "--runtime", runtime, "--rps", "3000", "--cpu-quota", "0.05"],
+        *[*BRIEF, "--probes", "off"],
+    )
+    assert one.end() in {0, 3}, one.stderr
+    reason = one.reasons()["quota-throttled"]
+    assert reason.status is Status.DEGRADED
+    assert reason.who == "the CPU quota of c/epoll"
+    assert reason.value > 0.1
+    (trial,) = one.trials()
+    assert trial.resources is not None
+    assert (trial.resources.throttled_ns or 0) > 100_000_000
+    assert "quota-throttled: the CPU quota stopped c/epoll for " in one.stderr
+    one.leaves_nothing()
+
+
+def test_a_core_hog_is_named(bench: Callable[..., Bench], tmp_path: Path) -> None:
+    require_root()
+    cpu = lay_out("split", environment.usable_cpus()).backend_cpus[-1]
+    with _hog(cpu, tmp_path):
+        one = bench(*AS_PROCESS, "--rps", "1000")
+        assert one.end() in {0, 3}, one.stderr
+    reason = one.reasons()["core-shared"]
+    assert reason.who == "corehog", reason
+    assert "corehog " in reason.text
+    assert f"CPU {cpu}" in reason.text
+    assert reason.value > 0.03
+    assert one.trials()[0].platform is not None
+    one.leaves_nothing()
+
+
+def test_a_stopped_generator_is_invalid_and_named(tmp_path: Path) -> None:
+    require_root()
+    engine.build(ROOT, ROOT / "build", print)
+    case = calibration.CASES[-1]
+    assert case.stop_generator
+    reading = calibration.try_case(
+        case,
+        programs=ROOT / "build" / "loadgen",
+        locustfile=ROOT / "loadgen" / "locust" / "locustfile.py",
+        layout=lay_out("split", environment.usable_cpus()),
+        folder=tmp_path / "trial",
+        version=__version__,
+    )
+    assert reading.passed, reading.text
+    assert reading.text.startswith("INVALID: the load generator ")
+
+
+def test_an_undisturbed_run_names_none_of_these(bench: Callable[..., Bench]) -> None:
+    one = bench(*AS_PROCESS, "--rps", "500")
+    assert one.end() in {0, 3}, one.stderr
+    assert not {"quota-throttled", "backend-wrong", "errors", "rate-missed"} & {*one.reasons()}
+    one.leaves_nothing()
+
+
+def test_wrong_answers_are_invalid_and_name_the_backend(bench: Callable[..., Bench]) -> None:
+    one = bench(
+        *["run", "--backends-dir", str(ROOT / "tests" / "backends"), "--backend"],
+        *["faulty/wrong-status", "--set", "faulty.after=12000", "--rps", "1000"],
+        *["--runtime", "process", *BRIEF, "--probes", "off"],
+    )
+    assert one.end() == 3, one.stderr
+    reason = one.reasons()["backend-wrong"]
+    assert reason.status is Status.INVALID
+    assert reason.who.startswith("faulty/wrong-status")
+    one.leaves_nothing()
+
+
+def test_a_planted_delay_is_worse_and_its_twin_is_not(bench: Callable[..., Bench]) -> None:
+    """Eight blocks of the same program with and without 2 ms, each with its twin."""
+    one = bench(
+        *["run", "--backends-dir", str(ROOT / "tests" / "backends"), "--runtime", "process"],
+        *["--backend", "delayed/prompt,delayed/late", "--twin", "--repeat", "8"],
+        *["--rps", "200", "--duration", "2s", "--warmup", "0.5s", "--no-calibrate"],
+    )
+    assert one.end() in {0, 3}, one.stderr
+    compared = bench("compare", str(one.run_folder.path), "--subject", "delayed/prompt", "--json")
+    assert compared.end() == 1, compared.stderr
+    document = json.loads(compared.stdout)
+    pairs = {(pair["base"], pair["new"]): pair for pair in document["pairs"]}
+    late = next(p for (base, new), p in pairs.items() if "late" in new and "prompt" in base)
+    cells = {cell["metric"]: cell for cell in late["cells"]}
+    assert cells["p50_clean"]["word"] == "worse"
+    assert cells["p50_clean"]["regression"]
+    assert cells["p50_clean"]["new"] - cells["p50_clean"]["base"] > 1_500_000
+    for pair in pairs.values():
+        if pair["is_twin"]:
+            clean = [cell for cell in pair["cells"] if cell["metric"] == "p50_clean"]
+            assert all(cell["word"] != "worse" for cell in clean), pair
+    one.leaves_nothing()
+
+
+def test_the_hog_is_a_program_of_its_own(tmp_path: Path) -> None:
+    """The name that the verdict must give is the one that /proc shows."""
+    with _hog(max(os.sched_getaffinity(0)), tmp_path) as pid:
+        assert Path(f"/proc/{pid}/comm").read_text().strip() == "corehog"
