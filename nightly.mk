@@ -1,5 +1,7 @@
 # The night: candidate, pinned baseline and twin in blocks of one run; compared; made into a site.
-# A short plan: make nightly BASELINE=HEAD NIGHTLY_BLOCKS=2 NIGHTLY_DURATION=5s ("cannot tell" then).
+#
+# A short plan is make nightly BASELINE=HEAD NIGHTLY_BLOCKS=2 NIGHTLY_DURATION=5s; it ends with
+# "cannot tell" and code 3, because a gate needs 8 blocks.
 
 NIGHTLY_RPS ?= 5000
 NIGHTLY_DURATION ?= 60s
