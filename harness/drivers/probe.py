@@ -77,9 +77,15 @@ class Probe:
 
     def start(self, settings: dict[str, Any]) -> None:
         """Begins to record for one trial."""
-        if self.usable:
-            self.send({"command": "start", **settings})
-            self._expect("started")
+        if not self.usable:
+            return
+        self.send({"command": "start", **settings})
+        event = self._answer(ANSWER_TIMEOUT_S)
+        if event is not None and event.get("event") == "unavailable":
+            # only now is the binary known: this one has nothing to hook
+            self.state, self.reason = "unavailable", str(event.get("reason", ""))
+        elif event is not None:
+            self._check(event, "started")
 
     def add_engines(self, pids: list[int]) -> None:
         """Tells which processes are the engine."""
@@ -144,11 +150,14 @@ class Probe:
 
     def _expect(self, event_name: str) -> dict[str, Any] | None:
         event = self._answer(ANSWER_TIMEOUT_S)
-        if event is not None and event.get("event") != event_name:
-            self.state = "died"
-            self.reason = f"answered {event.get('what', event)!r} instead of {event_name}"
-            return None
-        return event
+        return event if event is not None and self._check(event, event_name) else None
+
+    def _check(self, event: dict[str, Any], event_name: str) -> bool:
+        if event.get("event") == event_name:
+            return True
+        self.state = "died"
+        self.reason = f"answered {event.get('what', event)!r} instead of {event_name}"
+        return False
 
     def _answer(self, timeout_s: float) -> dict[str, Any] | None:
         line = self._read_line(timeout_s)

@@ -73,7 +73,7 @@ class ProbeRoom:
 
     def _drop_dead(self) -> None:
         for name, probe in list(self._probes.items()):
-            if probe.has_died():
+            if probe.has_died() or not probe.usable:
                 probe.close()
                 del self._probes[name]
 
