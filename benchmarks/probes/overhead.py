@@ -50,7 +50,7 @@ def watched(
 def measure(name: str, subject: Subject, options: argparse.Namespace) -> str:
     """Pairs for one probe; returns the line for its README."""
     requests = int(options.rate * options.seconds)
-    differences, offs, run_ns, user_us = [], [], [], []
+    differences, offs, run_ns, runs, user_us = [], [], [], [], []
     with tempfile.TemporaryDirectory() as folder, ProbeSession(name, Path(folder)) as session:
         cpus = {"backend": [subject.cpu_server], "engine": [subject.cpu_rest]}
         ready = session.say("configure", schema=1, cpus=cpus)
@@ -67,13 +67,14 @@ def measure(name: str, subject: Subject, options: argparse.Namespace) -> str:
             differences.append(on - off)
             offs.append(off)
             run_ns.append(stopped["bpf"]["run_ns"] / requests)
+            runs.append(stopped["bpf"]["runs"] / requests)
             user_us.append(stopped["cpu_ns"] / 1e3 / requests)
     return (
         f"{name}: {options.pairs} pairs at {options.rate} RPS: off {statistics.median(offs):.2f} us"
         f" a request; on - off median {statistics.median(differences):+.2f} us"
         f" ({min(differences):+.2f} to {max(differences):+.2f}); inside BPF"
-        f" {statistics.median(run_ns):.0f} ns a request; user side"
-        f" {statistics.median(user_us):.2f} us a request"
+        f" {statistics.median(run_ns):.0f} ns in {statistics.median(runs):.1f} runs a request;"
+        f" user side {statistics.median(user_us):.2f} us a request"
     )
 
 

@@ -1,4 +1,4 @@
-"""Runs a BPF function at every tick of the kernel's software clock on some CPUs that are not idle."""
+"""Runs a BPF function at each tick of the software clock, on some CPUs while they are not idle."""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
-"""The conversation of every probe with the harness: JSON lines in, JSON lines out, one trial at a
-time. A probe is an object with the five methods of `Probe`; `run` does everything else."""
+"""The conversation of every probe with the harness: JSON lines in and out, one trial at a time.
+
+A probe is an object with the methods of `Probe`; `run` does everything else.
+"""
 
 from __future__ import annotations
 

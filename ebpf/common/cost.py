@@ -13,8 +13,11 @@ _BPF_STATS_RUN_TIME = 0
 
 
 class Meter:
-    """Counts while open. The kernel's statistics are on exactly as long as the file descriptor
-    lives, whoever else holds one, so nothing has to be restored, even after a kill -9."""
+    """Counts while open.
+
+    The kernel's statistics are on exactly as long as somebody holds a file descriptor for them, so
+    nothing has to be restored, even after a kill -9.
+    """
 
     def __init__(self, program_fds: list[int]) -> None:
         """Turn the statistics on where the kernel can (5.8 and later)."""

@@ -228,9 +228,9 @@ def _kernel_source() -> Iterator[None]:
 
 
 def _version_header(release: str) -> str:
-    digits = release.split("-")[0].split("+")[0].split(".")
+    digits = release.replace("+", "-").partition("-")[0].split(".")
     parts = [int("".join(c for c in digit if c.isdigit()) or 0) for digit in digits[:3]]
-    major, minor, patch = (parts + [0, 0, 0])[:3]
+    major, minor, patch = [*parts, 0, 0, 0][:3]
     code = (major << 16) + (minor << 8) + min(patch, 255)
     return (
         f"#define LINUX_VERSION_CODE {code}\n"

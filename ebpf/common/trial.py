@@ -55,7 +55,7 @@ class Recording:
             probe.detach()
             raise
         if gone:
-            print(f"{probe.name}: no such process: {gone}", file=sys.stderr)
+            sys.stderr.write(f"{probe.name}: no such process: {gone}\n")
         # After probe.start, so that programs loaded there (uprobes) are counted too.
         self._meter = Meter(program.program_fds())
         probe.second()  # what was counted while this attached belongs to no trial

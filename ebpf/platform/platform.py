@@ -1,4 +1,4 @@
-"""User side of the probe `platform`: windows in which the platform kept our threads from running."""
+"""User side of the probe `platform`: windows in which something kept our threads from running."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 # In place of our own folder, whose platform.py would hide the standard library's.
-sys.path[0] = str(Path(__file__).resolve().parent.parent)
+sys.path.pop(0)
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from common import conversation, tree
 from common.clock_ticks import ClockTicks
@@ -31,7 +32,7 @@ class Platform:
     """Implements common.conversation.Probe."""
 
     name = "platform"
-    streams = (
+    streams: tuple[Stream, ...] = (
         Stream(
             name="platform",
             pages=1024,

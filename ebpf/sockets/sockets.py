@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-sys.path[0] = str(Path(__file__).resolve().parent.parent)
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from common import conversation, tree
 from common.histogram import EMPTY, Histogram
@@ -32,7 +32,7 @@ class Sockets:
     """Implements common.conversation.Probe."""
 
     name = "sockets"
-    streams = (
+    streams: tuple[Stream, ...] = (
         Stream(
             name="gaps",
             pages=256,
