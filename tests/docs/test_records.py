@@ -21,7 +21,7 @@ def headings(text: str) -> list[str]:
 @pytest.mark.parametrize("page", DECISIONS)
 def test_a_decision_is_a_page_in_three_parts(page: str) -> None:
     text = text_of(page)
-    number = page.split("/")[-1][:4]
+    number = page.rsplit("/", maxsplit=1)[-1][:4]
     assert text.startswith(f"# {number}: ")
     assert re.search(r"^Status: (accepted|superseded by \d{4})$", text, re.M)
     assert headings(text) == ["Context", "Decision", "Consequences"]

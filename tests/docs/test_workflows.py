@@ -58,3 +58,20 @@ def test_the_night_refuses_a_commit_that_is_not_there() -> None:
         "error: BASELINE: expected a commit of this repository, got no-such-commit",
         "hint: a shallow clone lacks old commits: git fetch --unshallow",
     ]
+
+
+def test_the_pinned_baseline_is_a_commit_of_the_past() -> None:
+    text = (ROOT / ".github/workflows/nightly.yml").read_text(encoding="utf-8")
+    pin = re.search(r"BASELINE_PINNED: ([0-9a-f]{40})$", text, re.M)
+    assert pin is not None
+    shallow = git("rev-parse", "--is-shallow-repository")
+    if shallow.returncode != 0 or shallow.stdout.strip() == "true":
+        pytest.skip("the past is not in a shallow clone or an archive")
+    assert git("merge-base", "--is-ancestor", pin[1], "HEAD").returncode == 0
+
+
+def git(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """One command of git in the checkout."""
+    return subprocess.run(
+        ["git", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
