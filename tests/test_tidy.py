@@ -36,9 +36,14 @@ def tracked() -> list[str]:
     if listed.returncode == 0:
         names = [name for name in listed.stdout.split("\0") if name]
     else:
-        hidden = {".git", ".venv", "build", "target", "results", "public"}
+        made = {"build", "target", "results", "public", "__pycache__", "node_modules"}
         paths = (p.relative_to(ROOT) for p in ROOT.rglob("*") if p.is_file())
-        names = [str(p) for p in paths if not hidden & set(p.parts)]
+        names = [
+            str(path)
+            for path in paths
+            if not made & set(path.parts)
+            and not any(part[0] == "." and part not in {".github", ".ci"} for part in path.parts)
+        ]
     return [name for name in names if (ROOT / name).is_file()]
 
 
