@@ -26,7 +26,11 @@ impl Worker {
             let refused = self.totals.failure.take();
             if refused.is_some() || clock_ns() >= deadline_ns {
                 let found = refused.unwrap_or_else(|| {
-                    format!("{} of {} within the timeout", self.free.len(), self.connections.len())
+                    format!(
+                        "{} of {} within the timeout",
+                        self.free.len(),
+                        self.connections.len()
+                    )
                 });
                 let expected = "every connection to open";
                 return Err(Fault::environment(
@@ -38,11 +42,16 @@ impl Worker {
                 .hint("start the server first, and see that its backlog holds every connection"));
             }
             events.clear();
-            let wait = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+            let wait = Timespec {
+                tv_sec: 0,
+                tv_nsec: 50_000_000,
+            };
             let buffer = rustix::buffer::spare_capacity(&mut events);
             let waited = epoll::wait(&self.epoll, buffer, Some(&wait));
             if waited.is_ok() {
-                events.iter().for_each(|event| self.handle(event.data.u64(), event.flags));
+                for event in &events {
+                    self.handle(event.data.u64(), event.flags);
+                }
             }
         }
         Ok(())
@@ -65,12 +74,16 @@ impl Worker {
         });
         match watched {
             Ok(()) => {
-                connection.phase = Phase::Connecting { since_ns: self.now_ns };
+                connection.phase = Phase::Connecting {
+                    since_ns: self.now_ns,
+                };
                 self.down -= 1;
             }
             Err(error) => {
                 connection.close();
-                connection.phase = Phase::Down { retry_ns: self.now_ns + RETRY_NS };
+                connection.phase = Phase::Down {
+                    retry_ns: self.now_ns + RETRY_NS,
+                };
                 self.totals.failure.get_or_insert_with(|| error.to_string());
             }
         }
@@ -80,7 +93,9 @@ impl Worker {
     pub(crate) fn put_down(&mut self, index: usize) {
         let connection = &mut self.connections[index];
         connection.close();
-        connection.phase = Phase::Down { retry_ns: self.now_ns + RETRY_NS };
+        connection.phase = Phase::Down {
+            retry_ns: self.now_ns + RETRY_NS,
+        };
         self.down += 1;
     }
 
@@ -111,7 +126,10 @@ impl Worker {
 
     fn connected(&mut self, index: usize) {
         let connection = &mut self.connections[index];
-        let error = connection.socket.as_ref().map(rustix::net::sockopt::socket_error);
+        let error = connection
+            .socket
+            .as_ref()
+            .map(rustix::net::sockopt::socket_error);
         self.now_ns = clock_ns();
         if let Some(Ok(Ok(()))) = error {
             connection.phase = Phase::Open;
@@ -120,7 +138,7 @@ impl Worker {
             self.watch_room(index, false);
             self.list_if_free(index);
         } else {
-            let found = error.and_then(|e| e.ok()).and_then(Result::err);
+            let found = error.and_then(Result::ok).and_then(Result::err);
             let found = found.map_or("no connection".to_owned(), |errno| errno.to_string());
             self.totals.failure.get_or_insert(found);
             self.put_down(index);
@@ -135,7 +153,11 @@ impl Worker {
             return;
         }
         connection.watches_room = watch;
-        let room = if watch { EventFlags::OUT } else { EventFlags::empty() };
+        let room = if watch {
+            EventFlags::OUT
+        } else {
+            EventFlags::empty()
+        };
         if let Some(socket) = &connection.socket {
             // It was added before; a failure would show as a timeout of the request.
             let _ = epoll::modify(&self.epoll, socket, token, EventFlags::IN | room);
@@ -182,11 +204,13 @@ impl Worker {
                 flight.first_byte_ns = self.now_ns;
             }
             let (ask, wrong) = (flight.ask, &mut flight.wrong);
-            let fed = connection.parser.feed(bytes, ask.verb == Verb::Head, |offset, body| {
-                if ask.compare && !*wrong {
-                    *wrong = !body::matches(ask.index, ask.offset + offset, body);
-                }
-            });
+            let fed = connection
+                .parser
+                .feed(bytes, ask.verb == Verb::Head, |offset, body| {
+                    if ask.compare && !*wrong {
+                        *wrong = !body::matches(ask.index, ask.offset + offset, body);
+                    }
+                });
             match fed {
                 Err(_) => return self.lose(index, Kind::Parse, Kind::Reset),
                 Ok((_, None)) => return,
@@ -215,7 +239,11 @@ impl Worker {
             0 => (200..300).contains(&answer.status),
             status => status == answer.status,
         };
-        let length = if ask.verb == Verb::Head { answer.length } else { Some(answer.body_bytes) };
+        let length = if ask.verb == Verb::Head {
+            answer.length
+        } else {
+            Some(answer.body_bytes)
+        };
         let good_length = !ask.sized || length == Some(ask.length);
         if ask.compare && expected_status {
             self.totals.digests_checked += 1;
@@ -264,7 +292,11 @@ impl Worker {
         let response_ns = now_ns - flight.intended_ns;
         let sent = flight.sent_ns > 0;
         let service_ns = now_ns.saturating_sub(flight.sent_ns);
-        let lag_ns = if sent { flight.sent_ns - flight.intended_ns } else { flight.backlog_ns };
+        let lag_ns = if sent {
+            flight.sent_ns - flight.intended_ns
+        } else {
+            flight.backlog_ns
+        };
         let own_ns = lag_ns.saturating_sub(flight.backlog_ns);
         let measured = flight.intended_ns >= self.span.measure_ns;
         let second = &mut *self.second;
@@ -287,18 +319,41 @@ impl Worker {
             }
             let operation = &mut totals.operations[usize::from(flight.ask.operation)];
             totals.counts.overflow += u64::from(operation.response.record(response_ns));
-            *(if kind.is_none() { &mut operation.good } else { &mut operation.errors }) += 1;
+            *(if kind.is_none() {
+                &mut operation.good
+            } else {
+                &mut operation.errors
+            }) += 1;
         }
         if self.settings.list_failures && kind.is_some() && self.totals.failed.len() < FAILED_MAX {
             self.totals.failed.push(flight.ask.index);
         }
-        self.record(index, flight, kind, answer.map_or(0, |answer| answer.status), measured);
+        self.record(
+            index,
+            flight,
+            kind,
+            answer.map_or(0, |answer| answer.status),
+            measured,
+        );
     }
 
-    fn record(&mut self, index: usize, flight: &Flight, kind: Option<Kind>, status: u16, measured: bool) {
-        let Some(recorder) = &mut self.recorder else { return };
+    fn record(
+        &mut self,
+        index: usize,
+        flight: &Flight,
+        kind: Option<Kind>,
+        status: u16,
+        measured: bool,
+    ) {
+        let Some(recorder) = &mut self.recorder else {
+            return;
+        };
         let connection = self.settings.first_connection + index;
-        let backlog = if flight.backlog_ns > 0 { FLAG_BACKLOG } else { 0 };
+        let backlog = if flight.backlog_ns > 0 {
+            FLAG_BACKLOG
+        } else {
+            0
+        };
         let warmup = if measured { 0 } else { FLAG_WARMUP };
         recorder.push(&Record {
             intended_ns: flight.intended_ns,
@@ -318,4 +373,3 @@ impl Worker {
 fn carries_object(status: u16) -> bool {
     matches!(status, 200 | 206)
 }
-

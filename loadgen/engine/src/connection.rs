@@ -28,10 +28,14 @@ pub struct Flight {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    Connecting { since_ns: u64 },
+    Connecting {
+        since_ns: u64,
+    },
     Open,
     /// The last attempt failed; another follows at `retry_ns`.
-    Down { retry_ns: u64 },
+    Down {
+        retry_ns: u64,
+    },
 }
 
 /// How far a write came.
@@ -86,7 +90,11 @@ impl Connection {
     /// What the kernel says at once, for example that the connection is refused.
     pub fn open(&mut self, address: &SocketAddr) -> Result<(), Errno> {
         self.close();
-        let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+        let family = if address.is_ipv4() {
+            AddressFamily::INET
+        } else {
+            AddressFamily::INET6
+        };
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
         rustix::net::sockopt::set_tcp_nodelay(&socket, true)?;

@@ -1,22 +1,23 @@
 //! The engine's parts; `main.rs` is a table of contents over them, the tests use them directly.
 
+mod answers;
 pub mod body;
+pub mod connection;
 pub mod draw;
 pub mod fault;
-pub mod plan;
-pub mod scenario;
-pub mod schedule;
-pub mod parser;
 pub mod kind;
 pub mod load;
+pub mod out;
+pub mod parser;
+pub mod plan;
+pub mod preload;
 pub mod records;
 pub mod request;
-pub mod system;
-mod answers;
-pub mod connection;
-pub mod stats;
-pub mod worker;
-pub mod out;
-pub mod preload;
 pub mod run;
+pub mod scenario;
+pub mod schedule;
+mod sending;
 pub mod session;
+pub mod stats;
+pub mod system;
+pub mod worker;

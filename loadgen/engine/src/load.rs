@@ -203,8 +203,14 @@ mod tests {
 
     #[test]
     fn strides_cover_every_object_once() {
-        let each = |first| Each { verb: Verb::Put, objects: Objects::Stride { first, step: 3 }, size: 1 };
-        let mut all: Vec<u64> = (0..3).flat_map(|lane| (0..4).map(move |n| each(lane).index(n))).collect();
+        let each = |first| Each {
+            verb: Verb::Put,
+            objects: Objects::Stride { first, step: 3 },
+            size: 1,
+        };
+        let mut all: Vec<u64> = (0..3)
+            .flat_map(|lane| (0..4).map(move |n| each(lane).index(n)))
+            .collect();
         all.sort_unstable();
         assert_eq!(all, (0..12).collect::<Vec<_>>());
     }

@@ -45,8 +45,6 @@ fn work(verb: fn(&Plan, &Arc<AtomicBool>, &Out) -> Result<bool, Fault>) -> Resul
     let stop = system::arrange_end()?;
     let plan = Plan::read(std::io::stdin().lock())?;
     system::allow_descriptors(plan.connections)?;
-    // Everything that is not the schedule runs behind it: this thread reports, another writes records.
     system::bind_thread(&plan.cpus)?;
-    system::step_back();
     verb(&plan, &stop, &Out::new(Arc::clone(&stop)))
 }

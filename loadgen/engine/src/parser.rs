@@ -125,7 +125,12 @@ impl Parser {
         self.answer.body_bytes += bytes.len() as u64;
     }
 
-    fn length(&mut self, rest: &[u8], left: u64, body: &mut impl FnMut(u64, &[u8])) -> (usize, bool) {
+    fn length(
+        &mut self,
+        rest: &[u8],
+        left: u64,
+        body: &mut impl FnMut(u64, &[u8]),
+    ) -> (usize, bool) {
         let take = usize::try_from(left).unwrap_or(usize::MAX).min(rest.len());
         self.count_body(&rest[..take], body);
         let left = left - take as u64;
@@ -133,9 +138,18 @@ impl Parser {
         (take, left == 0)
     }
 
-    fn chunk_data(&mut self, rest: &[u8], left: u64, body: &mut impl FnMut(u64, &[u8])) -> (usize, bool) {
+    fn chunk_data(
+        &mut self,
+        rest: &[u8],
+        left: u64,
+        body: &mut impl FnMut(u64, &[u8]),
+    ) -> (usize, bool) {
         let (take, whole) = self.length(rest, left, body);
-        self.state = if whole { State::ChunkEnd } else { State::ChunkData(left - take as u64) };
+        self.state = if whole {
+            State::ChunkEnd
+        } else {
+            State::ChunkData(left - take as u64)
+        };
         (take, false)
     }
 
@@ -145,7 +159,9 @@ impl Parser {
             if let Some((taken, whole)) = self.parse_head(&rest[..limit], bodyless)? {
                 return Ok((taken, whole));
             }
-            return self.hold(rest, HEAD_BYTES_MAX, "head over the limit").map(|taken| (taken, false));
+            return self
+                .hold(rest, HEAD_BYTES_MAX, "head over the limit")
+                .map(|taken| (taken, false));
         }
         // A head in pieces is parsed again only when a line has ended.
         let piece = memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
@@ -171,7 +187,11 @@ impl Parser {
     }
 
     /// A whole head: its length, and whether the answer is whole with it.
-    fn parse_head(&mut self, bytes: &[u8], bodyless: bool) -> Result<Option<(usize, bool)>, Malformed> {
+    fn parse_head(
+        &mut self,
+        bytes: &[u8],
+        bodyless: bool,
+    ) -> Result<Option<(usize, bool)>, Malformed> {
         let mut headers = [const { MaybeUninit::<Header>::uninit() }; HEADERS_MAX];
         let mut response = httparse::Response::new(&mut []);
         let parsed = ParserConfig::default().parse_response_with_uninit_headers(
@@ -273,7 +293,9 @@ impl Parser {
             return Ok((taken, false));
         }
         let held = std::mem::take(&mut self.held);
-        let line = held.strip_suffix(b"\r\n").ok_or(Malformed("line without CR LF"))?;
+        let line = held
+            .strip_suffix(b"\r\n")
+            .ok_or(Malformed("line without CR LF"))?;
         let whole = self.take_line(line)?;
         self.held = held;
         self.held.clear();
@@ -288,7 +310,11 @@ impl Parser {
                 if size > BODY_BYTES_MAX - self.answer.body_bytes.min(BODY_BYTES_MAX) {
                     return Err(Malformed("body over the limit"));
                 }
-                self.state = if size == 0 { State::Trailer } else { State::ChunkData(size) };
+                self.state = if size == 0 {
+                    State::Trailer
+                } else {
+                    State::ChunkData(size)
+                };
                 Ok(false)
             }
             State::ChunkEnd if line.is_empty() => {
@@ -312,7 +338,8 @@ fn decimal(digits: &[u8]) -> Option<u64> {
         return None;
     }
     digits.iter().try_fold(0_u64, |value, byte| {
-        byte.is_ascii_digit().then(|| value * 10 + u64::from(byte - b'0'))
+        byte.is_ascii_digit()
+            .then(|| value * 10 + u64::from(byte - b'0'))
     })
 }
 
@@ -321,7 +348,9 @@ fn hexadecimal(digits: &[u8]) -> Option<u64> {
         return None;
     }
     digits.iter().try_fold(0_u64, |value, byte| {
-        char::from(*byte).to_digit(16).map(|digit| value * 16 + u64::from(digit))
+        char::from(*byte)
+            .to_digit(16)
+            .map(|digit| value * 16 + u64::from(digit))
     })
 }
 

@@ -67,7 +67,10 @@ fn pipelined_answers_are_told_apart() {
 fn an_answer_to_head_has_a_length_and_no_body() {
     let input = b"HTTP/1.1 200 OK\r\nContent-Length: 1024\r\n\r\n";
     let (answers, _) = parse(input, 7, true).unwrap();
-    assert_eq!((answers[0].0.length, answers[0].0.body_bytes), (Some(1024), 0));
+    assert_eq!(
+        (answers[0].0.length, answers[0].0.body_bytes),
+        (Some(1024), 0)
+    );
 }
 
 #[test]
@@ -95,8 +98,14 @@ fn keep_alive_follows_version_and_header() {
 
 #[test]
 fn bad_answers_are_refused_in_any_pieces() {
-    let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: b\r\n".repeat(HEADERS_MAX + 1));
-    let long = format!("HTTP/1.1 200 OK\r\nA: {}\r\n\r\n", "b".repeat(HEAD_BYTES_MAX));
+    let many = format!(
+        "HTTP/1.1 200 OK\r\n{}\r\n",
+        "A: b\r\n".repeat(HEADERS_MAX + 1)
+    );
+    let long = format!(
+        "HTTP/1.1 200 OK\r\nA: {}\r\n\r\n",
+        "b".repeat(HEAD_BYTES_MAX)
+    );
     let interim = "HTTP/1.1 100 C\r\n\r\n".repeat(17);
     let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n";
     let bad = [
@@ -130,7 +139,10 @@ fn bad_answers_are_refused_in_any_pieces() {
     for input in &bad {
         for step in [1, 3, 4096, input.len()] {
             let shown = &input[..input.len().min(90)];
-            assert!(parse(input.as_bytes(), step, false).is_err(), "{shown:?} step {step}");
+            assert!(
+                parse(input.as_bytes(), step, false).is_err(),
+                "{shown:?} step {step}"
+            );
         }
     }
 }
@@ -140,9 +152,8 @@ fn bad_answers_are_refused_in_any_pieces() {
 #[test]
 fn mutated_answers_never_panic_and_do_not_depend_on_the_pieces() {
     let mut stream = Stream::new(11, 0, 0);
-    let place = |stream: &mut Stream, length: usize| {
-        usize::try_from(stream.below(length as u64)).unwrap()
-    };
+    let place =
+        |stream: &mut Stream, length: usize| usize::try_from(stream.below(length as u64)).unwrap();
     for round in 0..30_000_usize {
         let mut input = GOOD[round % GOOD.len()].0.as_bytes().to_vec();
         for _ in 0..=stream.below(3) {
@@ -164,7 +175,10 @@ fn mutated_answers_never_panic_and_do_not_depend_on_the_pieces() {
             // Which limit or fault is met first may depend on the pieces; that it is one may not.
             // A head in pieces is looked at when a line ends: there the fault is not met yet.
             (Err(_), Err(_) | Ok((_, None))) => {}
-            _ => panic!("{:?} in {step}: {whole:?} {pieces:?}", input.escape_ascii().to_string()),
+            _ => panic!(
+                "{:?} in {step}: {whole:?} {pieces:?}",
+                input.escape_ascii().to_string()
+            ),
         }
     }
 }

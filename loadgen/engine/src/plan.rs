@@ -203,12 +203,22 @@ impl Plan {
         let visible = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
         if let Some(host) = self.target.host.as_deref().filter(|host| !visible(host)) {
             let expected = "visible ASCII without spaces";
-            return Err(Fault::usage("target.host", "bad host", expected, format!("{host:?}")));
+            return Err(Fault::usage(
+                "target.host",
+                "bad host",
+                expected,
+                format!("{host:?}"),
+            ));
         }
         match self.target.path.as_deref() {
             Some(path) if !visible(path) || !path.starts_with('/') || path.len() > 8192 => {
                 let expected = "'/' and visible ASCII, at most 8192 bytes";
-                Err(Fault::usage("target.path", "bad path", expected, format!("{path:?}")))
+                Err(Fault::usage(
+                    "target.path",
+                    "bad path",
+                    expected,
+                    format!("{path:?}"),
+                ))
             }
             _ => Ok(()),
         }
@@ -233,7 +243,9 @@ fn explain(error: &serde_path_to_error::Error<serde_json::Error>) -> Fault {
     let place = if path == "." { "plan".to_owned() } else { path };
     let message = error.inner().to_string();
     let message = message.split(" at line ").next().unwrap_or(&message);
-    let (what, expected) = message.split_once(", expected ").unwrap_or((message, "valid JSON"));
+    let (what, expected) = message
+        .split_once(", expected ")
+        .unwrap_or((message, "valid JSON"));
     let (what, found) = what.split_once(": ").unwrap_or((what, what));
     Fault::usage(place, what, expected, found)
 }
@@ -276,14 +288,22 @@ mod tests {
             ("/target/address", json!("localhost"), "target.address"),
             ("/target/path", json!("x"), "target.path"),
             ("/target/path", json!(null), "scenario"),
-            ("/target", json!({"address": "::1", "port": 0}), "target.port"),
+            (
+                "/target",
+                json!({"address": "::1", "port": 0}),
+                "target.port",
+            ),
             ("/arrivals", json!("burst"), "arrivals"),
         ];
         for (pointer, value, place) in cases {
             let mut plan = valid();
             *plan.pointer_mut(pointer).unwrap() = value;
             let fault = Plan::parse(&plan.to_string()).unwrap_err();
-            assert_eq!((fault.place.as_str(), fault.exit_code()), (place, 2), "{fault}");
+            assert_eq!(
+                (fault.place.as_str(), fault.exit_code()),
+                (place, 2),
+                "{fault}"
+            );
         }
     }
 

@@ -32,37 +32,66 @@ const SAMPLE: u64 = 1000;
 pub fn preload(plan: &Plan, stop: &Arc<AtomicBool>, out: &Out) -> Result<bool, Fault> {
     let Some(scenario) = plan.scenario.as_ref().filter(|_| plan.path().is_none()) else {
         let expected = "a scenario with objects, and no target.path";
-        return Err(Fault::usage("scenario", "nothing to preload", expected, "none"));
+        return Err(Fault::usage(
+            "scenario",
+            "nothing to preload",
+            expected,
+            "none",
+        ));
     };
     make_bucket(plan)?;
     let begin_ns = system::clock_ns();
     let count = scenario.objects.count;
     let mut errors = Counts::default();
-    let mut totals = Pass { plan, scenario, stop, out }.run(Verb::Put, None, 0, &mut errors)?;
+    let mut totals = Pass {
+        plan,
+        scenario,
+        stop,
+        out,
+    }
+    .run(Verb::Put, None, 0, &mut errors)?;
     for _ in 1..PASSES {
         if totals.failed.is_empty() || totals.interrupted {
             break;
         }
         let stored = count - totals.failed.len() as u64;
         let failed = std::mem::take(&mut totals.failed);
-        totals = Pass { plan, scenario, stop, out }.run(Verb::Put, Some(failed), stored, &mut errors)?;
+        totals = Pass {
+            plan,
+            scenario,
+            stop,
+            out,
+        }
+        .run(Verb::Put, Some(&failed), stored, &mut errors)?;
     }
     let missing = totals.failed.len() as u64 + totals.unfinished;
     let mut sample = Totals::default();
     if missing == 0 {
-        let step = count.div_ceil(SAMPLE.min(count));
-        let list = (0..count).step_by(usize::try_from(step).unwrap_or(1)).collect();
-        sample = Pass { plan, scenario, stop, out }.run(Verb::Get, Some(list), count, &mut errors)?;
+        let stride = count.div_ceil(SAMPLE.min(count));
+        let list: Vec<u64> = (0..count)
+            .step_by(usize::try_from(stride).unwrap_or(1))
+            .collect();
+        sample = Pass {
+            plan,
+            scenario,
+            stop,
+            out,
+        }
+        .run(Verb::Get, Some(&list), count, &mut errors)?;
     }
     let stored = count - missing;
-    out.event(&json!({"event": "done", "objects": stored, "bytes": stored * scenario.objects.size_bytes,
+    out.event(
+        &json!({"event": "done", "objects": stored, "bytes": stored * scenario.objects.size_bytes,
         "wall_ns": system::clock_ns() - begin_ns, "errors": errors.errors_json(),
         "digests_checked": sample.digests_checked, "digests_wrong": sample.digests_wrong,
-        "interrupted": totals.interrupted || sample.interrupted}));
+        "interrupted": totals.interrupted || sample.interrupted}),
+    );
     if totals.interrupted || sample.interrupted {
         return Ok(false);
     }
-    let why = totals.failure.unwrap_or_else(|| errors.errors_json().to_string());
+    let why = totals
+        .failure
+        .unwrap_or_else(|| errors.errors_json().to_string());
     verdict(scenario, missing, &sample, &why).map(|()| true)
 }
 
@@ -70,11 +99,21 @@ fn verdict(scenario: &Scenario, missing: u64, sample: &Totals, why: &str) -> Res
     let count = scenario.objects.count;
     if missing > 0 {
         let found = format!("{} ({why})", count - missing);
-        return Err(other("scenario.objects", "not all could be stored", &format!("{count} objects"), found));
+        return Err(other(
+            "scenario.objects",
+            "not all could be stored",
+            &format!("{count} objects"),
+            found,
+        ));
     }
     if !sample.failed.is_empty() || sample.unfinished > 0 {
         let found = format!("{} of the sample wrong ({why})", sample.failed.len());
-        return Err(other("scenario.objects", "not what was stored", "the same bytes", found));
+        return Err(other(
+            "scenario.objects",
+            "not what was stored",
+            "the same bytes",
+            found,
+        ));
     }
     Ok(())
 }
@@ -91,35 +130,59 @@ impl Pass<'_> {
     fn run(
         &self,
         verb: Verb,
-        list: Option<Vec<u64>>,
+        list: Option<&[u64]>,
         before: u64,
         errors: &mut Counts,
     ) -> Result<Totals, Fault> {
         let lanes = self.plan.threads as usize;
-        let count = list.as_ref().map_or(self.scenario.objects.count, |list| list.len() as u64);
+        let count = list.map_or(self.scenario.objects.count, |list| list.len() as u64);
         let start_ns = system::clock_ns();
         let shares = (0..lanes as u64).map(|lane| (count + lanes as u64 - 1 - lane) / lanes as u64);
         let schedules: Vec<_> = shares.map(|n| Schedule::immediate(start_ns, n)).collect();
         let size = self.scenario.objects.size_bytes;
         let loads = (0..lanes).map(|lane| {
-            let objects = match &list {
-                None => Objects::Stride { first: lane as u64, step: lanes as u64 },
-                Some(list) => Objects::List(list.iter().copied().skip(lane).step_by(lanes).collect()),
+            let objects = match list {
+                None => Objects::Stride {
+                    first: lane as u64,
+                    step: lanes as u64,
+                },
+                Some(list) => {
+                    Objects::List(list.iter().copied().skip(lane).step_by(lanes).collect())
+                }
             };
-            Load::Each(Each { verb, objects, size })
+            Load::Each(Each {
+                verb,
+                objects,
+                size,
+            })
         });
         let loads = loads.collect();
-        let work = Work { loads, operations: 1, recorders: Vec::new(), list_failures: true };
+        let work = Work {
+            loads,
+            operations: 1,
+            recorders: Vec::new(),
+            list_failures: true,
+        };
         let session = Session::open(self.plan, self.stop, work)?;
         // Measured from the first object on, without an end.
-        let span = Span { start_ns, measure_ns: 0, end_ns: 0 };
+        let span = Span {
+            start_ns,
+            measure_ns: 0,
+            end_ns: 0,
+        };
         session.start(span, &schedules);
         let mut good = before;
         let totals = session.follow(|second| {
-            good += if verb == Verb::Put { second.counts.good } else { 0 };
+            good += if verb == Verb::Put {
+                second.counts.good
+            } else {
+                0
+            };
             errors.add(&second.counts);
-            self.out.event(&json!({"event": "progress", "step": verb.name(), "objects": good,
-                "of": self.scenario.objects.count, "errors": errors.errors_json()}));
+            self.out.event(
+                &json!({"event": "progress", "step": verb.name(), "objects": good,
+                "of": self.scenario.objects.count, "errors": errors.errors_json()}),
+            );
         });
         Ok(totals)
     }
@@ -129,7 +192,12 @@ impl Pass<'_> {
 fn make_bucket(plan: &Plan) -> Result<(), Fault> {
     let place = format!("target {}", plan.address());
     let failed = |found: String| {
-        Fault::environment(place.clone(), "the bucket cannot be made", "200 or 409", found)
+        Fault::environment(
+            place.clone(),
+            "the bucket cannot be made",
+            "200 or 409",
+            found,
+        )
     };
     let timeout = Duration::from_nanos(plan.timeout_ns);
     let mut stream = TcpStream::connect_timeout(&plan.address(), timeout)

@@ -58,9 +58,16 @@ impl Record {
 pub fn header(json: &serde_json::Value) -> Result<Vec<u8>, Fault> {
     let text = json.to_string();
     let most = HEADER_BYTES - MAGIC.len() - 4;
-    let length = u32::try_from(text.len()).ok().filter(|_| text.len() <= most);
+    let length = u32::try_from(text.len())
+        .ok()
+        .filter(|_| text.len() <= most);
     let Some(length) = length else {
-        return Err(Fault::usage("scenario", "header too long", format!("{most} bytes"), text.len()));
+        return Err(Fault::usage(
+            "scenario",
+            "header too long",
+            format!("{most} bytes"),
+            text.len(),
+        ));
     };
     let mut out = MAGIC.to_vec();
     out.extend_from_slice(&length.to_le_bytes());
@@ -124,12 +131,15 @@ pub struct Writer {
     path: PathBuf,
 }
 
+/// The writer, a recorder for each lane, and where the header goes once the start is known.
+pub type Ends = (Writer, Vec<Recorder>, Sender<Vec<u8>>);
+
 impl Writer {
     /// Creates the file and starts the writer with one recorder for each lane.
     ///
     /// # Errors
     /// When the file cannot be created.
-    pub fn start(path: &Path, lanes: usize) -> Result<(Self, Vec<Recorder>, Sender<Vec<u8>>), Fault> {
+    pub fn start(path: &Path, lanes: usize) -> Result<Ends, Fault> {
         let file = File::create(path).map_err(|error| {
             let expected = "a path that can be written";
             let place = format!("records_path {}", path.display());
@@ -146,13 +156,26 @@ impl Writer {
             }
             returns.push(give_back);
             let buffer = Vec::with_capacity(BUFFER_BYTES);
-            recorders.push(Recorder { buffer, full: full.clone(), empty, lane, dropped: 0 });
+            recorders.push(Recorder {
+                buffer,
+                full: full.clone(),
+                empty,
+                lane,
+                dropped: 0,
+            });
         }
         let thread = std::thread::Builder::new()
             .name("records".to_owned())
             .spawn(move || write_all(file, &header, &inbox, &returns))
             .map_err(|e| Fault::environment("records", "no thread", "a thread to start", e))?;
-        Ok((Self { thread, path: path.to_owned() }, recorders, first))
+        Ok((
+            Self {
+                thread,
+                path: path.to_owned(),
+            },
+            recorders,
+            first,
+        ))
     }
 
     /// Waits until everything handed over is in the file; all recorders must be gone.
@@ -164,8 +187,13 @@ impl Writer {
         });
         let fault = written.failure.as_ref().map(|failure| {
             let place = format!("records_path {}", self.path.display());
-            Fault::environment(place, "could not take every record", "space for 40 bytes a request", failure)
-                .hint("free space there or name another place; what was written is whole records")
+            Fault::environment(
+                place,
+                "could not take every record",
+                "space for 40 bytes a request",
+                failure,
+            )
+            .hint("free space there or name another place; what was written is whole records")
         });
         (written, fault)
     }
@@ -209,11 +237,28 @@ mod tests {
     #[test]
     fn the_layout_is_the_contracts() {
         let record = Record {
-            intended_ns: 1, sent_ns: 2, first_byte_ns: 3, last_byte_ns: 4,
-            connection: 5, status: 206, operation: 7, outcome: 8, flags: 3,
+            intended_ns: 1,
+            sent_ns: 2,
+            first_byte_ns: 3,
+            last_byte_ns: 4,
+            connection: 5,
+            status: 206,
+            operation: 7,
+            outcome: 8,
+            flags: 3,
         };
         let bytes = record.bytes();
-        for (at, value) in [(0, 1), (8, 2), (16, 3), (24, 4), (32, 5), (34, 206), (36, 7), (37, 8), (38, 3)] {
+        for (at, value) in [
+            (0, 1),
+            (8, 2),
+            (16, 3),
+            (24, 4),
+            (32, 5),
+            (34, 206),
+            (36, 7),
+            (37, 8),
+            (38, 3),
+        ] {
             assert_eq!(bytes[at], value, "{at}");
         }
     }
@@ -222,10 +267,15 @@ mod tests {
     fn every_record_reaches_the_file_in_order() {
         let path = scratch("records");
         let (writer, mut recorders, first) = Writer::start(&path, 1).unwrap();
-        first.send(header(&serde_json::json!({"schema": 1})).unwrap()).unwrap();
+        first
+            .send(header(&serde_json::json!({"schema": 1})).unwrap())
+            .unwrap();
         let mut recorder = recorders.pop().unwrap();
         for number in 0..20_000 {
-            recorder.push(&Record { intended_ns: number, ..Record::default() });
+            recorder.push(&Record {
+                intended_ns: number,
+                ..Record::default()
+            });
         }
         recorder.hand_over();
         assert_eq!(recorder.dropped, 0);

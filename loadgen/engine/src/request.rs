@@ -43,14 +43,28 @@ impl Form {
     /// Whatever stays the same from request to request.
     #[must_use]
     pub fn new(plan: &Plan) -> Self {
-        let host = plan.target.host.clone().unwrap_or_else(|| plan.address().to_string());
+        let host = plan
+            .target
+            .host
+            .clone()
+            .unwrap_or_else(|| plan.address().to_string());
         let tail = format!(" HTTP/1.1\r\nHost: {host}\r\n").into_bytes();
         let Some(scenario) = plan.scenario.as_ref().filter(|_| plan.path().is_none()) else {
             let path = plan.path().unwrap_or("/").to_owned();
-            return Self { path, list: Vec::new(), key: None, tail, size: 0 };
+            return Self {
+                path,
+                list: Vec::new(),
+                key: None,
+                tail,
+                size: 0,
+            };
         };
         let bucket = &scenario.objects.bucket;
-        let keys = scenario.operations.iter().find_map(|operation| operation.keys).unwrap_or(100);
+        let keys = scenario
+            .operations
+            .iter()
+            .find_map(|operation| operation.keys)
+            .unwrap_or(100);
         Self {
             path: format!("/{bucket}/"),
             list: format!("GET /{bucket}?list-type=2&max-keys={keys}").into_bytes(),
@@ -96,7 +110,12 @@ impl Form {
         out.extend_from_slice(b"Content-Length: ");
         push_number(self.size, 0, out);
         out.extend_from_slice(b"\r\n\r\n");
-        Rest { index, offset: 0, size: self.size }.render(limit, out)
+        Rest {
+            index,
+            offset: 0,
+            size: self.size,
+        }
+        .render(limit, out)
     }
 
     fn render_range(&self, ask: &Ask, out: &mut Vec<u8>) {
@@ -134,7 +153,16 @@ mod tests {
     }
 
     fn text(form: &Form, verb: Verb) -> String {
-        let ask = Ask { verb, operation: 0, index: 5, offset: 3, length: 10, status: 0, sized: true, compare: false };
+        let ask = Ask {
+            verb,
+            operation: 0,
+            index: 5,
+            offset: 3,
+            length: 10,
+            status: 0,
+            sized: true,
+            compare: false,
+        };
         let mut out = Vec::new();
         assert_eq!(form.render(&ask, 0, &mut out).is_some(), verb == Verb::Put);
         String::from_utf8(out).unwrap()
@@ -148,21 +176,40 @@ mod tests {
             (Verb::Get, format!("GET /bench/o-005 {tail}\r\n")),
             (Verb::Head, format!("HEAD /bench/o-005 {tail}\r\n")),
             (Verb::Delete, format!("DELETE /bench/o-005 {tail}\r\n")),
-            (Verb::List, format!("GET /bench?list-type=2&max-keys=7 {tail}\r\n")),
-            (Verb::Range, format!("GET /bench/o-005 {tail}Range: bytes=3-12\r\n\r\n")),
-            (Verb::Put, format!("PUT /bench/o-005 {tail}Content-Length: 20\r\n\r\n")),
+            (
+                Verb::List,
+                format!("GET /bench?list-type=2&max-keys=7 {tail}\r\n"),
+            ),
+            (
+                Verb::Range,
+                format!("GET /bench/o-005 {tail}Range: bytes=3-12\r\n\r\n"),
+            ),
+            (
+                Verb::Put,
+                format!("PUT /bench/o-005 {tail}Content-Length: 20\r\n\r\n"),
+            ),
         ] {
             assert_eq!(text(&form_of_objects, verb), expected);
         }
-        assert_eq!(text(&form(Some("/x?y")), Verb::Get), format!("GET /x?y {tail}\r\n"));
+        assert_eq!(
+            text(&form(Some("/x?y")), Verb::Get),
+            format!("GET /x?y {tail}\r\n")
+        );
         let bucket = String::from_utf8(form_of_objects.make_bucket()).unwrap();
-        assert_eq!(bucket, format!("PUT /bench {tail}Content-Length: 0\r\n\r\n"));
+        assert_eq!(
+            bucket,
+            format!("PUT /bench {tail}Content-Length: 0\r\n\r\n")
+        );
     }
 
     #[test]
     fn a_body_in_pieces_is_the_whole_body() {
         let mut out = Vec::new();
-        let mut rest = Some(Rest { index: 9, offset: 0, size: 1000 });
+        let mut rest = Some(Rest {
+            index: 9,
+            offset: 0,
+            size: 1000,
+        });
         while let Some(left) = rest {
             rest = left.render(33, &mut out);
         }

@@ -25,15 +25,26 @@ const HEAD_START_NS: u64 = 200_000_000;
 pub fn run(plan: &Plan, stop: &Arc<AtomicBool>, out: &Out) -> Result<bool, Fault> {
     let lanes = plan.threads as usize;
     let names = operation_names(plan);
-    let records = plan.records_path.as_ref().map(|path| Writer::start(path, lanes)).transpose()?;
+    let records = plan
+        .records_path
+        .as_ref()
+        .map(|path| Writer::start(path, lanes))
+        .transpose()?;
     let (writer, recorders, header) = match records {
         Some((writer, recorders, header)) => (Some(writer), recorders, Some(header)),
         None => (None, Vec::new(), None),
     };
-    let work = Work { loads: loads(plan), operations: names.len(), recorders, list_failures: false };
+    let work = Work {
+        loads: loads(plan),
+        operations: names.len(),
+        recorders,
+        list_failures: false,
+    };
     let session = Session::open(plan, stop, work)?;
-    out.event(&json!({"event": "ready", "pid": std::process::id(), "version": env!("CARGO_PKG_VERSION"),
-        "clock_ns": system::clock_ns(), "connections": plan.connections}));
+    out.event(
+        &json!({"event": "ready", "pid": std::process::id(), "version": env!("CARGO_PKG_VERSION"),
+        "clock_ns": system::clock_ns(), "connections": plan.connections}),
+    );
     let span = session::span(plan, start_ns(plan)?);
     if let Some(header) = header {
         drop(header.send(records::header(&header_json(plan, span, &names))?));
@@ -62,16 +73,22 @@ pub fn run(plan: &Plan, stop: &Arc<AtomicBool>, out: &Out) -> Result<bool, Fault
 
 fn operation_names(plan: &Plan) -> Vec<&'static str> {
     match (&plan.scenario, plan.path()) {
-        (Some(scenario), None) => scenario.operations.iter().map(|op| op.name.name()).collect(),
+        (Some(scenario), None) => scenario
+            .operations
+            .iter()
+            .map(|op| op.name.name())
+            .collect(),
         _ => vec!["get"],
     }
 }
 
 fn loads(plan: &Plan) -> Vec<Load> {
     let one = |lane| match (&plan.scenario, plan.path()) {
-        (Some(scenario), None) => {
-            Load::Mix(Box::new(Mix::new(scenario, plan.seed, session::lane_seed(plan, lane))))
-        }
+        (Some(scenario), None) => Load::Mix(Box::new(Mix::new(
+            scenario,
+            plan.seed,
+            session::lane_seed(plan, lane),
+        ))),
         _ => Load::Path,
     };
     (0..plan.threads).map(one).collect()
@@ -110,7 +127,14 @@ impl<'a> Reporter<'a> {
     fn new(span: Span, schedules: &[Schedule], out: &'a Out) -> Self {
         let serializer = V2DeflateSerializer::new();
         let (offered, whole) = (schedules.to_vec(), schedules.to_vec());
-        Self { span, offered, whole, cut_ns: u64::MAX, serializer, out }
+        Self {
+            span,
+            offered,
+            whole,
+            cut_ns: u64::MAX,
+            serializer,
+            out,
+        }
     }
 
     fn second(&mut self, second: &Second) {
@@ -148,7 +172,8 @@ impl<'a> Reporter<'a> {
         for (name, operation) in names.iter().zip(&totals.operations) {
             times.response.merge(&operation.response);
             let response = operation.response.encoded(&mut self.serializer);
-            let value = json!({"good": operation.good, "errors": operation.errors, "response": response});
+            let value =
+                json!({"good": operation.good, "errors": operation.errors, "response": response});
             by_operation.insert((*name).to_owned(), value);
         }
         let mut sums = counts_json(&totals.counts, offered);
@@ -179,5 +204,8 @@ fn counts_json(counts: &Counts, offered: u64) -> Value {
 /// A failure that is neither the user's nor the machine's.
 #[must_use]
 pub fn other(place: &str, what: &str, expected: &str, found: String) -> Fault {
-    Fault { blame: Blame::Other, ..Fault::environment(place, what, expected, found) }
+    Fault {
+        blame: Blame::Other,
+        ..Fault::environment(place, what, expected, found)
+    }
 }

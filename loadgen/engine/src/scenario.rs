@@ -98,7 +98,12 @@ impl Scenario {
         let count = self.operations.len();
         if count == 0 || count > OPERATIONS_MAX {
             let expected = format!("1 to {OPERATIONS_MAX}");
-            return Err(wrong("operations", "bad number of operations", &expected, count));
+            return Err(wrong(
+                "operations",
+                "bad number of operations",
+                &expected,
+                count,
+            ));
         }
         for (index, operation) in self.operations.iter().enumerate() {
             operation.validate(index, &self.objects)?;
@@ -128,7 +133,12 @@ impl Objects {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
         if !(3..=63).contains(&self.bucket.len()) || !self.bucket.chars().all(plain) {
             let expected = "3 to 63 of a-z, 0-9, '-' and '.'";
-            return Err(wrong("objects.bucket", "bad bucket name", expected, &self.bucket));
+            return Err(wrong(
+                "objects.bucket",
+                "bad bucket name",
+                expected,
+                &self.bucket,
+            ));
         }
         Key::parse(&self.key)?;
         match (self.popularity, self.exponent) {
@@ -141,7 +151,12 @@ impl Objects {
             (PopularityName::Zipf, found) => {
                 let found = found.map_or("nothing".to_owned(), |e| e.to_string());
                 let expected = "a number above 0 and at most 10";
-                Err(wrong("objects.exponent", "bad exponent of zipf", expected, found))
+                Err(wrong(
+                    "objects.exponent",
+                    "bad exponent of zipf",
+                    expected,
+                    found,
+                ))
             }
         }
     }
@@ -151,27 +166,46 @@ impl Operation {
     fn validate(&self, index: usize, objects: &Objects) -> Result<(), Fault> {
         let place = |key: &str| format!("operations.{index}.{key}");
         if !(1..=1_000_000).contains(&self.weight) {
-            return Err(wrong(&place("weight"), "out of range", "1 to 1000000", self.weight));
+            return Err(wrong(
+                &place("weight"),
+                "out of range",
+                "1 to 1000000",
+                self.weight,
+            ));
         }
         if !(200..=599).contains(&self.status) {
-            return Err(wrong(&place("status"), "out of range", "200 to 599", self.status));
+            return Err(wrong(
+                &place("status"),
+                "out of range",
+                "200 to 599",
+                self.status,
+            ));
         }
         match (self.name, self.length_bytes) {
             (Verb::Range, Some(length)) if length >= 1 && length <= objects.size_bytes => {}
             (Verb::Range, found) => {
                 let expected = format!("1 to {} (the object's size)", objects.size_bytes);
                 let found = found.map_or("nothing".to_owned(), |length| length.to_string());
-                return Err(wrong(&place("length_bytes"), "bad length", &expected, found));
+                return Err(wrong(
+                    &place("length_bytes"),
+                    "bad length",
+                    &expected,
+                    found,
+                ));
             }
             (_, Some(length)) => {
                 let expected = "it only with name \"range\"";
-                return Err(wrong(&place("length_bytes"), "no use for it", expected, length));
+                return Err(wrong(
+                    &place("length_bytes"),
+                    "no use for it",
+                    expected,
+                    length,
+                ));
             }
             (_, None) => {}
         }
         match (self.name, self.keys) {
-            (_, None) => Ok(()),
-            (Verb::List, Some(1..=1000)) => Ok(()),
+            (_, None) | (Verb::List, Some(1..=1000)) => Ok(()),
             (Verb::List, Some(keys)) => {
                 Err(wrong(&place("keys"), "out of range", "1 to 1000", keys))
             }
@@ -268,7 +302,17 @@ mod tests {
 
     #[test]
     fn bad_templates_are_refused_by_key() {
-        for template in ["", "x", "{index", "{i}", "{index:8d}", "{index:099d}", "a b{index}", "{index}{index}", "ü{index}"] {
+        for template in [
+            "",
+            "x",
+            "{index",
+            "{i}",
+            "{index:8d}",
+            "{index:099d}",
+            "a b{index}",
+            "{index}{index}",
+            "ü{index}",
+        ] {
             let fault = Key::parse(template).unwrap_err();
             assert_eq!(fault.place, "scenario.objects.key", "{template}");
         }
@@ -287,14 +331,42 @@ mod tests {
     fn each_wrong_value_is_named() {
         let cases = [
             ("/schema", serde_json::json!(2), "scenario.schema"),
-            ("/objects/count", serde_json::json!(0), "scenario.objects.count"),
-            ("/objects/size_bytes", serde_json::json!(6_u64 << 30), "scenario.objects.size_bytes"),
-            ("/objects/bucket", serde_json::json!("Bad Name"), "scenario.objects.bucket"),
+            (
+                "/objects/count",
+                serde_json::json!(0),
+                "scenario.objects.count",
+            ),
+            (
+                "/objects/size_bytes",
+                serde_json::json!(6_u64 << 30),
+                "scenario.objects.size_bytes",
+            ),
+            (
+                "/objects/bucket",
+                serde_json::json!("Bad Name"),
+                "scenario.objects.bucket",
+            ),
             ("/operations", serde_json::json!([]), "scenario.operations"),
-            ("/operations/0/weight", serde_json::json!(0), "scenario.operations.0.weight"),
-            ("/operations/0/status", serde_json::json!(100), "scenario.operations.0.status"),
-            ("/operations/1/name", serde_json::json!("get"), "scenario.operations.1.length_bytes"),
-            ("/operations/1/length_bytes", serde_json::json!(101), "scenario.operations.1.length_bytes"),
+            (
+                "/operations/0/weight",
+                serde_json::json!(0),
+                "scenario.operations.0.weight",
+            ),
+            (
+                "/operations/0/status",
+                serde_json::json!(100),
+                "scenario.operations.0.status",
+            ),
+            (
+                "/operations/1/name",
+                serde_json::json!("get"),
+                "scenario.operations.1.length_bytes",
+            ),
+            (
+                "/operations/1/length_bytes",
+                serde_json::json!(101),
+                "scenario.operations.1.length_bytes",
+            ),
         ];
         let good: Scenario = serde_json::from_value(valid()).unwrap();
         good.validate().unwrap();
@@ -309,14 +381,21 @@ mod tests {
     #[test]
     fn zipf_needs_an_exponent_and_uniform_refuses_one() {
         for (popularity, exponent, good) in [
-            ("zipf", Some(1.1), true), ("zipf", None, false), ("zipf", Some(0.0), false),
-            ("uniform", None, true), ("uniform", Some(1.0), false),
+            ("zipf", Some(1.1), true),
+            ("zipf", None, false),
+            ("zipf", Some(0.0), false),
+            ("uniform", None, true),
+            ("uniform", Some(1.0), false),
         ] {
             let mut json = valid();
             json["objects"]["popularity"] = popularity.into();
             json["objects"]["exponent"] = exponent.into();
             let scenario: Scenario = serde_json::from_value(json).unwrap();
-            assert_eq!(scenario.validate().is_ok(), good, "{popularity} {exponent:?}");
+            assert_eq!(
+                scenario.validate().is_ok(),
+                good,
+                "{popularity} {exponent:?}"
+            );
         }
     }
 }

@@ -43,7 +43,12 @@ impl Session {
     pub fn open(plan: &Plan, stop: &Arc<AtomicBool>, work: Work) -> Result<Self, Fault> {
         let lanes = work.loads.len();
         let (out, inbox) = mpsc::sync_channel(SECONDS_WAITING);
-        let mut session = Self { threads: Vec::new(), inbox, starts: Vec::new(), spares: Vec::new() };
+        let mut session = Self {
+            threads: Vec::new(),
+            inbox,
+            starts: Vec::new(),
+            spares: Vec::new(),
+        };
         let mut recorders = work.recorders.into_iter();
         let form = Form::new(plan);
         for (lane, load) in work.loads.into_iter().enumerate() {
@@ -51,18 +56,31 @@ impl Session {
             let (spares, spare) = mpsc::channel();
             (0..SPARE_SECONDS).for_each(|_| drop(spares.send(Box::default())));
             let (starts, start) = mpsc::channel();
-            let post = Post { out: out.clone(), spare, stop: Arc::clone(stop) };
+            let post = Post {
+                out: out.clone(),
+                spare,
+                stop: Arc::clone(stop),
+            };
             let cpus = lane_cpus(&plan.cpus, lane, lanes);
             let (form, recorder) = (form.clone(), recorders.next());
             let body = move || live(&cpus, settings, form, load, post, recorder, &start);
-            let thread = std::thread::Builder::new().name(format!("lane-{lane}")).spawn(body);
+            let thread = std::thread::Builder::new()
+                .name(format!("lane-{lane}"))
+                .spawn(body);
             let thread = thread.map_err(|error| {
-                Fault::environment("threads", "cannot be started", format!("{lanes} threads"), error)
+                Fault::environment(
+                    "threads",
+                    "cannot be started",
+                    format!("{lanes} threads"),
+                    error,
+                )
             })?;
             session.threads.push(thread);
             session.starts.push(starts);
             session.spares.push(spares);
         }
+        // Only now: a thread inherits its maker's priority. From here on this thread reports, behind the schedule.
+        system::step_back();
         session.await_ready()?;
         Ok(session)
     }
@@ -74,7 +92,12 @@ impl Session {
                 Ok(Message::Refused(fault)) => return Err(fault),
                 _ => {
                     let expected = "every thread to open its connections";
-                    return Err(Fault::environment("threads", "a thread ended early", expected, "an end"));
+                    return Err(Fault::environment(
+                        "threads",
+                        "a thread ended early",
+                        expected,
+                        "an end",
+                    ));
                 }
             }
         }
@@ -131,14 +154,24 @@ struct Seconds {
 
 impl Seconds {
     fn new(lanes: usize) -> Self {
-        Self { delivered: vec![0; lanes], waiting: BTreeMap::new() }
+        Self {
+            delivered: vec![0; lanes],
+            waiting: BTreeMap::new(),
+        }
     }
 
     fn add(&mut self, lane: usize, second: &Second) {
         self.delivered[lane] = second.index + 1;
         let index = second.index;
-        let fresh = || Second { index, cut_ns: u64::MAX, ..Second::default() };
-        self.waiting.entry(index).or_insert_with(fresh).merge(second);
+        let fresh = || Second {
+            index,
+            cut_ns: u64::MAX,
+            ..Second::default()
+        };
+        self.waiting
+            .entry(index)
+            .or_insert_with(fresh)
+            .merge(second);
     }
 
     fn end(&mut self, lane: usize) {
@@ -147,12 +180,21 @@ impl Seconds {
 
     fn take_whole(&mut self) -> Option<Second> {
         let whole = self.delivered.iter().min().copied().unwrap_or(0);
-        let first = self.waiting.first_entry().filter(|entry| *entry.key() < whole)?;
+        let first = self
+            .waiting
+            .first_entry()
+            .filter(|entry| *entry.key() < whole)?;
         Some(first.remove())
     }
 }
 
-fn settings(plan: &Plan, lane: usize, lanes: usize, operations: usize, list_failures: bool) -> Settings {
+fn settings(
+    plan: &Plan,
+    lane: usize,
+    lanes: usize,
+    operations: usize,
+    list_failures: bool,
+) -> Settings {
     let connections = plan.connections as usize;
     Settings {
         lane,
@@ -243,7 +285,11 @@ mod tests {
     use super::*;
 
     fn second(index: u64, sent: u64) -> Second {
-        let mut second = Second { index, cut_ns: u64::MAX, ..Second::default() };
+        let mut second = Second {
+            index,
+            cut_ns: u64::MAX,
+            ..Second::default()
+        };
         second.counts.sent = sent;
         second
     }

@@ -82,11 +82,21 @@ impl FourTimes {
     }
 
     fn parts(&self) -> [&Times; 4] {
-        [&self.response, &self.service, &self.own_fault_lag, &self.backlog_lag]
+        [
+            &self.response,
+            &self.service,
+            &self.own_fault_lag,
+            &self.backlog_lag,
+        ]
     }
 
     fn parts_mut(&mut self) -> [&mut Times; 4] {
-        [&mut self.response, &mut self.service, &mut self.own_fault_lag, &mut self.backlog_lag]
+        [
+            &mut self.response,
+            &mut self.service,
+            &mut self.own_fault_lag,
+            &mut self.backlog_lag,
+        ]
     }
 
     /// The contract's `histograms` object.
@@ -137,8 +147,14 @@ impl Counts {
     /// Errors by name, only those that happened.
     #[must_use]
     pub fn errors_json(&self) -> serde_json::Value {
-        let named = Kind::ALL.iter().zip(self.errors).filter(|(_, count)| *count > 0);
-        named.map(|(kind, count)| (kind.name().to_owned(), count.into())).collect::<serde_json::Map<_, _>>().into()
+        let named = Kind::ALL
+            .iter()
+            .zip(self.errors)
+            .filter(|(_, count)| *count > 0);
+        named
+            .map(|(kind, count)| (kind.name().to_owned(), count.into()))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
     }
 }
 
@@ -207,7 +223,10 @@ pub struct Totals {
 impl Totals {
     #[must_use]
     pub fn new(operations: usize) -> Self {
-        Self { operations: vec![OperationTotals::default(); operations], ..Self::default() }
+        Self {
+            operations: vec![OperationTotals::default(); operations],
+            ..Self::default()
+        }
     }
 
     pub fn merge(&mut self, other: Self) {
@@ -247,8 +266,10 @@ mod tests {
     #[test]
     fn merged_histograms_hold_all_and_cleared_ones_nothing() {
         let (mut a, mut b) = (FourTimes::default(), FourTimes::default());
-        (0..1000).for_each(|n| drop(a.response.record(n * 1000)));
-        (0..1000).for_each(|n| drop(b.response.record(n * 2000)));
+        for n in 0..1000 {
+            a.response.record(n * 1000);
+            b.response.record(n * 2000);
+        }
         a.merge(&b);
         assert_eq!(a.response.count(), 2000);
         a.clear();

@@ -14,7 +14,8 @@ const DESCRIPTORS_SPARE: u64 = 64;
 const NICE_BACKGROUND: i32 = 10;
 
 fn nanoseconds(time: Timespec) -> u64 {
-    u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(time.tv_nsec).unwrap_or(0)
+    u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000_000
+        + u64::try_from(time.tv_nsec).unwrap_or(0)
 }
 
 /// `CLOCK_MONOTONIC` in nanoseconds; no system call where the kernel has a vDSO clock.
@@ -43,9 +44,15 @@ impl RunQueue {
     #[must_use]
     pub fn waited_ns(&self) -> u64 {
         let mut bytes = [0_u8; 80];
-        let read = self.0.as_ref().and_then(|file| file.read_at(&mut bytes, 0).ok());
+        let read = self
+            .0
+            .as_ref()
+            .and_then(|file| file.read_at(&mut bytes, 0).ok());
         let text = std::str::from_utf8(&bytes[..read.unwrap_or(0)]).unwrap_or("");
-        text.split_ascii_whitespace().nth(1).and_then(|field| field.parse().ok()).unwrap_or(0)
+        text.split_ascii_whitespace()
+            .nth(1)
+            .and_then(|field| field.parse().ok())
+            .unwrap_or(0)
     }
 }
 
@@ -55,7 +62,12 @@ impl RunQueue {
 /// When the kernel refuses either.
 pub fn arrange_end() -> Result<Arc<AtomicBool>, Fault> {
     let refused = |error: std::io::Error| {
-        Fault::environment("signals", "cannot be arranged", "prctl and sigaction to work", error)
+        Fault::environment(
+            "signals",
+            "cannot be arranged",
+            "prctl and sigaction to work",
+            error,
+        )
     };
     let parent = rustix::process::getppid();
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
@@ -81,11 +93,19 @@ pub fn allow_descriptors(connections: u32) -> Result<(), Fault> {
     if limit.current.is_none_or(|current| current >= needed) {
         return Ok(());
     }
-    let raised = Rlimit { current: Some(needed), maximum: limit.maximum };
+    let raised = Rlimit {
+        current: Some(needed),
+        maximum: limit.maximum,
+    };
     rustix::process::setrlimit(Resource::Nofile, raised).map_err(|_| {
         let found = limit.maximum.unwrap_or(u64::MAX);
-        Fault::environment("connections", "too few open files allowed", needed.to_string(), found)
-            .hint("raise the hard limit (ulimit -Hn) or ask for fewer connections")
+        Fault::environment(
+            "connections",
+            "too few open files allowed",
+            needed.to_string(),
+            found,
+        )
+        .hint("raise the hard limit (ulimit -Hn) or ask for fewer connections")
     })
 }
 

@@ -1,6 +1,6 @@
 //! A thread of the schedule: one loop that sends what is due, reads what has come, and sleeps to the next grain.
 
-use crate::connection::{Connection, Flight, Phase, Sent, PIECE_BYTES};
+use crate::connection::{Connection, Phase, PIECE_BYTES};
 use crate::fault::Fault;
 use crate::kind::Kind;
 use crate::load::Load;
@@ -24,8 +24,6 @@ const READ_BYTES: usize = 256 << 10;
 const EVENTS_MAX: usize = 256;
 /// Between attempts to reconnect, and the most between two looks at timeouts.
 pub const RETRY_NS: u64 = 50_000_000;
-/// Pipelined requests leave in writes of about this size.
-const BATCH_BYTES: usize = 64 << 10;
 
 /// What a thread tells the main thread.
 #[derive(Debug)]
@@ -91,7 +89,7 @@ pub struct Worker {
     pub(crate) second_end_ns: u64,
     pub(crate) totals: Box<Totals>,
     pub(crate) buffer: Box<[u8]>,
-    scratch: Vec<u8>,
+    pub(crate) scratch: Vec<u8>,
     scan_ns: u64,
     run_queue: RunQueue,
     meters: Meters,
@@ -106,7 +104,10 @@ struct Meters {
 impl Meters {
     fn read(run_queue: &RunQueue) -> Self {
         let cpu_ns = crate::system::process_cpu_ns();
-        Self { cpu_ns, runqueue_ns: run_queue.waited_ns() }
+        Self {
+            cpu_ns,
+            runqueue_ns: run_queue.waited_ns(),
+        }
     }
 }
 
@@ -122,12 +123,19 @@ impl Worker {
         post: Post,
         recorder: Option<Recorder>,
     ) -> Result<Self, Fault> {
-        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)
-            .map_err(|error| Fault::environment("epoll", "cannot be created", "a descriptor", error))?;
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(|error| {
+            Fault::environment("epoll", "cannot be created", "a descriptor", error)
+        })?;
         let pipeline = settings.pipeline;
-        let span = Span { start_ns: 0, measure_ns: 0, end_ns: 0 };
+        let span = Span {
+            start_ns: 0,
+            measure_ns: 0,
+            end_ns: 0,
+        };
         let mut worker = Self {
-            connections: (0..settings.connections).map(|_| Connection::new(pipeline)).collect(),
+            connections: (0..settings.connections)
+                .map(|_| Connection::new(pipeline))
+                .collect(),
             free: VecDeque::with_capacity(settings.connections),
             down: settings.connections,
             totals: Box::new(Totals::new(settings.operations)),
@@ -139,7 +147,10 @@ impl Worker {
             in_flight: 0,
             now_ns: clock_ns(),
             scan_ns: 0,
-            meters: Meters { cpu_ns: 0, runqueue_ns: 0 },
+            meters: Meters {
+                cpu_ns: 0,
+                runqueue_ns: 0,
+            },
             run_queue: RunQueue::of_this_thread(),
             settings,
             span,
@@ -178,7 +189,11 @@ impl Worker {
             }
             let wait = self.wait_time();
             events.clear();
-            match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), Some(&wait)) {
+            match epoll::wait(
+                &self.epoll,
+                rustix::buffer::spare_capacity(&mut events),
+                Some(&wait),
+            ) {
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(error) => {
                     self.totals.failure = Some(format!("epoll_pwait2: {error}"));
@@ -187,139 +202,16 @@ impl Worker {
             }
             for event in &events {
                 self.handle(event.data.u64(), event.flags);
-                if self.schedule.next_ns().is_some_and(|next_ns| next_ns <= self.now_ns) {
+                if self
+                    .schedule
+                    .next_ns()
+                    .is_some_and(|next_ns| next_ns <= self.now_ns)
+                {
                     self.dispatch();
                 }
             }
         }
         self.finish();
-    }
-
-    /// Sends every slot that is due, as far as connections are free.
-    pub(crate) fn dispatch(&mut self) {
-        while self.schedule.next_ns().is_some_and(|next_ns| next_ns <= self.now_ns) {
-            if let Some(index) = self.free.front() {
-                self.send_batch(*index as usize);
-            } else if self.down == self.connections.len() {
-                self.fail_slot();
-            } else {
-                return;
-            }
-        }
-        if !self.free.is_empty() {
-            self.starved_since_ns = None;
-        }
-    }
-
-    fn send_batch(&mut self, index: usize) {
-        self.scratch.clear();
-        let connection = &mut self.connections[index];
-        let mut rest = None;
-        let mut count = 0;
-        while let Some(intended_ns) = self.schedule.next_ns() {
-            let full = connection.flights.len() >= self.settings.pipeline;
-            let late = intended_ns > self.now_ns || self.scratch.len() > BATCH_BYTES;
-            if full || late || rest.is_some() {
-                break;
-            }
-            let ask = self.load.ask(self.schedule.number());
-            let before = self.scratch.len();
-            rest = self.form.render(&ask, PIECE_BYTES, &mut self.scratch);
-            let left = rest.map_or(0, |rest| rest.size - rest.offset);
-            connection.flights.push_back(Flight {
-                intended_ns,
-                sent_ns: 0,
-                first_byte_ns: 0,
-                backlog_ns: 0,
-                request_bytes: (self.scratch.len() - before) as u64 + left,
-                ask,
-                wrong: false,
-            });
-            self.schedule.advance();
-            count += 1;
-        }
-        let starved_since_ns = self.starved_since_ns.unwrap_or(u64::MAX);
-        self.now_ns = clock_ns();
-        for flight in connection.flights.iter_mut().rev().take(count) {
-            flight.sent_ns = self.now_ns;
-            if flight.intended_ns >= starved_since_ns {
-                flight.backlog_ns = connection.free_since_ns.saturating_sub(flight.intended_ns);
-            }
-        }
-        let sent = connection.send(&self.scratch, rest);
-        self.count_sent(index, count);
-        self.after_write(index, sent);
-        self.relist(index);
-    }
-
-    fn count_sent(&mut self, index: usize, count: usize) {
-        self.turn_second();
-        self.in_flight += count as u64;
-        for flight in self.connections[index].flights.iter().rev().take(count) {
-            self.second.counts.sent += 1;
-            self.second.counts.bytes_out += flight.request_bytes;
-            if flight.intended_ns >= self.span.measure_ns {
-                self.totals.counts.sent += 1;
-                self.totals.counts.bytes_out += flight.request_bytes;
-            }
-        }
-    }
-
-    /// The connection at the front was used: to the back, or off the list when it can take no more.
-    fn relist(&mut self, index: usize) {
-        if self.free.front().is_none_or(|front| *front as usize != index) {
-            return; // it was lost in the write, and left the list there
-        }
-        self.free.pop_front();
-        let connection = &mut self.connections[index];
-        connection.listed = connection.is_free(self.settings.pipeline);
-        if connection.listed {
-            self.free.push_back(u32::try_from(index).unwrap_or(u32::MAX));
-        } else if self.free.is_empty() && self.starved_since_ns.is_none() {
-            self.starved_since_ns = Some(self.now_ns);
-        }
-    }
-
-    /// A connection that can take a request again goes to the back of the list.
-    pub(crate) fn list_if_free(&mut self, index: usize) {
-        let connection = &mut self.connections[index];
-        if !connection.listed && connection.is_free(self.settings.pipeline) {
-            connection.listed = true;
-            connection.free_since_ns = self.now_ns;
-            self.free.push_back(u32::try_from(index).unwrap_or(u32::MAX));
-        }
-    }
-
-    /// No connection is left and none can be opened: the slot fails at once.
-    fn fail_slot(&mut self) {
-        let Some(intended_ns) = self.schedule.next_ns() else { return };
-        let ask = self.load.ask(self.schedule.number());
-        self.schedule.advance();
-        let flight = Flight {
-            intended_ns,
-            sent_ns: 0,
-            first_byte_ns: 0,
-            backlog_ns: self.now_ns - intended_ns,
-            request_bytes: 0,
-            ask,
-            wrong: false,
-        };
-        self.conclude(0, &flight, Some(Kind::Connect), None);
-    }
-
-    /// What follows a write: watch for room, or give the connection up.
-    pub(crate) fn after_write(&mut self, index: usize, sent: Sent) {
-        match sent {
-            Sent::All => self.watch_room(index, false),
-            Sent::Part => self.watch_room(index, true),
-            Sent::Failed => {
-                // An answer may have come before the reset; it counts first.
-                self.receive(index);
-                if self.connections[index].phase == Phase::Open {
-                    self.lose(index, Kind::Reset, Kind::Reset);
-                }
-            }
-        }
     }
 
     fn wait_time(&self) -> Timespec {
@@ -352,9 +244,15 @@ impl Worker {
         let now_ns = self.now_ns;
         for index in 0..self.connections.len() {
             let connection = &self.connections[index];
-            let expired = |since_ns: u64| now_ns.saturating_sub(since_ns) >= self.settings.timeout_ns;
+            let expired =
+                |since_ns: u64| now_ns.saturating_sub(since_ns) >= self.settings.timeout_ns;
             match connection.phase {
-                Phase::Open if connection.flights.front().is_some_and(|f| expired(f.sent_ns)) => {
+                Phase::Open
+                    if connection
+                        .flights
+                        .front()
+                        .is_some_and(|f| expired(f.sent_ns)) =>
+                {
                     self.lose(index, Kind::Timeout, Kind::Reset);
                 }
                 Phase::Connecting { since_ns } if expired(since_ns) => self.put_down(index),
@@ -392,19 +290,31 @@ impl Worker {
         self.second_end_ns = self.second_end_ns.saturating_add(SECOND_NS);
         let full = std::mem::replace(&mut self.second, next);
         // A reader that is minutes behind loses seconds (the totals stay right); the schedule never waits.
-        drop(self.post.out.try_send(Message::Second(self.settings.lane, full)));
+        drop(
+            self.post
+                .out
+                .try_send(Message::Second(self.settings.lane, full)),
+        );
         if let Some(recorder) = &mut self.recorder {
             recorder.hand_over();
         }
     }
 
     fn finish(mut self) {
-        let bound_ns = if self.totals.interrupted { self.now_ns } else { u64::MAX };
+        let bound_ns = if self.totals.interrupted {
+            self.now_ns
+        } else {
+            u64::MAX
+        };
         self.totals.unfinished = self.in_flight + self.schedule.advance_to(bound_ns);
         self.hand_over_second();
         if let Some(recorder) = self.recorder.take() {
             self.totals.records_dropped = recorder.dropped;
         }
-        drop(self.post.out.send(Message::End(self.settings.lane, self.totals)));
+        drop(
+            self.post
+                .out
+                .send(Message::End(self.settings.lane, self.totals)),
+        );
     }
 }

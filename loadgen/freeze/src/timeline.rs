@@ -12,6 +12,7 @@ const SERVED_MAX: usize = 2048;
 const SERVED_FOR_NS: u64 = 100_000_000;
 
 /// One freeze; times in ns on `CLOCK_MONOTONIC`.
+#[allow(clippy::struct_field_names)] // the unit is part of every name
 struct Freeze {
     start_ns: u64,
     end_ns: u64,

@@ -1,0 +1,150 @@
+//! The sending half of a worker: slots that are due meet connections that are free.
+
+use crate::connection::{Flight, Phase, Sent, PIECE_BYTES};
+use crate::kind::Kind;
+use crate::system::clock_ns;
+use crate::worker::Worker;
+
+/// Pipelined requests leave in writes of about this size.
+const BATCH_BYTES: usize = 64 << 10;
+
+impl Worker {
+    /// Sends every slot that is due, as far as connections are free.
+    pub(crate) fn dispatch(&mut self) {
+        while self
+            .schedule
+            .next_ns()
+            .is_some_and(|next_ns| next_ns <= self.now_ns)
+        {
+            if let Some(index) = self.free.front() {
+                self.send_batch(*index as usize);
+            } else if self.down == self.connections.len() {
+                self.fail_slot();
+            } else {
+                return;
+            }
+        }
+        if !self.free.is_empty() {
+            self.starved_since_ns = None;
+        }
+    }
+
+    fn send_batch(&mut self, index: usize) {
+        self.scratch.clear();
+        let connection = &mut self.connections[index];
+        let mut rest = None;
+        let mut count = 0;
+        while let Some(intended_ns) = self.schedule.next_ns() {
+            let full = connection.flights.len() >= self.settings.pipeline;
+            let late = intended_ns > self.now_ns || self.scratch.len() > BATCH_BYTES;
+            if full || late || rest.is_some() {
+                break;
+            }
+            let ask = self.load.ask(self.schedule.number());
+            let before = self.scratch.len();
+            rest = self.form.render(&ask, PIECE_BYTES, &mut self.scratch);
+            let left = rest.map_or(0, |rest| rest.size - rest.offset);
+            connection.flights.push_back(Flight {
+                intended_ns,
+                sent_ns: 0,
+                first_byte_ns: 0,
+                backlog_ns: 0,
+                request_bytes: (self.scratch.len() - before) as u64 + left,
+                ask,
+                wrong: false,
+            });
+            self.schedule.advance();
+            count += 1;
+        }
+        let starved_since_ns = self.starved_since_ns.unwrap_or(u64::MAX);
+        self.now_ns = clock_ns();
+        for flight in connection.flights.iter_mut().rev().take(count) {
+            flight.sent_ns = self.now_ns;
+            if flight.intended_ns >= starved_since_ns {
+                flight.backlog_ns = connection.free_since_ns.saturating_sub(flight.intended_ns);
+            }
+        }
+        let sent = connection.send(&self.scratch, rest);
+        self.count_sent(index, count);
+        self.after_write(index, sent);
+        self.relist(index);
+    }
+
+    fn count_sent(&mut self, index: usize, count: usize) {
+        self.turn_second();
+        self.in_flight += count as u64;
+        for flight in self.connections[index].flights.iter().rev().take(count) {
+            self.second.counts.sent += 1;
+            self.second.counts.bytes_out += flight.request_bytes;
+            if flight.intended_ns >= self.span.measure_ns {
+                self.totals.counts.sent += 1;
+                self.totals.counts.bytes_out += flight.request_bytes;
+            }
+        }
+    }
+
+    /// The connection at the front was used: to the back, or off the list when it can take no more.
+    fn relist(&mut self, index: usize) {
+        if self
+            .free
+            .front()
+            .is_none_or(|front| *front as usize != index)
+        {
+            return; // it was lost in the write, and left the list there
+        }
+        self.free.pop_front();
+        let connection = &mut self.connections[index];
+        connection.listed = connection.is_free(self.settings.pipeline);
+        if connection.listed {
+            self.free
+                .push_back(u32::try_from(index).unwrap_or(u32::MAX));
+        } else if self.free.is_empty() && self.starved_since_ns.is_none() {
+            self.starved_since_ns = Some(self.now_ns);
+        }
+    }
+
+    /// A connection that can take a request again goes to the back of the list.
+    pub(crate) fn list_if_free(&mut self, index: usize) {
+        let connection = &mut self.connections[index];
+        if !connection.listed && connection.is_free(self.settings.pipeline) {
+            connection.listed = true;
+            connection.free_since_ns = self.now_ns;
+            self.free
+                .push_back(u32::try_from(index).unwrap_or(u32::MAX));
+        }
+    }
+
+    /// No connection is left and none can be opened: the slot fails at once.
+    fn fail_slot(&mut self) {
+        let Some(intended_ns) = self.schedule.next_ns() else {
+            return;
+        };
+        let ask = self.load.ask(self.schedule.number());
+        self.schedule.advance();
+        let flight = Flight {
+            intended_ns,
+            sent_ns: 0,
+            first_byte_ns: 0,
+            backlog_ns: self.now_ns - intended_ns,
+            request_bytes: 0,
+            ask,
+            wrong: false,
+        };
+        self.conclude(0, &flight, Some(Kind::Connect), None);
+    }
+
+    /// What follows a write: watch for room, or give the connection up.
+    pub(crate) fn after_write(&mut self, index: usize, sent: Sent) {
+        match sent {
+            Sent::All => self.watch_room(index, false),
+            Sent::Part => self.watch_room(index, true),
+            Sent::Failed => {
+                // An answer may have come before the reset; it counts first.
+                self.receive(index);
+                if self.connections[index].phase == Phase::Open {
+                    self.lose(index, Kind::Reset, Kind::Reset);
+                }
+            }
+        }
+    }
+}
