@@ -192,7 +192,7 @@ class Master:
                 self.waiting.discard(worker)
 
 
-@events.init.add_listener
+@events.init.add_listener  # type: ignore[untyped-decorator]
 def on_init(environment: Any, **_: Any) -> None:
     """Locust calls this once in each process."""
     yield_the_core()
@@ -202,7 +202,7 @@ def on_init(environment: Any, **_: Any) -> None:
         environment.pausemark = Worker(environment)
 
 
-class EngineUser(User):  # type: ignore[misc]
+class EngineUser(User):
     """One a worker: hosts the engine."""
 
     @task

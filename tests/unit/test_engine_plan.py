@@ -9,7 +9,7 @@ from typing import Any
 from hdrh.histogram import HdrHistogram
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "loadgen" / "locust"))
-from engine_plan import Seconds, merge_done, merge_histograms, shares  # noqa: E402
+from engine_plan import Seconds, merge_done, merge_histograms, shares
 
 PLAN = {"rate_rps": 10_000.0, "connections": 64, "records_path": "/r/requests.bin", "seed": 1}
 

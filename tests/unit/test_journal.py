@@ -78,10 +78,15 @@ def setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_tuning_holds_inside_and_is_undone_after_an_error(setting: Path, tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal")
-    with pytest.raises(KeyboardInterrupt), tuned_machine(journal, apply=True) as done:
-        assert setting.read_text() == "200000"
-        assert (done[0].state, done[0].before, done[0].after) == ("applied", "0", "200000")
-        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with tuned_machine(journal, apply=True) as done:
+            assert setting.read_text() == "200000"
+            assert (done[0].state, done[0].before, done[0].after) == ("applied", "0", "200000")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert setting.read_text() == "0"
     assert not list((tmp_path / "journal").iterdir())
 
