@@ -63,7 +63,7 @@ measure() {
 }
 
 few_blocks() {
-    [ "${BLOCKS:-8}" -ge 8 ] || echo ", as expected: a gate needs 8 blocks, this had $BLOCKS"
+    [ "${BLOCKS:-8}" -ge 8 ] || echo "; expected here: a gate needs 8 blocks, this had $BLOCKS"
 }
 
 finish() { # status
