@@ -118,7 +118,7 @@ def _plan(specs: list[TrialSpec], repeat: int, seconds: int) -> Plan:
         name="get-1k",
         title="GET of 1 KiB objects",
         objects=Objects("bench", 10_000, 1024, "object-{index}"),
-        operations=[Operation("get", 0.95, 200), Operation("put", 0.05, 200)],
+        operations=[Operation("get", 95, 200), Operation("put", 5, 200)],
     )
     request = Request(
         subjects=[subject for _, subject, _, _ in SUBJECTS],
