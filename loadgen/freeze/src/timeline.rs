@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn freezes_keep_their_period_however_late_one_ends() {
-        let mut line = Timeline::new(Duration::from_nanos(20), Duration::from_nanos(1000));
+        let mut line = Timeline::new(Duration::from_nanos(20), Duration::from_micros(1));
         assert_eq!(line.until_next_ns(0), None);
         line.served(100);
         assert_eq!(line.due_ns(1099), None);
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn without_a_length_it_never_freezes() {
-        let mut line = Timeline::new(Duration::ZERO, Duration::from_nanos(1000));
+        let mut line = Timeline::new(Duration::ZERO, Duration::from_micros(1));
         line.served(100);
         assert_eq!(line.due_ns(u64::MAX), None);
     }
