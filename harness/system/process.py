@@ -27,7 +27,7 @@ from harness.system.process_table import OWNER_VARIABLE, Identity, end_all, iden
 
 # Joins every control group named before `--`, then becomes the program.
 _LAUNCHER = 'while [ "$1" != "--" ]; do echo $$ > "$1" || exit 125; shift; done; shift; exec "$@"'
-_LAUNCHERS = {"sh", "dash", "bash", "taskset", "setpriv"}
+_LAUNCHERS = {"sh", "dash", "bash", "chrt", "taskset", "setpriv"}
 
 
 class Finished(msgspec.Struct, frozen=True):
@@ -137,6 +137,8 @@ def spawn(
     if program is None:
         raise ProgramMissing(argv[0], "cannot be started: no such program", hint="run `make setup`")
     wrapped = ["/bin/sh", "-c", _LAUNCHER, "pausemark-launch", *map(str, groups), "--"]
+    if os.sched_getscheduler(0) == os.SCHED_IDLE:
+        wrapped += ["chrt", "--other", "0"]  # the quiet harness; a fork would inherit it
     if cpus:
         wrapped += ["taskset", "-c", ",".join(map(str, cpus))]
     wrapped += [*_privileges(unprivileged=unprivileged, daemon=daemon), program, *argv[1:]]

@@ -36,6 +36,13 @@ OPERATIONS = (
         ("/sys/devices/system/cpu/cpuidle/current_driver", "haltpoll"),
     ),
     Operation(
+        "session groups",
+        "/proc/sys/kernel/sched_autogroup_enabled",
+        "0",
+        "a group for each session hides SCHED_IDLE: Locust and the probes would hold the engine's "
+        "core for whole slices",
+    ),
+    Operation(
         "governor",
         "/sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_governor",
         "performance",

@@ -28,10 +28,16 @@ locust.runners.WORKER_REPORT_INTERVAL = 1.0  # the engine's seconds travel in th
 PROMPT_EVENTS = frozenset({"ready", "start", "error", "engine_ended"})
 
 
+# A child inherits SCHED_IDLE (SCHED_RESET_ON_FORK resets real-time policies only), and nobody but
+# root may leave it: so only root's Locust yields, and the engine is put back among the ordinary.
+YIELDS = os.geteuid() == 0
+ORDINARY = ["chrt", "--other", "0"] if YIELDS else []
+
+
 def yield_the_core() -> None:
-    """SCHED_IDLE, reset on fork: Locust never holds a core that the engine wants."""
-    policy = os.SCHED_IDLE | os.SCHED_RESET_ON_FORK
-    os.sched_setscheduler(0, policy, os.sched_param(0))
+    """SCHED_IDLE: Locust never holds a core that the engine wants."""
+    if YIELDS:
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 class Worker:
@@ -65,7 +71,7 @@ class Worker:
         plan = self.plan.get()
         self.plan = gevent.event.AsyncResult()
         self.engine = gevent.subprocess.Popen(
-            [os.environ["PAUSEMARK_ENGINE"], "run"],
+            [*ORDINARY, os.environ["PAUSEMARK_ENGINE"], "run"],
             stdin=gevent.subprocess.PIPE,
             stdout=gevent.subprocess.PIPE,
             text=True,
