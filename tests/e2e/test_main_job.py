@@ -53,7 +53,8 @@ def _probed(trial: TrialData) -> None:
     assert states == dict.fromkeys(expected, "measured"), trial.probes
     assert trial.pauses is not None
     assert trial.server_time is not None
-    assert trial.server_time.count >= 0.99 * RATE_RPS * DURATION_S
+    # The probe's seconds are its own: those at the edges of the measured part are left out.
+    assert trial.server_time.count >= (DURATION_S - 1.5) * RATE_RPS
     assert trial.latency is not None
     assert trial.latency.clean.share_touched is not None
     assert trial.collector is not None
