@@ -175,14 +175,14 @@ class Load:
         ended = self.event("engine_ended")
         if ended is not None and ended["exit_status"] != 0:
             return f"the engine {describe_exit(ended['exit_status'])}"
+        if self.event("worker_lost") is not None:
+            return "Locust lost its worker: no heartbeat came for half a minute"
         if self.event("locust_done") is not None:
             return None
         for name, process in (("master", self.master), ("worker", self.worker)):
             status = process.poll()
             if status is not None:
                 return f"Locust's {name} {describe_exit(status)}"
-        if self.event("worker_lost") is not None:
-            return "Locust lost its worker"
         return None
 
     def incident(self, at_ns: int) -> Incident | None:

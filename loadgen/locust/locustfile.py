@@ -24,6 +24,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from engine_plan import JsonObject, Seconds, decode, merge_done, shares
 
 locust.runners.WORKER_REPORT_INTERVAL = 1.0  # the engine's seconds travel in these reports
+# A worker under SCHED_IDLE beside a busy engine may miss many beats; its death is seen otherwise.
+locust.runners.HEARTBEAT_LIVENESS = 30
 
 PROMPT_EVENTS = frozenset({"ready", "start", "error", "engine_ended"})
 
