@@ -12,7 +12,10 @@ use crate::system::{clock_ns, RunQueue};
 use rustix::event::epoll;
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
-use rustix::time::Timespec;
+use rustix::time::{
+    timerfd_create, timerfd_settime, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags,
+    Timespec,
+};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -76,6 +79,9 @@ pub struct Worker {
     pub(crate) form: Form,
     pub(crate) recorder: Option<Recorder>,
     pub(crate) epoll: OwnedFd,
+    timer: OwnedFd,
+    /// For when the timer is set; it stays readable from then on until it is set again.
+    armed_ns: u64,
     pub(crate) connections: Vec<Connection>,
     /// Connections that can take a request, longest free first.
     pub(crate) free: VecDeque<u32>,
@@ -111,6 +117,18 @@ impl Meters {
     }
 }
 
+/// The timer's events; no connection has this number.
+pub const TIMER: u64 = u64::MAX;
+
+fn poll_with_timer() -> Result<(OwnedFd, OwnedFd), Errno> {
+    let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+    let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+    let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+    let token = epoll::EventData::new_u64(TIMER);
+    epoll::add(&epoll, &timer, token, epoll::EventFlags::IN)?;
+    Ok((epoll, timer))
+}
+
 impl Worker {
     /// A worker with every connection open.
     ///
@@ -123,9 +141,8 @@ impl Worker {
         post: Post,
         recorder: Option<Recorder>,
     ) -> Result<Self, Fault> {
-        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(|error| {
-            Fault::environment("epoll", "cannot be created", "a descriptor", error)
-        })?;
+        let (epoll, timer) = poll_with_timer()
+            .map_err(|e| Fault::environment("epoll", "cannot be created", "two descriptors", e))?;
         let pipeline = settings.pipeline;
         let span = Span {
             start_ns: 0,
@@ -160,6 +177,8 @@ impl Worker {
             form,
             recorder,
             epoll,
+            timer,
+            armed_ns: 0,
         };
         worker.connect_all()?;
         Ok(worker)
@@ -187,18 +206,9 @@ impl Worker {
             if self.is_finished() {
                 break;
             }
-            let wait = self.wait_time();
-            events.clear();
-            match epoll::wait(
-                &self.epoll,
-                rustix::buffer::spare_capacity(&mut events),
-                Some(&wait),
-            ) {
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(error) => {
-                    self.totals.failure = Some(format!("epoll_pwait2: {error}"));
-                    break;
-                }
+            if let Err(error) = self.sleep(&mut events) {
+                self.totals.failure = Some(format!("epoll_pwait2: {error}"));
+                break;
             }
             for event in &events {
                 self.handle(event.data.u64(), event.flags);
@@ -214,22 +224,55 @@ impl Worker {
         self.finish();
     }
 
-    fn wait_time(&self) -> Timespec {
-        let mut wake_ns = self.scan_ns.min(self.second_end_ns);
+    /// Sleeps until something can be read or the next grain with something to do begins. The timer stays
+    /// armed while answers come: arming it anew for each sleep is what a sleep costs most in a VM.
+    fn sleep(&mut self, events: &mut Vec<epoll::Event>) -> Result<(), Errno> {
+        let wake_ns = self.wake_ns();
+        let immediate = wake_ns <= clock_ns();
+        if !immediate && wake_ns != self.armed_ns {
+            self.arm(wake_ns)?;
+        }
+        let none = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        events.clear();
+        let buffer = rustix::buffer::spare_capacity(events);
+        match epoll::wait(&self.epoll, buffer, immediate.then_some(&none)) {
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn arm(&mut self, wake_ns: u64) -> Result<(), Errno> {
+        let it_value = Timespec {
+            tv_sec: i64::try_from(wake_ns / SECOND_NS).unwrap_or(i64::MAX),
+            tv_nsec: i64::try_from(wake_ns % SECOND_NS).unwrap_or(0),
+        };
+        let it_interval = Timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        let value = Itimerspec {
+            it_interval,
+            it_value,
+        };
+        timerfd_settime(&self.timer, TimerfdTimerFlags::ABSTIME, &value)?;
+        self.armed_ns = wake_ns;
+        Ok(())
+    }
+
+    fn wake_ns(&self) -> u64 {
+        let wake_ns = self.scan_ns.min(self.second_end_ns);
         let can_send = !self.free.is_empty() || self.down == self.connections.len();
         match self.schedule.next_ns() {
             Some(next_ns) if can_send => {
                 let since_start_ns = next_ns - self.span.start_ns;
                 let grains = since_start_ns.div_ceil(self.settings.grain_ns);
-                wake_ns = wake_ns.min(self.span.start_ns + grains * self.settings.grain_ns);
+                wake_ns.min(self.span.start_ns + grains * self.settings.grain_ns)
             }
-            None if self.in_flight == 0 => wake_ns = wake_ns.min(self.span.end_ns),
-            _ => {}
-        }
-        let wait_ns = wake_ns.saturating_sub(clock_ns());
-        Timespec {
-            tv_sec: i64::try_from(wait_ns / SECOND_NS).unwrap_or(1),
-            tv_nsec: i64::try_from(wait_ns % SECOND_NS).unwrap_or(0),
+            None if self.in_flight == 0 => wake_ns.min(self.span.end_ns),
+            _ => wake_ns,
         }
     }
 

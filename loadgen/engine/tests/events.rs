@@ -1,5 +1,7 @@
 //! The engine as a program: its events, its records, its ends and its refusals.
 
+#![allow(clippy::unwrap_used)] // helpers outside test functions unwrap as well
+
 mod common;
 
 use common::{freeze, plan, run, spawn, Outcome, Reply, Server};

@@ -1,5 +1,7 @@
 //! The engine against servers that misbehave: each fault is counted under its kind, exactly, and nothing is lost.
 
+#![allow(clippy::unwrap_used)] // helpers outside test functions unwrap as well
+
 mod common;
 
 use common::{plan, run, Outcome, Reply, Server};
