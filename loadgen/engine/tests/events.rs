@@ -171,6 +171,38 @@ fn sigterm_ends_with_done_and_whole_records() {
 }
 
 #[test]
+fn the_engine_dies_with_its_parent() {
+    let server = freeze(0, None);
+    let mut plan = plan(server.port);
+    plan["target"]["path"] = "/".into();
+    plan["duration_s"] = 60.into();
+    let path = scratch("parent");
+    std::fs::write(&path, plan.to_string()).unwrap();
+    let engine = env!("CARGO_BIN_EXE_pausemark-engine");
+    let script = format!(
+        "{engine} run < {} > /dev/null & echo $!; sleep 1",
+        path.display()
+    );
+    let output = std::process::Command::new("sh")
+        .args(["-c", &script])
+        .output()
+        .unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let pid: u32 = String::from_utf8(output.stdout)
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
+    let stat = format!("/proc/{pid}/stat");
+    let lives = || std::fs::read_to_string(&stat).is_ok_and(|text| !text.contains(") Z "));
+    let begin = Instant::now();
+    while lives() {
+        assert!(begin.elapsed() < Duration::from_secs(3), "it lives on");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
 fn refusals_have_their_place_and_code() {
     let mut nobody = plan(1);
     nobody["target"]["path"] = "/".into();
