@@ -128,14 +128,17 @@ def test_a_planted_delay_is_worse_and_its_twin_is_not(bench: Callable[..., Bench
     )
     assert one.end() in {0, 3}, one.stderr
     compared = bench("compare", str(one.run_folder.path), "--subject", "delayed/prompt", "--json")
-    assert compared.end() == 1, compared.stderr
+    code = compared.end()
     document = json.loads(compared.stdout)
     pairs = {(pair["base"], pair["new"]): pair for pair in document["pairs"]}
-    late = next(p for (base, new), p in pairs.items() if "late" in new and "prompt" in base)
-    cells = {cell["metric"]: cell for cell in late["cells"]}
-    assert cells["p50_clean"]["word"] == "worse"
-    assert cells["p50_clean"]["regression"]
-    assert cells["p50_clean"]["new"] - cells["p50_clean"]["base"] > 1_500_000
+    late = pairs["delayed/prompt", "delayed/late"]
+    cell = next(cell for cell in late["cells"] if cell["metric"] == "p50_clean")
+    assert cell["new"] - cell["base"] > 1_500_000
+    if cell["n"] == 8:
+        assert (code, cell["word"], cell["regression"]) == (1, "worse", True)
+    else:  # the machine spoiled a trial of two seconds: then the gate must not pretend to know
+        assert (code, cell["word"]) == (0, "cannot tell (needs n >= 8)")
+        assert any("INVALID trials left out" in note for note in late["notes"])
     for pair in pairs.values():
         if pair["is_twin"]:
             clean = [cell for cell in pair["cells"] if cell["metric"] == "p50_clean"]
