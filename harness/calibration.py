@@ -22,7 +22,7 @@ from harness.model.plan import Layout, Plan, Request, Subject, TrialSpec
 from harness.model.trial import TrialData
 from harness.model.verdict import Status
 from harness.stages import collect, judge, measure
-from harness.stats.freeze import expected_delay_ns, utilisation
+from harness.stats.freeze import scheduled_delay_ns, utilisation
 from harness.store.records import read_recording
 from harness.store.run_folder import TrialFolder
 from harness.system import clock
@@ -181,8 +181,13 @@ def try_case(
         server.log, start_ns=facts.measure_ns, end_ns=facts.end_ns, rate_rps=case.rate_rps
     )
     rho = utilisation(freezes, rate_rps=case.rate_rps)
-    expected = expected_delay_ns(
-        freezes, share=SHARE, duration_ns=facts.end_ns - facts.measure_ns, rho=rho
+    expected = scheduled_delay_ns(
+        freezes,
+        rate_rps=case.rate_rps,
+        duration_ns=facts.end_ns - facts.measure_ns,
+        share=SHARE,
+        phase_ns=facts.start_ns,
+        rho=rho,
     )
     return _judge_freeze(case, data, expected_delay=expected, rho=rho)
 

@@ -62,3 +62,30 @@ def expected_delay_ns(
         above = sum(max(0.0, length - middle) for length in lengths)
         low, high = (middle, high) if above > wanted else (low, middle)
     return (low + high) / 2
+
+
+def scheduled_delay_ns(
+    freezes: Sequence[Freeze],
+    *,
+    rate_rps: float,
+    duration_ns: int,
+    share: float,
+    phase_ns: int,
+    rho: float,
+) -> float:
+    """The same for a uniform schedule: of the delays of its very requests, by nearest rank.
+
+    At 1,000 RPS the requests in a freeze stand 1 ms apart, and a freeze every second meets them at
+    the same phase for ever: the line of `expected_delay_ns` is then sampled up to a slot away.
+    `phase_ns` is any intended time of the schedule.
+    """
+    slot_ns = 1e9 / rate_rps
+    delays: list[float] = []
+    for freeze in freezes:
+        length = freeze.end_ns - freeze.start_ns
+        first = (phase_ns - freeze.start_ns) % slot_ns
+        count = int((length / (1.0 - rho) - first) // slot_ns) + 1
+        delays += [length - (first + slot_ns * index) * (1.0 - rho) for index in range(count)]
+    above = int(share * duration_ns / slot_ns + 1e-9)  # as many are slower than the percentile
+    delays.sort(reverse=True)
+    return delays[above] if above < len(delays) else 0.0

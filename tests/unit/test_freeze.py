@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.stats.freeze import Freeze, drain, expected_delay_ns, utilisation
+from harness.stats.freeze import (
+    Freeze,
+    drain,
+    expected_delay_ns,
+    scheduled_delay_ns,
+    utilisation,
+)
 
 SECOND = 1_000_000_000
 FREEZE = 20_000_000
@@ -58,3 +64,26 @@ def test_the_drain_ends_where_service_catches_up_with_the_schedule() -> None:
 
 def test_a_freeze_that_nobody_was_served_after_has_no_drain() -> None:
     assert utilisation([drain(0, FREEZE, [], rate_rps=10_000)], rate_rps=10_000) == 0.0
+
+
+@pytest.mark.parametrize("phase_ns", [0, 250_000, 999_999])
+def test_the_schedule_samples_the_line_within_a_slot(phase_ns: int) -> None:
+    """1,000 RPS: delays 20 - phase, 19 - phase ...; ten of each freeze are above the P99."""
+    found = scheduled_delay_ns(
+        _freezes(10),
+        rate_rps=1000,
+        duration_ns=10 * SECOND,
+        share=0.01,
+        phase_ns=phase_ns,
+        rho=0.0,
+    )
+    assert found == pytest.approx(20e6 - phase_ns - 10e6, abs=1)
+
+
+def test_a_dense_schedule_is_the_line() -> None:
+    freezes = _freezes(10)
+    dense = scheduled_delay_ns(
+        freezes, rate_rps=1e6, duration_ns=10 * SECOND, share=0.01, phase_ns=7, rho=0.25
+    )
+    line = expected_delay_ns(freezes, share=0.01, duration_ns=10 * SECOND, rho=0.25)
+    assert dense == pytest.approx(line, abs=2_000)
