@@ -1,4 +1,5 @@
-//! The receiving half of a worker: connections that open, answers that come, and connections that are lost.
+//! The receiving half of a worker: connections that open, answers that come, and connections that
+//! are lost.
 
 use crate::body;
 use crate::connection::{Flight, Phase};
@@ -261,7 +262,8 @@ impl Worker {
         self.conclude(index, flight, kind, Some(answer));
     }
 
-    /// Gives a connection up and opens it again: the oldest request fails as `first`, the others as `rest`.
+    /// Gives a connection up and opens it again: the oldest request fails as `first`, the others as
+    /// `rest`.
     pub(crate) fn lose(&mut self, index: usize, first: Kind, rest: Kind) {
         let connection = &mut self.connections[index];
         connection.close();

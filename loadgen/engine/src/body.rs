@@ -1,4 +1,5 @@
-//! The bytes of an object: a function of its index and of the offset alone, so that any answer can be checked.
+//! The bytes of an object: a function of its index and of the offset alone, so that any answer can
+//! be checked.
 
 const WORD_BYTES: u64 = 8;
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;

@@ -1,4 +1,5 @@
-//! One connection: its socket, what is in flight on it, and what of a request is still to be written.
+//! One connection: its socket, what is in flight on it, and what of a request is still to be
+//! written.
 
 use crate::load::Ask;
 use crate::parser::Parser;
@@ -127,7 +128,8 @@ impl Connection {
         self.phase == Phase::Open && self.flights.len() < pipeline && self.is_flushed()
     }
 
-    /// Writes rendered bytes, one system call in the common case. Nothing may be left of earlier requests.
+    /// Writes rendered bytes, one system call in the common case. Nothing may be left of earlier
+    /// requests.
     pub fn send(&mut self, bytes: &[u8], rest: Option<Rest>) -> Sent {
         self.rest = rest;
         match self.write(bytes) {

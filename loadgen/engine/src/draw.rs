@@ -1,4 +1,5 @@
-//! Seeded draws: uniform numbers, exponential gaps, weighted choices, and object indices by popularity.
+//! Seeded draws: uniform numbers, exponential gaps, weighted choices, and object indices by
+//! popularity.
 
 use crate::body::mix;
 

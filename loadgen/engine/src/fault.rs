@@ -1,4 +1,5 @@
-//! A failure that the user must hear about: where, what, what was expected, what was found, and what to do.
+//! A failure that the user must hear about: where, what, what was expected, what was found, and
+//! what to do.
 
 use std::fmt;
 

@@ -5,6 +5,7 @@ pub mod body;
 pub mod connection;
 pub mod draw;
 pub mod fault;
+pub mod key;
 pub mod kind;
 pub mod load;
 pub mod out;

@@ -1,4 +1,5 @@
-//! An incremental parser of HTTP/1.1 answers: bytes in, statuses and body slices out; no I/O, a limit on everything.
+//! An incremental parser of HTTP/1.1 answers: bytes in, statuses and body slices out; no I/O, a
+//! limit on everything.
 
 use crate::scenario::BODY_BYTES_MAX;
 use httparse::{Header, ParserConfig, Status};
@@ -72,7 +73,8 @@ impl Default for Parser {
 }
 
 impl Parser {
-    /// Takes bytes up to the end of the current answer; returns how many, and the answer if it is whole.
+    /// Takes bytes up to the end of the current answer; returns how many, and the answer if it is
+    /// whole.
     /// `bodyless` says that the request was a HEAD. `body` gets each body slice with its offset.
     ///
     /// # Errors

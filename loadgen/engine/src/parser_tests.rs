@@ -29,14 +29,33 @@ fn parse(input: &[u8], step: usize, bodyless: bool) -> Parsed {
 
 const GOOD: &[(&str, &str)] = &[
     ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "hello"),
-    ("HTTP/1.1 200 OK\r\ncontent-length:  5 \r\nX: y\r\n\r\nhello", "hello"),
-    ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nhi", "hi"),
+    (
+        "HTTP/1.1 200 OK\r\ncontent-length:  5 \r\nX: y\r\n\r\nhello",
+        "hello",
+    ),
+    (
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nhi",
+        "hi",
+    ),
     ("HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", ""),
-    ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", "hi"),
-    ("HTTP/1.1 103 Hints\r\nLink: x\r\n\r\nHTTP/1.1 204 No\r\n\r\n", ""),
+    (
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
+        "hi",
+    ),
+    (
+        "HTTP/1.1 103 Hints\r\nLink: x\r\n\r\nHTTP/1.1 204 No\r\n\r\n",
+        "",
+    ),
     ("HTTP/1.1 304 Not\r\nContent-Length: 99\r\n\r\n", ""),
-    ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", "hello"),
-    ("HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n3;x=\"y\"\r\nhel\r\n2 \r\nlo\r\n000\r\nT: 1\r\nU: 2\r\n\r\n", "hello"),
+    (
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        "hello",
+    ),
+    (
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n3;x=\"y\"\r\nhel\r\n\
+         2 \r\nlo\r\n000\r\nT: 1\r\nU: 2\r\n\r\n",
+        "hello",
+    ),
 ];
 
 #[test]

@@ -1,4 +1,5 @@
-//! `requests.bin`: 40 bytes a request, handed over in buffers to a writer that the schedule never waits for.
+//! `requests.bin`: 40 bytes a request, handed over in buffers to a writer that the schedule never
+//! waits for.
 
 use crate::fault::Fault;
 use crate::kind::Kind;
@@ -13,7 +14,8 @@ pub const HEADER_BYTES: usize = 4096;
 pub const RECORD_BYTES: usize = 40;
 const MAGIC: &[u8; 8] = b"PMREQ001";
 const BUFFER_BYTES: usize = 8192 * RECORD_BYTES;
-/// Buffers a thread may have under way: 64 x 320 KiB; full ones beyond them are dropped and counted.
+/// Buffers a thread may have under way: 64 x 320 KiB; full ones beyond them are dropped and
+/// counted.
 const BUFFERS: usize = 64;
 
 pub const FLAG_BACKLOG: u16 = 1;
@@ -110,7 +112,8 @@ impl Recorder {
         let next = self.empty.try_recv().unwrap_or_default();
         let full = std::mem::replace(&mut self.buffer, next);
         if !full.is_empty() && self.full.send((self.lane, full)).is_err() {
-            self.dropped += 1; // the writer counts what it could not write; this cannot happen before its end
+            // the writer counts what it could not write; this cannot happen before its end
+            self.dropped += 1;
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Requests as bytes: each is rendered into one buffer, so that it leaves in one write.
 
 use crate::body;
+use crate::key::{push_number, Key};
 use crate::load::Ask;
 use crate::plan::Plan;
-use crate::scenario::{push_number, Key, Verb};
+use crate::scenario::Verb;
 
 /// The part of a large body that is not rendered yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,7 +146,8 @@ mod tests {
         let plan = serde_json::json!({"schema": 1,
             "target": {"address": "::1", "port": 9000, "path": path},
             "scenario": {"schema": 1, "name": "s",
-                "objects": {"bucket": "bench", "count": 10, "size_bytes": 20, "key": "o-{index:03d}"},
+                "objects": {"bucket": "bench", "count": 10, "size_bytes": 20,
+                    "key": "o-{index:03d}"},
                 "operations": [{"name": "list", "weight": 1, "status": 200, "keys": 7}],
                 "check": {"digest_one_in": 0}},
             "rate_rps": 1, "warmup_s": 0, "duration_s": 1, "connections": 1, "seed": 1});

@@ -15,7 +15,8 @@ use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-/// Seconds that may wait for a slow reader of stdout, times threads; more are lost, the totals are not.
+/// Seconds that may wait for a slow reader of stdout, times threads; more are lost, the totals are
+/// not.
 const SECONDS_WAITING: usize = 256;
 const SPARE_SECONDS: usize = 2;
 
@@ -79,7 +80,8 @@ impl Session {
             session.starts.push(starts);
             session.spares.push(spares);
         }
-        // Only now: a thread inherits its maker's priority. From here on this thread reports, behind the schedule.
+        // Only now: a thread inherits its maker's priority. From here on this thread reports,
+        // behind the schedule.
         system::step_back();
         session.await_ready()?;
         Ok(session)

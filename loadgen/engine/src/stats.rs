@@ -1,4 +1,5 @@
-//! What a thread counts: one `Second` at a time, handed over and given back, and `Totals` over the measured part.
+//! What a thread counts: one `Second` at a time, handed over and given back, and `Totals` over the
+//! measured part.
 
 use crate::kind::Kind;
 use base64::Engine;
@@ -199,7 +200,8 @@ pub struct OperationTotals {
     pub response: Times,
 }
 
-/// What one thread did: counts and times of the requests intended in the measured part, then facts of the whole run.
+/// What one thread did: counts and times of the requests intended in the measured part, then facts
+/// of the whole run.
 #[derive(Clone, Debug, Default)]
 pub struct Totals {
     pub counts: Counts,

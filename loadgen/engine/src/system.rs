@@ -1,4 +1,5 @@
-//! What the engine asks of the kernel: the clock, CPU times, affinity, priorities, limits and signals.
+//! What the engine asks of the kernel: the clock, CPU times, affinity, priorities, limits and
+//! signals.
 
 use crate::fault::Fault;
 use rustix::process::{Resource, Rlimit, Signal};
@@ -40,7 +41,8 @@ impl RunQueue {
         Self(std::fs::File::open("/proc/thread-self/schedstat").ok())
     }
 
-    /// Nanoseconds for which the thread was runnable and did not run; 0 where the kernel keeps no count.
+    /// Nanoseconds for which the thread was runnable and did not run; 0 where the kernel keeps no
+    /// count.
     #[must_use]
     pub fn waited_ns(&self) -> u64 {
         let mut bytes = [0_u8; 80];

@@ -1,4 +1,5 @@
-//! A thread of the schedule: one loop that sends what is due, reads what has come, and sleeps to the next grain.
+//! A thread of the schedule: one loop that sends what is due, reads what has come, and sleeps to
+//! the next grain.
 
 use crate::connection::{Connection, Phase, PIECE_BYTES};
 use crate::fault::Fault;
@@ -85,7 +86,8 @@ pub struct Worker {
     pub(crate) connections: Vec<Connection>,
     /// Connections that can take a request, longest free first.
     pub(crate) free: VecDeque<u32>,
-    /// Since when no connection has been free with a slot waiting; decides between backlog and own fault.
+    /// Since when no connection has been free with a slot waiting; decides between backlog and own
+    /// fault.
     pub(crate) starved_since_ns: Option<u64>,
     pub(crate) down: usize,
     pub(crate) in_flight: u64,
@@ -224,8 +226,8 @@ impl Worker {
         self.finish();
     }
 
-    /// Sleeps until something can be read or the next grain with something to do begins. The timer stays
-    /// armed while answers come: arming it anew for each sleep is what a sleep costs most in a VM.
+    /// Sleeps until something can be read or the next grain with something to do begins. The timer
+    /// stays armed while answers come: arming it for each sleep is what a sleep costs most in a VM.
     fn sleep(&mut self, events: &mut Vec<epoll::Event>) -> Result<(), Errno> {
         let wake_ns = self.wake_ns();
         let immediate = wake_ns <= clock_ns();
@@ -332,7 +334,8 @@ impl Worker {
         next.cut_ns = self.second.cut_ns;
         self.second_end_ns = self.second_end_ns.saturating_add(SECOND_NS);
         let full = std::mem::replace(&mut self.second, next);
-        // A reader that is minutes behind loses seconds (the totals stay right); the schedule never waits.
+        // A reader that is minutes behind loses seconds (the totals stay right); the schedule never
+        // waits.
         drop(
             self.post
                 .out

@@ -1,4 +1,5 @@
-//! The engine against servers that misbehave: each fault is counted under its kind, exactly, and nothing is lost.
+//! The engine against servers that misbehave: each fault is counted under its kind, exactly, and
+//! nothing is lost.
 
 #![allow(clippy::unwrap_used)] // helpers outside test functions unwrap as well
 

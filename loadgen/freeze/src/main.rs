@@ -1,4 +1,5 @@
-//! An HTTP server with a known answer: it stops serving for a set time in every period, and logs when.
+//! An HTTP server with a known answer: it stops serving for a set time in every period, and logs
+//! when.
 
 mod options;
 mod server;
@@ -11,7 +12,10 @@ fn main() -> ExitCode {
         Ok(options) => options,
         Err(error) => {
             eprintln!("error: {error}");
-            eprintln!("hint: pausemark-freeze --address A --port P --freeze-us N --every-us N --body-bytes N --log FILE");
+            eprintln!(
+                "hint: pausemark-freeze --address A --port P --freeze-us N --every-us N \
+                 --body-bytes N --log FILE"
+            );
             return ExitCode::from(2);
         }
     };

@@ -187,7 +187,8 @@ fn perform(stream: &mut TcpStream, reply: Reply, index: u64) {
 pub fn plan(port: u16) -> Value {
     json!({"schema": 1, "target": {"address": "127.0.0.1", "port": port},
         "scenario": {"schema": 1, "name": "test",
-            "objects": {"bucket": "bench", "count": 50, "size_bytes": SIZE, "key": "object-{index:08d}"},
+            "objects": {"bucket": "bench", "count": 50, "size_bytes": SIZE,
+                "key": "object-{index:08d}"},
             "operations": [{"name": "get", "weight": 1, "status": 200}],
             "check": {"digest_one_in": 1}},
         "rate_rps": 400.0, "warmup_s": 0.0, "duration_s": 1.0, "connections": 4, "threads": 1,
