@@ -1,4 +1,4 @@
-# Proofs and benchmarks: they take minutes, want a quiet machine and root, and are not part of `test`.
+# Proofs and benchmarks: they take minutes, want a quiet machine and root; not part of `test`.
 PROOF := .venv/bin/python benchmarks/proofs
 
 .PHONY: proof-clean proof-stops proof-own-pauses proof-hog proof-gc proof-tuning proofs

@@ -11,6 +11,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 COLUMNS_MAX = 100
+GO_COLUMNS_MAX = 120  # gofmt wraps nothing, aligns tables, and Go itself sets no limit
+PRAGMAS = ("# noqa", "# type: ignore", "http")  # a mark or an address cannot be broken
 FUNCTION_LINES_MAX = 70
 FILE_LINES_MAX = 400
 
@@ -192,14 +194,19 @@ def test_files_open_with_a_sentence() -> None:
     assert not silent, "\n".join(silent)
 
 
+def columns_max(name: str) -> int:
+    return GO_COLUMNS_MAX if name.endswith(".go") else COLUMNS_MAX
+
+
 def test_lines_fit() -> None:
     """Markdown is reflowed by its reader and templates hold markup; both are left out."""
     wide = [
-        f"{name}:{number}: {len(line.expandtabs(4))} columns, at most {COLUMNS_MAX}"
+        f"{name}:{number}: {len(line.expandtabs(4))} columns, at most {columns_max(name)}"
         for name in sources()
         if not name.endswith(".j2")
         for number, line in enumerate(lines_of(name), start=1)
-        if len(line.expandtabs(4)) > COLUMNS_MAX and "http" not in line and "# noqa" not in line
+        if len(line.expandtabs(4)) > columns_max(name)
+        and not any(pragma in line for pragma in PRAGMAS)
     ]
     assert not wide, "\n".join(wide)
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Proves set-up, build and a short run in a bare Debian 13 tree: debootstrap, then git and make only.
+# Proves set-up, build and a short run in a bare Debian 13 tree: debootstrap, git and make only.
 #
 # The tree has this machine's kernel and network but nothing else of it, and neither Docker nor BPF:
 # PAUSEMARK_WITHOUT leaves those parts out. Usage: bare-debian.sh [TREE]; a given TREE is kept.
@@ -49,20 +49,20 @@ inside() {
 say "git and make, as README asks for"
 inside apt-get update -qq
 inside env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-    git make ca-certificates >"$tree/root/apt.log" 2>&1 || { tail "$tree/root/apt.log" >&2; exit 1; }
+    git make ca-certificates >"$tree/apt.log" 2>&1 || { tail "$tree/apt.log" >&2; exit 1; }
 cp "$CA_BUNDLE" "$tree$CA_BUNDLE"
 
 say "a clone of this checkout's HEAD"
-rm -rf --one-file-system "$tree/root/pausemark"
-git clone -q --no-hardlinks . "$tree/root/pausemark"
+rm -rf --one-file-system "$tree/srv/pausemark"
+git clone -q --no-hardlinks . "$tree/srv/pausemark"
 
 say "make setup, twice"
-inside make -C /root/pausemark setup
-inside make -C /root/pausemark setup
+inside make -C /srv/pausemark setup
+inside make -C /srv/pausemark setup
 say "make build"
-inside make -C /root/pausemark build
+inside make -C /srv/pausemark build
 say "a short run as plain processes, without probes"
-inside bash -c 'cd /root/pausemark && .venv/bin/bench run --rps 500 --duration 5s --warmup 1s \
+inside bash -c 'cd /srv/pausemark && .venv/bin/bench run --rps 500 --duration 5s --warmup 1s \
     --runtime process --probes off --no-calibrate' || {
     status=$?
     # 3: measured, but the machine was too busy for a valid figure; that is no fault of the tree.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing to build, run and test Pausemark on Debian 12 or 13; says so before it does.
+# Installs what is missing to build, run and test Pausemark on Debian 12 or 13; says so first.
 #
 # Outside this checkout it writes packages, and by them toolchain caches, nothing else:
 # python and compilers that Debian lacks go to .venv and .pausemark. PAUSEMARK_WITHOUT="docker bcc

@@ -68,7 +68,8 @@ install_wanted() {
     done
     [ -n "$RELEASE" ] || fail "expected Debian 12 or 13, got another system" \
         "install the equivalents of the packages above, or use a Debian container"
-    local need_root="as root${NEED_BACKPORTS:+, with trixie-backports enabled}: apt-get install --no-install-recommends ${WANTED[*]}"
+    local backports="${NEED_BACKPORTS:+, with trixie-backports enabled}"
+    local need_root="as root$backports: apt-get install --no-install-recommends ${WANTED[*]}"
     [ "$(id -u)" = 0 ] || fail "expected root to install packages, got user $(id -un)" "$need_root"
     enable_backports
     say "setup: installing them now: apt-get update; apt-get install ${WANTED[*]}"

@@ -1,3 +1,5 @@
+// The measuring hook: SIGUSR1 prints what the runtime knows of its collections.
+
 //go:build measure
 
 package main

@@ -1,3 +1,5 @@
+// Without the build tag measure there is no hook.
+
 //go:build !measure
 
 package main

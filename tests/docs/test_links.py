@@ -11,6 +11,7 @@ from tests.test_tidy import GENERATED, ROOT, tracked
 
 # Hosts that the project may name: each is public and needed where it stands.
 HOSTS = {
+    "127",  # as in a pattern: 127\.0\.0\.1
     "127.0.0.1",
     "localhost",
     "host",  # http://host:port/ in help and documents

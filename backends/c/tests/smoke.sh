@@ -1,5 +1,6 @@
 #!/bin/sh
-# Drives one server under sanitizers: store, read, range, list, delete, bad input, stop. Args: binary allocator threads
+# Drives one server under sanitizers: store, read, range, list, delete, bad input, stop.
+# Arguments: binary allocator threads
 set -eu
 server=$1 allocator=$2 threads=$3
 port=$((20000 + $$ % 20000)) url=http://127.0.0.1:$((20000 + $$ % 20000))
@@ -15,7 +16,12 @@ until [ "$(status "$url/")" = 200 ]; do
     [ "$tries" -lt 50 ] || fail "the server is not ready after 5 s"
     sleep 0.1
 done
-expect() { want=$1; shift; got=$(status "$@"); [ "$got" = "$want" ] || fail "$*: expected $want, got $got"; }
+expect() {
+    want=$1
+    shift
+    got=$(status "$@")
+    [ "$got" = "$want" ] || fail "$*: expected $want, got $got"
+}
 
 expect 404 "$url/bucket/key"
 expect 200 -X PUT "$url/bucket"

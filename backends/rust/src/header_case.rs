@@ -2,9 +2,9 @@
 //!
 //! hyper writes names in lower case, or title-cased one and all (`Etag`, `X-Amz-Meta-A`). With
 //! `preserve_header_case` it also remembers the spelling of a message that it parsed, in a type of
-//! its own that travels in `Extensions`, and writes an answer that carries it in that spelling; names
-//! that it does not hold stay in lower case. So one request that holds every name is parsed at
-//! start-up, from memory, and its spelling is handed to every answer.
+//! its own that travels in `Extensions`, and writes an answer that carries it in that spelling;
+//! names that it does not hold stay in lower case. So one request that holds every name is parsed
+//! at start-up, from memory, and its spelling is handed to every answer.
 
 use std::cell::RefCell;
 use std::convert::Infallible;

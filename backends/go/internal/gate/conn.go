@@ -1,3 +1,5 @@
+// The connection that the server reads from: bytes pass only after the framer approved them.
+
 package gate
 
 import (

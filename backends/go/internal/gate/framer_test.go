@@ -1,3 +1,5 @@
+// Tests of the framer: what is passed on and what is refused.
+
 package gate
 
 import (

@@ -1,3 +1,5 @@
+// Reads one request head: method, target and the headers that frame a body.
+
 package gate
 
 import "bytes"

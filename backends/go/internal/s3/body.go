@@ -1,3 +1,5 @@
+// Receives request bodies: plain, chunked and aws-chunked, with their checksums.
+
 package s3
 
 import (

@@ -1,3 +1,5 @@
+// Operations on buckets: create, head, delete, location and both listings.
+
 package s3
 
 import (

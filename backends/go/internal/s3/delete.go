@@ -1,3 +1,5 @@
+// DeleteObjects: up to a thousand keys in one XML document.
+
 package s3
 
 import (

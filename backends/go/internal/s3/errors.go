@@ -1,3 +1,5 @@
+// The closed list of failures with their codes and statuses.
+
 package s3
 
 import "net/http"

@@ -1,3 +1,5 @@
+// GET and HEAD of an object: conditions, one range, kept headers.
+
 package s3
 
 import (

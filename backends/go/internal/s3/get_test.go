@@ -1,3 +1,5 @@
+// Tests of ranges and conditions.
+
 package s3
 
 import "testing"

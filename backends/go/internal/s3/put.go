@@ -1,3 +1,5 @@
+// PUT and DELETE of an object.
+
 package s3
 
 import (

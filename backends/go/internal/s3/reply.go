@@ -1,3 +1,5 @@
+// Writes answers: the common headers, the body, and errors as XML.
+
 package s3
 
 import (

@@ -1,3 +1,5 @@
+// Listing: prefix, delimiter and markers over ordered keys.
+
 package store
 
 import "strings"

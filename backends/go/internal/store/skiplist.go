@@ -1,3 +1,5 @@
+// The ordered index of one bucket: a skip list of keys.
+
 package store
 
 import "math/rand/v2"

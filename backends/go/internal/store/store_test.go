@@ -1,3 +1,5 @@
+// Tests of the store and its listings.
+
 package store
 
 import (

@@ -51,7 +51,7 @@ impl Refusals {
 pub struct Gate {
     stream: TcpStream,
     framer: Framer,
-    /// `buffer[start..passed]` is approved and waits for hyper; `buffer[passed..end]` for the framer.
+    /// `buffer[start..passed]` is approved and waits for hyper, the rest for the framer.
     buffer: Vec<u8>,
     start: usize,
     passed: usize,

@@ -1,5 +1,5 @@
-//! Reads the framing of requests before hyper does, because hyper settles silently what the contract
-//! refuses: a bare LF, a length beside a transfer coding, and a sender that stops halfway.
+//! Reads the framing of requests before hyper does, because hyper settles silently what the
+//! contract refuses: a bare LF, a length beside a transfer coding, and a sender that stops halfway.
 
 mod framer;
 mod head;

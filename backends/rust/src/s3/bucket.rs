@@ -213,8 +213,8 @@ impl<'a> Listing<'a> {
     }
 }
 
-/// `2026-01-31T23:59:59.000Z`, by the civil-calendar arithmetic of days since 1970 (400-year eras of
-/// 146,097 days that begin in March, so that the leap day comes last).
+/// `2026-01-31T23:59:59.000Z`, by the civil-calendar arithmetic of days since 1970 (400-year eras
+/// of 146,097 days that begin in March, so that the leap day comes last).
 fn iso_time(time: SystemTime) -> String {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);

@@ -117,7 +117,8 @@ mod tests {
     #[test]
     fn keys_are_unescaped_and_namespaces_ignored() {
         let text = r#"<?xml version="1.0"?><Delete xmlns="x"><Quiet>true</Quiet>
-            <Object><Key>a&amp;&#32;b</Key></Object><Object><Key><![CDATA[<]]></Key></Object></Delete>
+            <Object><Key>a&amp;&#32;b</Key></Object>
+            <Object><Key><![CDATA[<]]></Key></Object></Delete>
         "#;
         let request = DeleteRequest::parse(text).unwrap();
         assert_eq!(request, DeleteRequest { quiet: true, keys: vec!["a& b".into(), "<".into()] });
