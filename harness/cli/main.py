@@ -77,7 +77,11 @@ def main() -> None:
     Builds the same object store in C, C++, Rust and Go, drives each at a fixed rate, watches it
     with eBPF, and says for every tail what it waited for.
     """
-    signal.signal(signal.SIGTERM, _stop)
+    for number in (
+        signal.SIGTERM,
+        signal.SIGINT,
+    ):  # SIGINT too: a shell in the background ignores it
+        signal.signal(number, _stop)
     undone = journal.recover()
     if undone:
         from harness.drivers import runtimes  # loads Docker's SDK, which is rarely needed here

@@ -8,6 +8,7 @@ from harness.model.evidence import CoreUse, Evidence
 from harness.model.verdict import THRESHOLDS, Reason, Status, Verdict
 
 _ORDER = [Status.VALID, Status.DEGRADED, Status.INVALID]
+STALLED_SECONDS_MIN = 3  # of a trial of four seconds one is a quarter, and says little
 _WRONG = ("status", "length", "digest", "parse")
 
 
@@ -35,6 +36,22 @@ def _reason(kind: str, value: float | None, who: str, text: str) -> Iterator[Rea
         yield Reason(kind, Status.DEGRADED, value, threshold.degraded, who, text)
 
 
+def _stalled(evidence: Evidence, who: str, tail: str) -> Iterator[Reason]:
+    """Fewer than STALLED_SECONDS_MIN stalled seconds degrade a trial and never invalidate it."""
+    share = evidence.own_lag_seconds_share
+    text = (
+        f"{who} was over 5 ms late by its own fault in {share or 0:.0%} of the seconds, "
+        f"at most {(evidence.own_lag_max_ns or 0) / 1e6:.1f} ms{tail}"
+    )
+    few = (share or 0.0) * evidence.duration_ns / 1e9 < STALLED_SECONDS_MIN - 0.5
+    for reason in _reason("generator-stalled", share, who, text):
+        if few and reason.status is Status.INVALID:
+            limit = THRESHOLDS[reason.id].degraded or 0.0
+            yield Reason(reason.id, Status.DEGRADED, reason.value, limit, who, text)
+        else:
+            yield reason
+
+
 def _generator(evidence: Evidence) -> Iterator[Reason]:
     who = "the load generator"
     tail = f" ({evidence.lag_explained_by})" if evidence.lag_explained_by else ""
@@ -45,14 +62,7 @@ def _generator(evidence: Evidence) -> Iterator[Reason]:
         who,
         f"{who} sent 1% of the requests {lag_ms:.2f} ms late or more by its own fault{tail}",
     )
-    share = evidence.own_lag_seconds_share
-    yield from _reason(
-        "generator-stalled",
-        share,
-        who,
-        f"{who} was over 5 ms late by its own fault in {share or 0:.0%} of the seconds, "
-        f"at most {(evidence.own_lag_max_ns or 0) / 1e6:.1f} ms{tail}",
-    )
+    yield from _stalled(evidence, who, tail)
     load = evidence.load
     if load is None or evidence.never_sent is None:
         return

@@ -98,7 +98,7 @@ def _collector(name: str) -> Callable[[TrialData], Reading]:
         if trial.collector.kind == "none":
             return NO_COLLECTOR
         if trial.collector.cycles == 0 and name.startswith("p99_inside"):
-            return "no GC cycle"
+            return "no cycle"
         return _or(getattr(trial.collector, name), "too few tail episodes")
 
     return read

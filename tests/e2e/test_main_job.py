@@ -78,7 +78,7 @@ def _records(one: Bench) -> None:
 
 
 def test_four_backends_in_containers(bench: Callable[..., Bench]) -> None:
-    one = bench(*ASKED, "--runtime", "docker", "--probes", "require")
+    one = bench(*ASKED, "--runtime", "docker", "--probes", "require", "--set", "go.gogc=20")
     code = one.end()
     assert code in {0, 3}, one.stderr
     trials = one.trials()
