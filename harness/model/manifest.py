@@ -55,6 +55,7 @@ class BackendManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     variants: list[Variant]
     options: dict[str, Option] = {}
     symbols: dict[str, str] = {}
+    profiles: list[str] = []  # what goes beyond the contract's core; the tests of each run then
     choices: dict[str, str] = {}  # departures from the contract's letter: name -> reason
 
     def variant(self, name: str | None) -> Variant | None:
