@@ -29,14 +29,15 @@ def main() -> int:
                 f"  {touched if touched is None else round(touched, 3)}"
                 f"  {trial['platform']['steal_share']}  {trial['verdict']['status']}"
             )
-        observed = [t["response_time_ns"]["p99"] for t in trials]
+        observed = [p99 for t in trials if (p99 := t["response_time_ns"]["p99"])]
         clean = [(t["response_time_clean_ns"] or {}).get("p99") for t in trials]
         known = [value for value in clean if value]
         spread = max(known) / min(known) if known else float("inf")
         code |= verdict(
             holds=len(known) == len(trials) and spread <= SPREAD_MAX,
             text=f"{subject}: clean P99 largest over smallest {spread:.2f} (bar {SPREAD_MAX}), "
-            f"observed {max(observed) / min(observed):.2f}, {len(known)} of {len(trials)} known",
+            f"observed {max(observed) / min(observed):.2f} ({len(observed)} known), "
+            f"{len(known)} of {len(trials)} known",
         )
     return code
 

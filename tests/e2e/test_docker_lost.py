@@ -114,8 +114,10 @@ def _image(runtime_client: object, folder: Path) -> str:
 
 @pytest.fixture
 def refused_connections() -> Iterator[None]:
-    """docker-py leaves the socket of a refused connection to the collector: collected here, while
-    its warning is filtered, and not in whichever test comes next."""
+    """Collects what docker-py leaves of a refused connection while its warning is filtered.
+
+    Left alone, its socket would be the failure of whichever test comes next.
+    """
     yield
     gc.collect()
 

@@ -248,8 +248,13 @@ def _reading(*, passed: bool, disturbed: bool) -> calibration.Reading:
     [
         ([(True, False)], 0, 1),
         ([(False, True), (False, True), (True, False)], 0, 3),
-        ([(False, False)], 3, 1),
-        ([(False, True)] * calibration.TRIES_MAX, 3, calibration.TRIES_MAX),
+        ([(False, False), (True, False), (True, False)], 0, 3),
+        ([(False, False), (True, False), (False, False)], 3, 3),
+        (
+            [(False, True)] * (calibration.SHORT_TRIES * calibration.TRIES_MAX),
+            3,
+            calibration.SHORT_TRIES * calibration.TRIES_MAX,
+        ),
     ],
 )
 def test_a_failed_calibration_makes_every_trial_invalid(

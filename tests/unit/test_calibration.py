@@ -1,0 +1,39 @@
+"""Which of several tries of a known-answer test speaks for all."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.calibration import TOLERANCE_NS, Reading, median
+
+
+def reading(error_ns: int | None) -> Reading:
+    """A try with this error."""
+    return Reading(
+        name="freeze",
+        passed=error_ns is not None and abs(error_ns) <= TOLERANCE_NS,
+        disturbed=False,
+        expected_ns=None if error_ns is None else 10_000_000,
+        found_ns=None if error_ns is None else 10_000_000 + error_ns,
+        error_ns=error_ns,
+        rho=0.01,
+        text="",
+    )
+
+
+@pytest.mark.parametrize(
+    ("errors", "counts"),
+    [
+        ([900_000], 900_000),
+        ([900_000, 100_000, -200_000], -200_000),
+        ([900_000, 100_000, -800_000], -800_000),
+        ([None, 100_000, -200_000], -200_000),
+        ([None, None, 100_000], None),
+        ([0, 0, 900_000], 0),
+    ],
+    ids=["one", "one bad of three", "two bad", "one without a figure", "two without", "exact"],
+)
+def test_the_median_error_speaks(errors: list[int | None], counts: int | None) -> None:
+    found = median([reading(error) for error in errors])
+    assert found.error_ns == counts
+    assert found.passed is (counts is not None and abs(counts) <= TOLERANCE_NS)
