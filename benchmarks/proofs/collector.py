@@ -8,16 +8,19 @@ from pathlib import Path
 
 from proofkit import bench_run, milliseconds, only_trial, verdict
 
-FLAGS = ("--duration", "30s", "--scenario", "live-heap", "--backend", "go", "--no-calibrate")
+FLAGS = ("--scenario", "live-heap", "--backend", "go", "--no-calibrate")
+# With GOGC=100 a live heap of a gigabyte is collected once another gigabyte has been allocated.
+DURATION = {"100": "60s", "off": "30s"}
 
 
 def main() -> int:
     """GOGC as it is, then off; further flags go to `bench run` (such as --rps)."""
-    rate = () if "--rps" in sys.argv else ("--rps", "3000")
+    rate = () if "--rps" in sys.argv else ("--rps", "8000")
     marks = []
     with tempfile.TemporaryDirectory() as folder:
         for setting in ("100", "off"):
-            flags = (*FLAGS, *rate, "--set", f"go.gogc={setting}", *sys.argv[1:])
+            duration = ("--duration", DURATION[setting])
+            flags = (*FLAGS, *duration, *rate, "--set", f"go.gogc={setting}", *sys.argv[1:])
             trial = only_trial(bench_run(*flags, results=Path(folder) / setting))
             collector = trial["collector"]
             stops = collector["stop_the_world"] or {}
