@@ -104,7 +104,7 @@ def run(request: Request, paths: Paths, observer: Observer) -> RunFolder:
         folder.write_artifacts(list(artifacts.values()))
         stack.enter_context(machine.quiet_harness(plan.layout.engine_cpus))
         tuned = stack.enter_context(tuned_machine(journal, apply=request.tune == "auto"))
-        _write_environment(folder, tuned, runtime, why)
+        _write_environment(folder, plan.layout, tuned, runtime, why)
         readings = _calibrate(plan, paths, folder, observer)
         try:
             _measure_all(plan, paths, folder, runtime, built, readings, observer)
@@ -154,11 +154,16 @@ def _plan(request: Request, built: dict[str, Built]) -> Plan:
     )
 
 
-def _write_environment(folder: RunFolder, tuned: list[Tuned], runtime: Runtime, why: str) -> None:
-    lines = [msgspec.to_builtins(line) for line in tuned]
-    folder.write_document(
-        "environment", environment.describe_all(tuning=lines, runtime=runtime.name, reason=why)
+def _write_environment(
+    folder: RunFolder, layout: Layout, tuned: list[Tuned], runtime: Runtime, why: str
+) -> None:
+    found = environment.describe_all(
+        cpus=len({*layout.backend_cpus, *layout.engine_cpus}),
+        tuning=[msgspec.to_builtins(line) for line in tuned],
+        runtime=runtime.name,
+        reason=why,
     )
+    folder.write_document("environment", found)
 
 
 def _calibrate(

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
 import sys
 import tempfile
-import threading
-import time
 from pathlib import Path
 
-from proofkit import bench_run, milliseconds, only_trial, verdict
+from proofkit import bench_run, milliseconds, only_trial, stop_at, verdict
 
 from harness.stats.freeze import Freeze, expected_delay_ns
 
 EVERY_NS = 500_000_000
 STOP_NS = 5_000_000
 OFF_NS_MAX = 500_000
+WARMUP_S = 5
 DURATION_S = 30
 RATE_RPS = 10_000
 SHARE = 0.001
@@ -27,21 +23,11 @@ def main() -> int:
     """One trial; further flags go to `bench run` (such as --backend rust)."""
     stops: list[tuple[int, int]] = []
 
-    def disturb(over: threading.Event, pid: int) -> None:
-        next_ns = time.monotonic_ns()
-        while not over.is_set():
-            next_ns += EVERY_NS
-            over.wait(max(0.0, (next_ns - time.monotonic_ns()) / 1e9))
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGSTOP)
-                began = time.monotonic_ns()
-                # Asleep, not in a loop: a busy stopper would be a foreign process on the engine's
-                # core during every stop, and clean percentiles would leave the stops out.
-                time.sleep(STOP_NS / 1e9)
-                os.kill(pid, signal.SIGCONT)
-                stops.append((began, time.monotonic_ns()))
-
+    every = EVERY_NS / 1e9
+    offsets = [every * number for number in range(1, int((WARMUP_S + DURATION_S) / every) + 1)]
+    disturb = stop_at(offsets, STOP_NS / 1e9, stops)
     flags = ("--rps", str(RATE_RPS), "--duration", f"{DURATION_S}s", "--no-calibrate")
+    flags = (*flags, "--warmup", f"{WARMUP_S}s")
     backend = () if "--backend" in sys.argv else ("--backend", "c")
     name = sys.argv[sys.argv.index("--backend") + 1] if not backend else "c"
     with tempfile.TemporaryDirectory() as folder:

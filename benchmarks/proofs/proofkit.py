@@ -15,9 +15,34 @@ import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))  # the scripts also read what a run left, by the harness's own readers
+
+from harness.stages.plan import lay_out  # noqa: E402
+from harness.system import environment  # noqa: E402
+
 BENCH = [sys.executable, "-c", "from harness.cli import main; main()"]
 
 Disturb = Callable[[threading.Event, int], None]  # (is it over, pid of the backend)
+# A process of its own on the engine's core, asleep but for some microseconds: whatever held the
+# backend's core for longer would be a foreign process there, during every single stop.
+STOPPER = """
+import json, os, signal, sys, time
+pid, stop_s, cpu = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
+os.sched_setaffinity(0, {cpu})
+offsets, stops, start = json.load(sys.stdin), [], time.monotonic()
+try:
+    for offset in offsets:
+        time.sleep(max(0.0, start + offset - time.monotonic()))
+        os.kill(pid, signal.SIGSTOP)
+        began = time.monotonic_ns()
+        try:
+            time.sleep(stop_s)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        stops.append((began, time.monotonic_ns()))
+except ProcessLookupError:
+    pass
+print(json.dumps(stops))
+"""
 
 
 def backend_pid(artifact: str) -> int | None:
@@ -64,11 +89,29 @@ def bench_run(
     stdout, _ = process.communicate()
     over.set()
     if disturb is not None:
-        thread.join(10)
+        thread.join(60)
     if process.returncode not in (0, 3):
         raise SystemExit(f"bench run ended with exit status {process.returncode}")
     found: dict[str, Any] = json.loads(stdout)
     return found
+
+
+def stop_at(offsets_s: list[float], stop_s: float, stops: list[tuple[int, int]]) -> Disturb:
+    """A disturbance that stops the backend at each offset from the engine's start.
+
+    `stops` is filled with when each began and ended, ns on CLOCK_MONOTONIC, once all is over.
+    """
+
+    def disturb(over: threading.Event, pid: int) -> None:
+        cpu = lay_out("split", environment.usable_cpus()).engine_cpus[0]
+        command = [sys.executable, "-S", "-c", STOPPER, str(pid), str(stop_s), str(cpu)]
+        done = subprocess.run(
+            command, input=json.dumps(offsets_s), capture_output=True, text=True, check=True
+        )
+        stops.extend((began, ended) for began, ended in json.loads(done.stdout))
+        over.wait()
+
+    return disturb
 
 
 def milliseconds(value: int | None) -> str:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import random
-import signal
 import statistics
 import sys
 import tempfile
-import threading
-import time
 from pathlib import Path
 
-from proofkit import bench_run, newest_run, verdict
+from proofkit import bench_run, newest_run, stop_at, verdict
 
 from harness.store.records import read_stream
 
@@ -30,27 +25,13 @@ ARTIFACTS = {
 }
 
 
-def stop_once(pid: int) -> tuple[int, int]:
-    """Stops a process for 5 ms; when it really was stopped, ns on CLOCK_MONOTONIC."""
-    began = time.monotonic_ns()
-    os.kill(pid, signal.SIGSTOP)
-    time.sleep(STOP_NS / 1e9)
-    os.kill(pid, signal.SIGCONT)
-    return began, time.monotonic_ns()
-
-
-def inject(stops: list[tuple[int, int]]) -> object:
-    """A disturbance that makes 30 stops inside the measured part."""
+def offsets_s() -> list[float]:
+    """Where the stops stand, from the engine's start: 30 inside the measured part, unevenly."""
     draw = random.Random(1)
-
-    def disturb(over: threading.Event, pid: int) -> None:
-        over.wait(8)
-        while len(stops) < STOPS and not over.is_set():
-            with contextlib.suppress(ProcessLookupError):
-                stops.append(stop_once(pid))
-            over.wait(0.4 + 0.2 * draw.random())
-
-    return disturb
+    offsets = [8.0]
+    while len(offsets) < STOPS:
+        offsets.append(offsets[-1] + 0.4 + 0.2 * draw.random())
+    return offsets
 
 
 def matched(stops: list[tuple[int, int]], gaps: list[tuple[int, int]]) -> list[int]:
@@ -71,7 +52,12 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as folder:
             results = Path(folder)
             flags = (*FLAGS, "--backend", backend, *sys.argv[1:])
-            bench_run(*flags, results=results, artifact=artifact, disturb=inject(stops))
+            bench_run(
+                *flags,
+                results=results,
+                artifact=artifact,
+                disturb=stop_at(offsets_s(), STOP_NS / 1e9, stops),
+            )
             stream = read_stream(newest_run(results) / "trials" / "0" / "probes" / "gaps.bin")
         records = stream.records
         gaps = [(int(r["start_ns"]), int(r["end_ns"])) for r in records]

@@ -49,15 +49,18 @@ def virtualised() -> str:
     return "yes (the CPU reports a hypervisor)" if " hypervisor" in flags else "no"
 
 
-def describe() -> dict[str, dict[str, str]]:
-    """Sections of facts for the report; "unknown" is written where nothing could be read."""
+def describe(cpus: int | None = None) -> dict[str, dict[str, str]]:
+    """Sections of facts for the report; "unknown" is written where nothing could be read.
+
+    `cpus`: how many there are to use, when this process has already confined itself to some.
+    """
     cpuidle = "/sys/devices/system/cpu/cpuidle/current_driver"
     clock = "/sys/devices/system/clocksource/clocksource0/current_clocksource"
     governor = "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"
     return {
         "machine": {
             "processor": cpu_model(),
-            "cores": str(len(usable_cpus())),
+            "cores": str(len(usable_cpus()) if cpus is None else cpus),
             "memory": f"{psutil.virtual_memory().total / 2**30:.1f} GiB",
             "virtual machine": virtualised(),
             "idle driver": read_text(cpuidle) or "unknown",
@@ -81,9 +84,11 @@ def fingerprint(facts: dict[str, dict[str, str]], *, tuned: dict[str, str], runt
     return hashlib.sha256(repr(stable).encode()).hexdigest()[:12]
 
 
-def describe_all(*, tuning: list[dict[str, Any]], runtime: str, reason: str) -> dict[str, Any]:
+def describe_all(
+    *, cpus: int, tuning: list[dict[str, Any]], runtime: str, reason: str
+) -> dict[str, Any]:
     """`environment.json`."""
-    facts = describe()
+    facts = describe(cpus)
     states = {f"{line['operation']} {line['path']}": str(line["after"]) for line in tuning}
     return {
         **facts,

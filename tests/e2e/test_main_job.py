@@ -11,6 +11,7 @@ import pytest
 from harness.drivers.manifests import find_backends
 from harness.model.trial import TrialData
 from harness.store.records import read_requests
+from harness.system import environment
 from tests.e2e.conftest import ROOT, Bench
 
 pytestmark = pytest.mark.e2e
@@ -93,7 +94,9 @@ def test_four_backends_in_containers(bench: Callable[..., Bench]) -> None:
     assert [("no GC" in row) for row in rows] == [(" go/" not in row) for row in rows]
     assert "calibrate: " in one.stderr
     assert len(one.run_folder.document("calibration")["readings"]) == 1
-    assert one.run_folder.document("environment")["runtime"]["name"] == "docker"
+    machine = one.run_folder.document("environment")
+    assert machine["runtime"]["name"] == "docker"
+    assert machine["machine"]["cores"] == str(len(environment.usable_cpus()))
     _records(one)
     _report_stands_alone(one.run_folder.report)
     one.leaves_nothing()
