@@ -32,6 +32,9 @@ def choose(
     try:
         daemon = docker_daemon.ensure()
         client = docker_runtime.connect(daemon)
+        if daemon.note:  # just started: it brings the records of whatever outlived the one before
+            for line in docker_runtime.cleanup(client):
+                say(line)
     except (EnvironmentLacking, DockerException) as error:
         if asked == "docker":
             raise

@@ -134,7 +134,7 @@ class Trial:
             if self._somebody_ended(load):
                 return
         if load.event("done") is None:
-            self._note("engine-died", "engine", "never said that it was done")
+            self._note("engine-died", "engine", "the engine never said that it was done")
 
     def _somebody_ended(self, load: load_driver.Load) -> bool:
         incident = load.incident(clock.monotonic_ns())
@@ -143,7 +143,8 @@ class Trial:
             return True
         ending = self._server.alive()
         if ending is not None:
-            self._note(ending.id, self._spec.subject.name, ending.text)
+            name = self._spec.subject.name
+            self._note(ending.id, name, f"{name} {ending.text}")
             return True
         return False
 

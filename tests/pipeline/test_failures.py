@@ -103,7 +103,7 @@ def test_a_server_that_ends_is_named(
     assert reason.status is Status.INVALID
     assert reason.who == "alpha/v"
     assert "signal 9" in reason.text
-    assert f"INVALID {kind}: was ended by signal 9" in finished.stderr
+    assert f"INVALID {kind}: alpha/v was ended by signal 9" in finished.stderr
     assert _reasons(stage, 0) == _reasons(stage, 2) == {}
 
 
