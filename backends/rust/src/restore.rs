@@ -1,5 +1,6 @@
 //! Turns records of the log back into buckets and objects.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -45,7 +46,7 @@ pub fn apply(store: &Store, record: &Record<'_>) -> Result<(), LogError> {
             let Some(room) = room else { return Err(too_small(store, record)) };
             room.keep();
             store.account(replaced);
-            store.insert(&bucket, key, object);
+            store.insert(&bucket, key, Arc::new(object));
         }
     }
     Ok(())

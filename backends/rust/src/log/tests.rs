@@ -97,7 +97,7 @@ impl Running {
 
     fn put(&mut self, key: &str, body: &[u8], only_if_absent: bool) -> Result<(), Refusal> {
         let bucket = self.store.bucket("bucket").unwrap();
-        let object = object(body);
+        let object = Arc::new(object(body));
         self.change(Change::Put { bucket, key: key.into(), object, only_if_absent })
     }
 
@@ -188,7 +188,12 @@ fn conditions_are_decided_in_the_order_of_the_log() {
     let bucket = running.store.bucket("bucket").unwrap();
     running.delete("a").unwrap();
     running.change(remove()).unwrap();
-    let late = Change::Put { bucket, key: "b".into(), object: object(b"3"), only_if_absent: false };
+    let late = Change::Put {
+        bucket,
+        key: "b".into(),
+        object: Arc::new(object(b"3")),
+        only_if_absent: false,
+    };
     assert_eq!(running.change(late), Err(Refusal::Store(StoreError::NoBucket)));
     running.end();
 }
@@ -210,7 +215,8 @@ fn a_tail_torn_at_any_byte_is_dropped_and_the_log_goes_on() {
     let (path, whole) = only_segment(&scratch);
     let (log, lsns) = recovered(&settings).unwrap();
     assert_eq!(lsns, [1, 2, 3]);
-    let end = usize::try_from(log.segment.unwrap().at).unwrap();
+    let end = usize::try_from(log.segment.as_ref().unwrap().at).unwrap();
+    drop(log); // and with it the lock
     let last = last_record(&whole, end);
     for cut in last + 1..end - fill_of_last(&whole, last) {
         let mut torn = whole.clone();

@@ -24,6 +24,7 @@ impl Worker {
             return put.map_err(of_store);
         }
         let bytes = room.bytes();
+        let object = Arc::new(object);
         let change =
             Change::Put { bucket: bucket.clone(), key: key.into(), object, only_if_absent };
         room.keep(); // the writer gives it back when it refuses
@@ -47,7 +48,9 @@ impl Worker {
     /// All of them in one go, so that they share batches; answered when the last is durable.
     pub async fn delete_all(&self, bucket: &Arc<Bucket>, keys: &[String]) -> Changed {
         let Some(log) = &self.log else {
-            keys.iter().for_each(|key| self.shared.store.delete(bucket, key));
+            for key in keys {
+                self.shared.store.delete(bucket, key);
+            }
             return Ok(());
         };
         let mut waiting = Vec::with_capacity(keys.len());
