@@ -120,7 +120,8 @@ impl Reader {
             at = bytes.len().min(at + record.bytes() + fill(record.bytes()));
             self.newest = Some((header, at as u64));
         }
-        Ok(None)
+        // Zeros to the end are the end; zeros before something else are a hole like any other.
+        Ok(bytes[at..].iter().any(|byte| *byte != 0).then_some(at))
     }
 }
 

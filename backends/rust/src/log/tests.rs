@@ -246,19 +246,25 @@ fn fill_of_last(bytes: &[u8], at: usize) -> usize {
     fill(Record::decode(&bytes[at..], 1).unwrap().bytes())
 }
 
-fn damage(path: &Path, at: u64) {
+fn damage(path: &Path, at: u64, bytes: &[u8]) {
     let file = fs::OpenOptions::new().write(true).open(path).unwrap();
-    file.write_all_at(b"X", at).unwrap();
+    file.write_all_at(bytes, at).unwrap();
 }
 
 #[test]
 fn a_lost_record_that_was_synced_is_corruption_and_one_that_was_not_is_a_torn_tail() {
     let first_record = segment::HEADER_BYTES as u64;
-    for (durability, corrupt) in [(Durability::Sync, true), (Durability::Buffered, false)] {
+    let modes = [(Durability::Sync, true), (Durability::Buffered, false)];
+    for ((durability, corrupt), damaged) in modes
+        .into_iter()
+        .zip([&b"X"[..], &[0; 88]])
+        .chain(modes.into_iter().zip([&[0; 88][..], &b"X"[..]]))
+    {
         let scratch = Scratch::new();
         let settings = scratch.settings(durability);
         written(&settings, &[("a", b"1"), ("b", b"2")]);
-        damage(&scratch.segments()[0], first_record + HEAD_BYTES as u64);
+        let at = if damaged.len() == 1 { first_record + HEAD_BYTES as u64 } else { first_record };
+        damage(&scratch.segments()[0], at, damaged);
         match recovered(&settings) {
             Err(LogError::Corrupt(message)) => {
                 assert!(corrupt, "{durability:?}: {message}");

@@ -123,13 +123,10 @@ pub fn start(
     };
     let writer = thread::Builder::new().name("log-writer".into()).spawn(move || {
         let ended = writer.run();
-        if let Err(error) = &ended {
-            eprintln!(
-                "error: log: {error}, expected a write or a sync to succeed\nhint: look at the disk"
-            );
+        if ended.is_err() {
             let _ = failed.send(());
         }
-        ended
+        ended.map_err(|error| io::Error::other(format!("the log can be written no more: {error}")))
     })?;
     let thread = writer.thread().clone();
     let queues = producers.into_iter().zip(receivers).enumerate();
