@@ -56,6 +56,10 @@ pub fn recover(
         refuse_corruption(&paths, &hole)?;
         end_torn_tail(directory, &paths, &hole).map_err(environment)?;
     }
+    // What was read may still be in the kernel's memory alone, if its writer did not sync it.
+    for path in segment::list(directory).map_err(environment)? {
+        File::open(path).and_then(|file| file.sync_data()).map_err(environment)?;
+    }
     let segment = reader.newest.map(|(header, at)| open(directory, header, at));
     Ok(Recovered {
         last_lsn: reader.last_lsn,
