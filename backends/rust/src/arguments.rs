@@ -1,9 +1,17 @@
 //! The command line.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
+
+use crate::log::{Durability, Settings};
 
 const THREADS_MAX: usize = 1024;
+const SYNC_INTERVAL_MS_MAX: u64 = 60_000;
+const SEGMENT_BYTES_MIN: u64 = 4096;
+const SEGMENT_BYTES_MAX: u64 = 1 << 32;
+const DURABILITIES: &str = "ram, buffered, interval, batch or sync";
 
 /// What the flags say, and their defaults.
 #[derive(Debug, PartialEq, Eq)]
@@ -12,6 +20,7 @@ pub struct Arguments {
     pub threads: usize,
     pub object_bytes_max: u64,
     pub store_bytes_max: u64,
+    pub log: Settings,
     pub version: bool,
 }
 
@@ -24,6 +33,13 @@ pub fn parse(words: impl Iterator<Item = String>) -> Result<Arguments, String> {
         threads: 1,
         object_bytes_max: 64 << 20,
         store_bytes_max: 4 << 30,
+        log: Settings {
+            durability: Durability::Ram,
+            directory: PathBuf::new(),
+            sync_interval: Duration::from_millis(100),
+            segment_bytes: 64 << 20,
+            log_bytes_max: 8 << 30,
+        },
         version: false,
     };
     let mut words = words;
@@ -50,11 +66,40 @@ pub fn parse(words: impl Iterator<Item = String>) -> Result<Arguments, String> {
             "--store-bytes-max" => {
                 arguments.store_bytes_max = read(&name, "a number of bytes", next(), |_| true)?;
             }
-            other => return Err(format!("expected a known flag, got {other:?}")),
+            _ => read_log_flag(&mut arguments.log, &name, next())?,
         }
     }
     arguments.address = SocketAddr::new(address, port);
+    if arguments.log.durability != Durability::Ram && arguments.log.directory.as_os_str().is_empty()
+    {
+        return Err("--data-directory: expected a directory for the log, got nothing".into());
+    }
     Ok(arguments)
+}
+
+fn read_log_flag(log: &mut Settings, name: &str, value: Option<String>) -> Result<(), String> {
+    match name {
+        "--durability" => {
+            let text = value.ok_or(format!("{name}: expected {DURABILITIES}, got nothing"))?;
+            let known = text.parse();
+            log.durability =
+                known.map_err(|()| format!("{name}: expected {DURABILITIES}, got {text:?}"))?;
+        }
+        "--data-directory" => log.directory = read(name, "a directory", value, |_| true)?,
+        "--sync-interval-ms" => {
+            let range = 1..=SYNC_INTERVAL_MS_MAX;
+            let ms = read(name, "1 to 60000 milliseconds", value, |ms| range.contains(ms))?;
+            log.sync_interval = Duration::from_millis(ms);
+        }
+        "--segment-bytes" => {
+            let range = SEGMENT_BYTES_MIN..=SEGMENT_BYTES_MAX;
+            log.segment_bytes =
+                read(name, "4096 to 4294967296 bytes", value, |bytes| range.contains(bytes))?;
+        }
+        "--log-bytes-max" => log.log_bytes_max = read(name, "a number of bytes", value, |_| true)?,
+        other => return Err(format!("expected a known flag, got {other:?}")),
+    }
+    Ok(())
 }
 
 fn read<T: FromStr>(
@@ -84,6 +129,10 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named() {
+        for words in [&["--durability=batch"][..], &["--durability=often"], &["--segment-bytes=1"]]
+        {
+            assert!(of(words).unwrap_err().contains("expected"), "{words:?}");
+        }
         for words in [&["--port"][..], &["--port", "0"], &["--threads=0"], &["x"], &["--no"]] {
             assert!(of(words).unwrap_err().contains("expected"), "{words:?}");
         }

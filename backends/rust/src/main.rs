@@ -3,6 +3,8 @@
 mod arguments;
 mod gate;
 mod header_case;
+mod log;
+mod restore;
 mod s3;
 mod store;
 mod worker;
@@ -13,9 +15,11 @@ use std::sync::Arc;
 use std::thread;
 
 use arguments::Arguments;
+use log::{Durability, LogError, Recovered, Settings, Started};
 use s3::Shared;
+use store::Store;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 const EXIT_FAILED: u8 = 1;
 const EXIT_WRONG_USE: u8 = 2;
@@ -33,6 +37,18 @@ fn main() -> ExitCode {
         println!("pausemark-rust {}", env!("CARGO_PKG_VERSION"));
         return ExitCode::SUCCESS;
     }
+    let store = Arc::new(Store::new(arguments.store_bytes_max));
+    let recovered = match recover(&arguments.log, &store) {
+        Ok(recovered) => recovered,
+        Err(LogError::Environment(message)) => {
+            eprintln!("error: {message}");
+            return EXIT_ENVIRONMENT.into();
+        }
+        Err(LogError::Corrupt(message)) => {
+            eprintln!("error: {message}");
+            return EXIT_FAILED.into();
+        }
+    };
     let listeners = match worker::bind(arguments.address, arguments.threads) {
         Ok(listeners) => listeners,
         Err(error) => {
@@ -41,7 +57,7 @@ fn main() -> ExitCode {
         }
     };
     eprintln!("listening on {}, threads={}", arguments.address, arguments.threads);
-    match serve(&arguments, listeners) {
+    match serve(&arguments, store, recovered, listeners) {
         Ok(()) => {
             eprintln!("stopped");
             ExitCode::SUCCESS
@@ -53,28 +69,54 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs the workers until a signal has ended them.
-fn serve(arguments: &Arguments, listeners: Vec<std::net::TcpListener>) -> io::Result<()> {
-    let shared = Arc::new(Shared::new(arguments.object_bytes_max, arguments.store_bytes_max));
+/// What the log holds goes into the store; `None` without a log.
+fn recover(settings: &Settings, store: &Store) -> Result<Option<Recovered>, LogError> {
+    if settings.durability == Durability::Ram {
+        return Ok(None);
+    }
+    let recovered = log::recover(settings, |record| restore::apply(store, record))?;
+    eprintln!("recovered {} records from {}", recovered.last_lsn, settings.directory.display());
+    Ok(Some(recovered))
+}
+
+/// Runs the workers until a signal, or a log that can write no more, has ended them.
+fn serve(
+    arguments: &Arguments,
+    store: Arc<Store>,
+    recovered: Option<Recovered>,
+    listeners: Vec<std::net::TcpListener>,
+) -> io::Result<()> {
+    let (failed, failing) = oneshot::channel();
+    let log = recovered.map(|recovered| {
+        log::start(arguments.log.clone(), recovered, store.clone(), listeners.len(), failed)
+    });
+    let (queues, writer) = match log.transpose()? {
+        Some(Started { queues, writer }) => (queues, Some(writer)),
+        None => (Vec::new(), None),
+    };
+    let shared = Arc::new(Shared::new(arguments.object_bytes_max, store));
     let (end, ending) = watch::channel(false);
+    let mut queues = queues.into_iter();
     let workers = listeners
         .into_iter()
         .enumerate()
         .map(|(number, listener)| {
-            let (shared, ending) = (shared.clone(), ending.clone());
+            let (shared, log, ending) = (shared.clone(), queues.next(), ending.clone());
             let builder = thread::Builder::new().name(format!("worker-{number}"));
-            builder.spawn(move || worker::run(listener, shared, ending))
+            builder.spawn(move || worker::run(listener, shared, log, ending))
         })
         .collect::<io::Result<Vec<_>>>()?;
-    wait_for_signal()?;
+    wait_for_end(failing)?;
     end.send_replace(true);
     for worker in workers {
         worker.join().map_err(|_| io::Error::other("a worker panicked"))??;
     }
-    Ok(())
+    let Some(writer) = writer else { return Ok(()) };
+    writer.thread().unpark(); // every queue is gone: it syncs what is left, and ends
+    writer.join().map_err(|_| io::Error::other("the log's writer panicked"))?
 }
 
-fn wait_for_signal() -> io::Result<()> {
+fn wait_for_end(failing: oneshot::Receiver<()>) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
@@ -82,6 +124,7 @@ fn wait_for_signal() -> io::Result<()> {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+            Ok(()) = failing => {} // its sender is dropped at once when there is no log
         }
         Ok(())
     })

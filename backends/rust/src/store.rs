@@ -7,10 +7,10 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use hyper::header::{HeaderName, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 
 /// Why an operation on a bucket could not be done.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoreError {
     NoBucket,
     NotEmpty,
@@ -21,7 +21,9 @@ pub enum StoreError {
 #[derive(Debug)]
 pub struct Object {
     pub body: Bytes,
-    /// The quoted MD5, computed once, on PUT.
+    /// Computed once, on PUT.
+    pub md5: [u8; 16],
+    /// The same, quoted, in hex.
     pub etag: HeaderValue,
     pub modified: SystemTime,
     /// `modified` as a header has it.
@@ -29,6 +31,21 @@ pub struct Object {
     pub content_type: HeaderValue,
     /// Headers that a GET repeats, in the contract's order.
     pub kept: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Object {
+    /// The kept headers as the log writes them: name, NUL, value, NUL.
+    pub fn metadata(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        let first = (&CONTENT_TYPE, &self.content_type);
+        for (name, value) in std::iter::once(first).chain(self.kept.iter().map(|(n, v)| (n, v))) {
+            for text in [name.as_str().as_bytes(), value.as_bytes()] {
+                out.extend_from_slice(text);
+                out.push(0);
+            }
+        }
+        out
+    }
 }
 
 /// Every bucket and the account of stored bytes.
@@ -61,8 +78,18 @@ impl Store {
         read(&self.buckets).get(name).cloned()
     }
 
-    pub fn create(&self, name: &str) {
-        write(&self.buckets).entry(name.into()).or_insert_with(|| Arc::new(Bucket::new(name)));
+    pub fn create(&self, name: &str, created: SystemTime) {
+        let mut buckets = write(&self.buckets);
+        buckets.entry(name.into()).or_insert_with(|| Arc::new(Bucket::new(name, created)));
+    }
+
+    /// Why `remove` would fail now.
+    pub fn refuses_removal(&self, name: &str) -> Option<StoreError> {
+        match self.bucket(name) {
+            None => Some(StoreError::NoBucket),
+            Some(bucket) if read(&bucket.index).objects.is_empty() => None,
+            Some(_) => Some(StoreError::NotEmpty),
+        }
     }
 
     pub fn remove(&self, name: &str) -> Result<(), StoreError> {
@@ -93,23 +120,29 @@ impl Store {
         reservation: Reservation<'_>,
         only_if_absent: bool,
     ) -> Result<(), StoreError> {
-        let mut index = write(&bucket.index);
-        if index.removed {
-            return Err(StoreError::NoBucket);
+        let index = write(&bucket.index);
+        if let Some(refusal) = index.refuses(key, only_if_absent) {
+            return Err(refusal);
         }
-        if only_if_absent && index.objects.contains_key(key) {
-            return Err(StoreError::Exists);
-        }
+        reservation.keep();
+        self.put_into(index, key, Arc::new(object));
+        Ok(())
+    }
+
+    /// Puts an object whose room is accounted already, with no conditions left to ask.
+    pub fn insert(&self, bucket: &Bucket, key: &str, object: Arc<Object>) {
+        self.put_into(write(&bucket.index), key, object);
+    }
+
+    fn put_into(&self, mut index: RwLockWriteGuard<'_, Index>, key: &str, object: Arc<Object>) {
         let replaced = match index.objects.get_mut(key) {
-            Some(place) => Some(std::mem::replace(place, Arc::new(object))),
-            None => index.objects.insert(key.into(), Arc::new(object)),
+            Some(place) => Some(std::mem::replace(place, object)),
+            None => index.objects.insert(key.into(), object),
         };
         drop(index);
-        reservation.keep();
         if let Some(old) = replaced {
             self.release(old.body.len() as u64);
         }
-        Ok(())
     }
 
     pub fn delete(&self, bucket: &Bucket, key: &str) {
@@ -119,7 +152,17 @@ impl Store {
         }
     }
 
-    fn release(&self, bytes: u64) {
+    pub fn bytes_max(&self) -> u64 {
+        self.bytes_max
+    }
+
+    /// Takes room whatever the limit says: for what is stored already.
+    pub fn account(&self, bytes: u64) {
+        self.used_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Gives back the room of a body that is not stored.
+    pub fn release(&self, bytes: u64) {
         self.used_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 }
@@ -146,7 +189,8 @@ impl Reservation<'_> {
         self.bytes
     }
 
-    fn keep(mut self) {
+    /// Leaves the room accounted to whoever holds the body now.
+    pub fn keep(mut self) {
         self.bytes = 0;
     }
 }
@@ -162,6 +206,16 @@ struct Index {
     objects: BTreeMap<Box<str>, Arc<Object>>,
     /// A PUT that began before the bucket's removal must not land in nowhere.
     removed: bool,
+}
+
+impl Index {
+    /// Why a write of this key cannot be done.
+    fn refuses(&self, key: &str, only_if_absent: bool) -> Option<StoreError> {
+        if self.removed {
+            return Some(StoreError::NoBucket);
+        }
+        (only_if_absent && self.objects.contains_key(key)).then_some(StoreError::Exists)
+    }
 }
 
 /// One ordered map serves single keys and listings.
@@ -197,8 +251,13 @@ pub struct Page {
 }
 
 impl Bucket {
-    fn new(name: &str) -> Self {
-        Self { name: name.into(), created: SystemTime::now(), index: RwLock::default() }
+    fn new(name: &str, created: SystemTime) -> Self {
+        Self { name: name.into(), created, index: RwLock::default() }
+    }
+
+    /// Why a write of this key cannot be done.
+    pub fn refuses(&self, key: &str, only_if_absent: bool) -> Option<StoreError> {
+        read(&self.index).refuses(key, only_if_absent)
     }
 
     pub fn get(&self, key: &str) -> Option<Arc<Object>> {

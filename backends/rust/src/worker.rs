@@ -17,6 +17,7 @@ use tokio::task::LocalSet;
 
 use crate::gate::Gate;
 use crate::header_case;
+use crate::log::Queue;
 use crate::s3::{self, Connection, Shared, Worker};
 
 const BACKLOG: i32 = 4096;
@@ -53,19 +54,31 @@ fn listen(socket: &Socket) -> io::Result<TcpListener> {
 pub fn run(
     listener: TcpListener,
     shared: Arc<Shared>,
+    log: Option<Queue>,
     ending: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    LocalSet::new().block_on(&runtime, serve(listener, shared, ending))
+    LocalSet::new().block_on(&runtime, serve(listener, shared, log, ending))
 }
 
 async fn serve(
     listener: TcpListener,
     shared: Arc<Shared>,
+    mut log: Option<Queue>,
     mut ending: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let worker = Rc::new(Worker::new(shared, header_case::learn().await));
+    if let Some(mut answers) = log.as_mut().and_then(|queue| queue.answers.take()) {
+        // The writer wakes this thread once a batch; what that answers is told from here.
+        tokio::task::spawn_local(async move {
+            while let Some(batch) = answers.recv().await {
+                for (answer, outcome) in batch {
+                    let _ = answer.send(outcome); // a client that hung up waits no more
+                }
+            }
+        });
+    }
+    let worker = Rc::new(Worker::new(shared, header_case::learn().await, log));
     // Every connection holds a sender: when the last is gone, so are the connections.
     let (alive, mut all_gone) = mpsc::channel::<Infallible>(1);
     loop {

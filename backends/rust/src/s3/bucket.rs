@@ -14,7 +14,7 @@ use super::failure::{self, Failure};
 use super::target::Target;
 use super::xml::{NAMESPACE, Xml, encode_url};
 use super::{Answer, Exchange, reply};
-use crate::store::{Entry, ListQuery, Object, Page, StoreError};
+use crate::store::{Entry, ListQuery, Object, Page};
 
 pub const LIST_KEYS_MAX: usize = 1000;
 const CONFIGURATION_BYTES_MAX: usize = 64 << 10;
@@ -58,7 +58,7 @@ pub async fn create(mut exchange: Exchange<'_>) -> Answer {
             return Err(&failure::MALFORMED_XML);
         }
     }
-    exchange.worker.shared.store.create(name);
+    exchange.worker.create_bucket(name).await?;
     let mut response = reply::empty(200);
     let location = reply::header_value(format!("/{name}").as_bytes());
     response.headers_mut().insert(LOCATION, location);
@@ -74,12 +74,9 @@ fn is_valid_name(name: &str) -> bool {
         && bytes.last().is_some_and(alphanumeric)
 }
 
-pub fn remove(exchange: &Exchange<'_>) -> Answer {
-    match exchange.worker.shared.store.remove(exchange.target.bucket) {
-        Ok(()) => Ok(reply::bodyless(204)),
-        Err(StoreError::NotEmpty) => Err(&failure::BUCKET_NOT_EMPTY),
-        Err(_) => Err(&failure::NO_SUCH_BUCKET),
-    }
+pub async fn remove(exchange: &Exchange<'_>) -> Answer {
+    exchange.worker.remove_bucket(exchange.target.bucket).await?;
+    Ok(reply::bodyless(204))
 }
 
 /// GET of a bucket: its location or one of the listings.

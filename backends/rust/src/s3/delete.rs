@@ -24,8 +24,8 @@ pub async fn many(mut exchange: Exchange<'_>) -> Answer {
     let text = std::str::from_utf8(&payload.body).map_err(|_| &failure::MALFORMED_XML)?;
     let request = DeleteRequest::parse(text)?;
     let mut answer = Xml::new("DeleteResult", NAMESPACE, exchange.arena);
+    exchange.worker.delete_all(&bucket, &request.keys).await?;
     for key in &request.keys {
-        shared.store.delete(&bucket, key);
         if !request.quiet {
             answer.start("Deleted");
             answer.element("Key", key);

@@ -45,6 +45,7 @@ failures! {
     PRECONDITION = 412 "PreconditionFailed" "A precondition did not hold.";
     MALFORMED_XML = 400 "MalformedXML" "The XML is not well formed or not as expected.";
     NOT_IMPLEMENTED = 501 "NotImplemented" "The operation is outside the subset.";
+    INTERNAL_ERROR = 500 "InternalError" "The log could not be written.";
     METHOD = 405 "MethodNotAllowed" "The method is not allowed here.";
 }
 

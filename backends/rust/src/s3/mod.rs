@@ -2,6 +2,7 @@
 
 mod body;
 mod bucket;
+mod changes;
 mod delete;
 mod failure;
 mod get;
@@ -9,6 +10,8 @@ mod put;
 mod reply;
 mod target;
 mod xml;
+
+pub use reply::{date_value, etag};
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -24,6 +27,7 @@ use hyper::http::Extensions;
 use hyper::{Method, Request, Response};
 
 use crate::gate::Refusals;
+use crate::log::Queue;
 use crate::store::{Bucket, Store};
 use failure::Failure;
 use target::Target;
@@ -33,18 +37,18 @@ pub type Answer = Result<Response<Full<Bytes>>, &'static Failure>;
 /// What all workers share.
 #[derive(Debug)]
 pub struct Shared {
-    pub store: Store,
+    pub store: Arc<Store>,
     pub object_bytes_max: u64,
     requests: AtomicU64,
     seed: u64,
 }
 
 impl Shared {
-    pub fn new(object_bytes_max: u64, store_bytes_max: u64) -> Self {
+    pub fn new(object_bytes_max: u64, store: Arc<Store>) -> Self {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
         let nanoseconds = since_epoch.map_or(0, |since| since.as_nanos() & u128::from(u64::MAX));
         Self {
-            store: Store::new(store_bytes_max),
+            store,
             object_bytes_max,
             requests: AtomicU64::new(0),
             seed: u64::try_from(nanoseconds).unwrap_or(0),
@@ -66,12 +70,14 @@ pub struct Worker {
     header_case: Extensions,
     /// The Date of one second.
     date: RefCell<(u64, HeaderValue)>,
+    /// The way to the log's writer; `None` when there is no log.
+    log: Option<RefCell<Queue>>,
 }
 
 impl Worker {
-    pub fn new(shared: Arc<Shared>, header_case: Extensions) -> Self {
+    pub fn new(shared: Arc<Shared>, header_case: Extensions, log: Option<Queue>) -> Self {
         let date = RefCell::new((0, HeaderValue::from_static("")));
-        Self { shared, header_case, date }
+        Self { shared, header_case, date, log: log.map(RefCell::new) }
     }
 
     fn date(&self) -> HeaderValue {
@@ -160,7 +166,7 @@ async fn on_bucket(exchange: Exchange<'_>) -> Answer {
             exchange.bucket()?;
             Ok(reply::empty(200))
         }
-        Method::DELETE if plain => bucket::remove(&exchange),
+        Method::DELETE if plain => bucket::remove(&exchange).await,
         Method::PUT | Method::HEAD | Method::DELETE | Method::POST => {
             Err(&failure::NOT_IMPLEMENTED)
         }
@@ -184,8 +190,7 @@ async fn on_object(exchange: Exchange<'_>) -> Answer {
     match *method {
         Method::PUT => put::object(exchange, &bucket).await,
         Method::DELETE => {
-            let store = &exchange.worker.shared.store;
-            store.delete(&bucket, exchange.target.key);
+            exchange.worker.delete(&bucket, exchange.target.key).await?;
             Ok(reply::bodyless(204))
         }
         _ => get::object(&exchange, &bucket),

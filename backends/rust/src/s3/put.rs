@@ -1,5 +1,6 @@
 //! PUT of an object: what is kept, and the digests that must match.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use base64::Engine;
@@ -13,13 +14,13 @@ use md5::{Digest, Md5};
 use super::body::{self, Payload};
 use super::failure::{self, Failure};
 use super::{Answer, Exchange, reply};
-use crate::store::{Bucket, Object, StoreError};
+use crate::store::{Bucket, Object};
 
 const METADATA_BYTES_MAX: usize = 2 << 10;
 const METADATA_PREFIX: &str = "x-amz-meta-";
 const CHECKSUM: HeaderName = HeaderName::from_static(body::CHECKSUM);
 
-pub async fn object(mut exchange: Exchange<'_>, bucket: &Bucket) -> Answer {
+pub async fn object(mut exchange: Exchange<'_>, bucket: &Arc<Bucket>) -> Answer {
     let headers = exchange.request.headers();
     let only_if_absent = headers.get(IF_NONE_MATCH).is_some_and(|value| value == "*");
     let conditional = headers.contains_key(IF_MATCH) || headers.contains_key(IF_NONE_MATCH);
@@ -35,14 +36,11 @@ pub async fn object(mut exchange: Exchange<'_>, bucket: &Bucket) -> Answer {
     let shared = &exchange.worker.shared;
     let payload = body::read(&mut exchange.request, shared).await?;
     let md5 = verify(&payload)?;
-    let mut etag = [b'"'; 34];
-    for (place, byte) in etag[1..33].chunks_exact_mut(2).zip(md5) {
-        place.copy_from_slice(&[hex_digit(byte >> 4), hex_digit(byte & 15)]);
-    }
-    let etag = reply::header_value(&etag);
+    let etag = reply::etag(md5);
     let modified = SystemTime::now();
     let object = Object {
         body: payload.body,
+        md5,
         etag: etag.clone(),
         modified,
         last_modified: reply::date_value(modified),
@@ -50,21 +48,13 @@ pub async fn object(mut exchange: Exchange<'_>, bucket: &Bucket) -> Answer {
         kept,
     };
     let key = exchange.target.key;
-    match shared.store.put(bucket, key, object, payload.room, only_if_absent) {
-        Ok(()) => {}
-        Err(StoreError::Exists) => return Err(&failure::PRECONDITION),
-        Err(_) => return Err(&failure::NO_SUCH_BUCKET),
-    }
+    exchange.worker.put(bucket, key, object, payload.room, only_if_absent).await?;
     let mut response = reply::empty(200);
     response.headers_mut().insert(ETAG, etag);
     if let Some(checksum) = payload.digests.checksum {
         response.headers_mut().insert(CHECKSUM, reply::header_value(checksum.as_bytes()));
     }
     Ok(response)
-}
-
-fn hex_digit(value: u8) -> u8 {
-    b"0123456789abcdef"[usize::from(value & 15)]
 }
 
 /// Compares the body with every digest that came with it; its MD5.

@@ -111,6 +111,16 @@ fn upper_hex(number: u64) -> HeaderValue {
     header_value(&digits)
 }
 
+/// The quoted hex of an MD5.
+pub fn etag(md5: [u8; 16]) -> HeaderValue {
+    let mut text = [b'"'; 34];
+    for (place, byte) in text[1..33].chunks_exact_mut(2).zip(md5) {
+        let digit = |half: u8| b"0123456789abcdef"[usize::from(half & 15)];
+        place.copy_from_slice(&[digit(byte >> 4), digit(byte)]);
+    }
+    header_value(&text)
+}
+
 /// A header value from text that this program made; empty if it could not stand in a header.
 pub fn header_value(text: &[u8]) -> HeaderValue {
     HeaderValue::from_bytes(text).unwrap_or_else(|_| HeaderValue::from_static(""))

@@ -1,0 +1,468 @@
+//! The one thread that writes the log, decides conditions, and applies to the index in its order.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle, Thread};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rtrb::{Consumer, Producer, RingBuffer};
+use tokio::sync::{mpsc, oneshot};
+
+use super::ahead::Ahead;
+use super::record::{Operation, Record, fill};
+use super::recovery::Recovered;
+use super::segment::{self, HEADER_BYTES, Header};
+use super::{Durability, Settings};
+use crate::store::{Bucket, Object, Store, StoreError};
+
+const RING_ENTRIES: usize = 1024;
+const BATCH_RECORDS_MAX: usize = 64;
+const BATCH_BYTES_MAX: usize = 256 << 10;
+/// A larger body is written from where it lies instead of being copied into the batch.
+const COPIED_BYTES_MAX: usize = 64 << 10;
+
+/// A change of state, whole and checked but for its conditions.
+#[derive(Debug)]
+pub enum Change {
+    /// The object's room in the store is already accounted.
+    Put {
+        bucket: Arc<Bucket>,
+        key: Box<str>,
+        object: Arc<Object>,
+        only_if_absent: bool,
+    },
+    Delete {
+        bucket: Arc<Bucket>,
+        key: Box<str>,
+    },
+    CreateBucket {
+        name: Box<str>,
+    },
+    DeleteBucket {
+        name: Box<str>,
+    },
+}
+
+/// Why a change was not made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    Store(StoreError),
+    /// The queue, the log or the disk is full.
+    Full,
+    /// The log can write no more.
+    Failed,
+}
+
+pub type Outcome = Result<(), Refusal>;
+
+#[derive(Debug)]
+struct Write {
+    change: Change,
+    answer: oneshot::Sender<Outcome>,
+    worker: usize,
+}
+
+type Answers = Vec<(oneshot::Sender<Outcome>, Outcome)>;
+
+/// A worker's way to the writer: its ring, and the answers that come back a batch at a time.
+#[derive(Debug)]
+pub struct Queue {
+    ring: Producer<Write>,
+    writer: Thread,
+    worker: usize,
+    /// One message a batch: one wake of the worker, however many writes it answers.
+    pub answers: Option<mpsc::UnboundedReceiver<Answers>>,
+}
+
+impl Queue {
+    /// Hands a change over; its outcome comes once it is as durable as the mode promises.
+    pub fn push(&mut self, change: Change) -> Result<oneshot::Receiver<Outcome>, Refusal> {
+        if self.ring.is_abandoned() {
+            return Err(Refusal::Failed);
+        }
+        let (answer, outcome) = oneshot::channel();
+        let write = Write { change, answer, worker: self.worker };
+        self.ring.push(write).map_err(|_| Refusal::Full)?;
+        self.writer.unpark();
+        Ok(outcome)
+    }
+}
+
+/// The writer and every worker's queue.
+#[derive(Debug)]
+pub struct Started {
+    pub queues: Vec<Queue>,
+    /// Ends with an error when the log can write no more, else once every queue is gone.
+    pub writer: JoinHandle<io::Result<()>>,
+}
+
+/// Starts the writer; `failed` is told when it ends because it cannot write.
+pub fn start(
+    settings: Settings,
+    recovered: Recovered,
+    store: Arc<Store>,
+    workers: usize,
+    failed: oneshot::Sender<()>,
+) -> io::Result<Started> {
+    let (producers, rings): (Vec<_>, Vec<_>) =
+        (0..workers).map(|_| RingBuffer::new(RING_ENTRIES)).unzip();
+    let (senders, receivers): (Vec<_>, Vec<_>) =
+        (0..workers).map(|_| mpsc::unbounded_channel()).unzip();
+    let mut writer = Writer {
+        ahead: Ahead::new(settings.directory.clone(), settings.segment_bytes),
+        durable_lsn: recovered.last_lsn,
+        synced_at: Instant::now(),
+        settings,
+        recovered,
+        store,
+        rings,
+        held: VecDeque::new(),
+        answers: senders,
+        buffer: Vec::with_capacity(2 * BATCH_BYTES_MAX),
+    };
+    let writer = thread::Builder::new().name("log-writer".into()).spawn(move || {
+        let ended = writer.run();
+        if ended.is_err() {
+            let _ = failed.send(());
+        }
+        ended.map_err(|error| io::Error::other(format!("the log can be written no more: {error}")))
+    })?;
+    let thread = writer.thread().clone();
+    let queues = producers.into_iter().zip(receivers).enumerate();
+    let queues = queues.map(|(worker, (ring, answers))| Queue {
+        ring,
+        writer: thread.clone(),
+        worker,
+        answers: Some(answers),
+    });
+    Ok(Started { queues: queues.collect(), writer })
+}
+
+struct Writer {
+    settings: Settings,
+    recovered: Recovered,
+    ahead: Ahead,
+    store: Arc<Store>,
+    durable_lsn: u64,
+    synced_at: Instant,
+    rings: Vec<Consumer<Write>>,
+    /// Taken from a ring, for the next batch.
+    held: VecDeque<Write>,
+    answers: Vec<mpsc::UnboundedSender<Answers>>,
+    buffer: Vec<u8>,
+}
+
+impl Writer {
+    fn run(&mut self) -> io::Result<()> {
+        loop {
+            let batch = self.gather();
+            if !batch.is_empty() {
+                self.commit(batch)?;
+                continue;
+            }
+            self.sync_if_due()?;
+            // Abandoned is read before empty: what was pushed before the end is seen.
+            let ended = self.rings.iter().all(Consumer::is_abandoned);
+            if ended && self.rings.iter().all(Consumer::is_empty) {
+                return self.sync();
+            }
+            if ended || self.is_dirty_interval() {
+                thread::park_timeout(self.settings.sync_interval.min(Duration::from_millis(100)));
+            } else {
+                thread::park();
+            }
+        }
+    }
+
+    /// What has come, up to the batch's limits. A change of which bucket there is, or one that
+    /// asks for absence, is a batch of its own: all before it is in the index then.
+    fn gather(&mut self) -> Vec<Write> {
+        let records_max =
+            if self.settings.durability == Durability::Sync { 1 } else { BATCH_RECORDS_MAX };
+        let mut batch = Vec::new();
+        let mut bytes = 0;
+        while batch.len() < records_max && bytes < BATCH_BYTES_MAX {
+            let Some(write) = self.take() else { break };
+            let alone = write.change.stands_alone();
+            if alone && !batch.is_empty() {
+                self.held.push_front(write);
+                break;
+            }
+            bytes += write.change.data_bytes();
+            batch.push(write);
+            if alone {
+                break;
+            }
+        }
+        batch
+    }
+
+    fn take(&mut self) -> Option<Write> {
+        if self.held.is_empty() {
+            for ring in &mut self.rings {
+                let count = ring.slots().min(BATCH_RECORDS_MAX);
+                if let Ok(chunk) = ring.read_chunk(count) {
+                    self.held.extend(chunk);
+                }
+            }
+        }
+        self.held.pop_front()
+    }
+
+    /// Decides, writes, syncs as the mode says, applies, answers.
+    fn commit(&mut self, batch: Vec<Write>) -> io::Result<()> {
+        let mut accepted = Vec::with_capacity(batch.len());
+        let mut answers: Vec<Answers> = self.answers.iter().map(|_| Vec::new()).collect();
+        let mut failure = None;
+        for write in batch {
+            let logged = match (&failure, write.change.decide(&self.store)) {
+                (Some(_), _) => Err(Refusal::Failed),
+                (None, Decision::Refused(error)) => Err(Refusal::Store(error)),
+                (None, Decision::Nothing) => Ok(false),
+                (None, Decision::Log) => self.append(&write.change).map_err(|error| match error {
+                    Append::Full => Refusal::Full,
+                    Append::Io(error) => {
+                        failure = Some(error);
+                        Refusal::Failed
+                    }
+                }),
+            };
+            match logged {
+                Ok(true) => accepted.push(write),
+                Ok(false) => answers[write.worker].push((write.answer, Ok(()))),
+                Err(refusal) => {
+                    write.change.give_back(&self.store);
+                    answers[write.worker].push((write.answer, Err(refusal)));
+                }
+            }
+        }
+        let ended = match failure {
+            Some(error) => Err(error),
+            None => self.flush().and_then(|()| self.sync_as_promised()),
+        };
+        for write in accepted {
+            let outcome = if ended.is_ok() {
+                write.change.apply(&self.store);
+                Ok(())
+            } else {
+                Err(Refusal::Failed)
+            };
+            answers[write.worker].push((write.answer, outcome));
+        }
+        for (sender, answers) in self.answers.iter().zip(answers) {
+            if !answers.is_empty() {
+                let _ = sender.send(answers); // a worker that has ended asks no more
+            }
+        }
+        ended
+    }
+
+    /// Puts the record of a change behind the batch; true always, for `commit`'s sake.
+    fn append(&mut self, change: &Change) -> Result<bool, Append> {
+        let described = change.describe();
+        let mut record = Record {
+            lsn: self.recovered.last_lsn + 1,
+            durable_lsn: self.durable_lsn,
+            epoch: 0,
+            operation: described.operation,
+            parts: 0,
+            key: described.key.as_bytes(),
+            metadata: &described.metadata,
+            data: described.data,
+            md5: described.md5,
+            time_ns: described.time_ns,
+        };
+        let whole = (record.bytes() + fill(record.bytes())) as u64;
+        let pending = self.buffer.len() as u64;
+        let fits = self
+            .recovered
+            .segment
+            .as_ref()
+            .is_some_and(|segment| segment.left() >= pending + whole);
+        if !fits {
+            self.flush().map_err(Append::Io)?;
+            self.next_segment(whole)?;
+        }
+        let Some(segment) = &mut self.recovered.segment else { return Err(Append::Full) };
+        record.epoch = segment.header.epoch;
+        record.encode_head(&mut self.buffer);
+        if record.data.len() <= COPIED_BYTES_MAX {
+            self.buffer.extend_from_slice(record.data);
+        } else {
+            segment.append(&[&self.buffer, record.data]).map_err(Append::Io)?;
+            self.buffer.clear();
+        }
+        self.buffer.resize(self.buffer.len() + fill(record.bytes()), 0);
+        self.recovered.last_lsn += 1;
+        Ok(true)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if let Some(segment) = &mut self.recovered.segment {
+            segment.append(&[&self.buffer])?;
+            self.buffer.clear();
+            if segment.left() < segment.header.bytes / 2
+                && self.recovered.segments_bytes + self.settings.segment_bytes
+                    <= self.settings.log_bytes_max
+            {
+                self.ahead.make();
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the current segment (synced, so that a later one never outlives it) and begins one that
+    /// holds a record of this size.
+    fn next_segment(&mut self, record_bytes: u64) -> Result<(), Append> {
+        let bytes = self.settings.segment_bytes.max(record_bytes + HEADER_BYTES as u64);
+        let replaced = self.recovered.segment.as_ref().filter(|segment| segment.is_empty());
+        let kept = self.recovered.segments_bytes - replaced.map_or(0, |s| s.header.bytes);
+        if kept + bytes > self.settings.log_bytes_max {
+            return Err(Append::Full);
+        }
+        let header = Header {
+            epoch: match &self.recovered.segment {
+                Some(segment) if segment.is_empty() => segment.header.epoch,
+                Some(segment) => segment.header.epoch + 1,
+                None => 1,
+            },
+            first_lsn: self.recovered.last_lsn + 1,
+            bytes,
+        };
+        if self.settings.durability != Durability::Buffered {
+            self.sync().map_err(Append::Io)?;
+        }
+        let file = self.ahead.take(bytes).map_err(|_| Append::Full)?;
+        let begun = segment::begin(&self.settings.directory, file, header);
+        self.recovered.segment = Some(begun.map_err(Append::Io)?);
+        self.recovered.segments_bytes = kept + bytes;
+        Ok(())
+    }
+
+    fn sync_as_promised(&mut self) -> io::Result<()> {
+        match self.settings.durability {
+            Durability::Batch | Durability::Sync => self.sync(),
+            Durability::Interval => self.sync_if_due(),
+            Durability::Buffered | Durability::Ram => Ok(()),
+        }
+    }
+
+    fn is_dirty_interval(&self) -> bool {
+        self.settings.durability == Durability::Interval
+            && self.durable_lsn < self.recovered.last_lsn
+    }
+
+    fn sync_if_due(&mut self) -> io::Result<()> {
+        if self.is_dirty_interval() && self.synced_at.elapsed() >= self.settings.sync_interval {
+            return self.sync();
+        }
+        Ok(())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        if let Some(segment) = &self.recovered.segment {
+            if self.durable_lsn < self.recovered.last_lsn {
+                segment.file.sync_data()?;
+            }
+        }
+        self.durable_lsn = self.recovered.last_lsn;
+        self.synced_at = Instant::now();
+        Ok(())
+    }
+}
+
+/// Why a record could not be put into the log.
+enum Append {
+    Full,
+    Io(io::Error),
+}
+
+enum Decision {
+    Log,
+    /// It is so already.
+    Nothing,
+    Refused(StoreError),
+}
+
+struct Described<'a> {
+    operation: Operation,
+    key: String,
+    metadata: Vec<u8>,
+    data: &'a [u8],
+    md5: [u8; 16],
+    time_ns: u64,
+}
+
+impl Change {
+    fn stands_alone(&self) -> bool {
+        match self {
+            Self::Put { only_if_absent, .. } => *only_if_absent,
+            Self::Delete { .. } => false,
+            Self::CreateBucket { .. } | Self::DeleteBucket { .. } => true,
+        }
+    }
+
+    fn data_bytes(&self) -> usize {
+        if let Self::Put { object, .. } = self { object.body.len() } else { 0 }
+    }
+
+    fn decide(&self, store: &Store) -> Decision {
+        let refused = match self {
+            Self::Put { bucket, key, only_if_absent, .. } => bucket.refuses(key, *only_if_absent),
+            Self::Delete { bucket, key } => bucket.refuses(key, false),
+            Self::CreateBucket { name } if store.bucket(name).is_some() => {
+                return Decision::Nothing;
+            }
+            Self::CreateBucket { .. } => None,
+            Self::DeleteBucket { name } => store.refuses_removal(name),
+        };
+        refused.map_or(Decision::Log, Decision::Refused)
+    }
+
+    fn describe(&self) -> Described<'_> {
+        let plain = |operation, key: String| Described {
+            operation,
+            key,
+            metadata: Vec::new(),
+            data: &[],
+            md5: [0; 16],
+            time_ns: nanoseconds(SystemTime::now()),
+        };
+        match self {
+            Self::Put { bucket, key, object, .. } => Described {
+                metadata: object.metadata(),
+                data: &object.body,
+                md5: object.md5,
+                time_ns: nanoseconds(object.modified),
+                ..plain(Operation::Put, format!("{}/{key}", bucket.name))
+            },
+            Self::Delete { bucket, key } => {
+                plain(Operation::Delete, format!("{}/{key}", bucket.name))
+            }
+            Self::CreateBucket { name } => plain(Operation::CreateBucket, name.to_string()),
+            Self::DeleteBucket { name } => plain(Operation::DeleteBucket, name.to_string()),
+        }
+    }
+
+    fn apply(self, store: &Store) {
+        match self {
+            Self::Put { bucket, key, object, .. } => store.insert(&bucket, &key, object),
+            Self::Delete { bucket, key } => store.delete(&bucket, &key),
+            Self::CreateBucket { name } => store.create(&name, SystemTime::now()),
+            Self::DeleteBucket { name } => drop(store.remove(&name)),
+        }
+    }
+
+    /// The room of an object that will not be stored.
+    fn give_back(&self, store: &Store) {
+        if let Self::Put { object, .. } = self {
+            store.release(object.body.len() as u64);
+        }
+    }
+}
+
+fn nanoseconds(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,94 @@
+//! Turns records of the log back into buckets and objects.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+
+use crate::log::{LogError, Operation, Record};
+use crate::s3;
+use crate::store::{Object, Store};
+
+/// Kept for backends that tell checksums; this one does not.
+const CHECKSUM_PREFIX: &str = "x-amz-checksum-";
+
+/// Does again what the record says was done.
+///
+/// # Errors
+///
+/// The store's limit is too small for the log, or a record that is valid makes no sense.
+pub fn apply(store: &Store, record: &Record<'_>) -> Result<(), LogError> {
+    let senseless = |what: &str| {
+        LogError::Corrupt(format!(
+            "LSN {}: expected {what}, got another\nhint: another program wrote this log",
+            record.lsn
+        ))
+    };
+    let path = std::str::from_utf8(record.key).map_err(|_| senseless("a key of UTF-8"))?;
+    let time = UNIX_EPOCH + Duration::from_nanos(record.time_ns);
+    let (name, key) = path.split_once('/').unwrap_or((path, ""));
+    match record.operation {
+        Operation::CreateBucket => store.create(path, time),
+        Operation::DeleteBucket => {
+            store.remove(path).map_err(|_| senseless("an empty bucket"))?;
+        }
+        Operation::Delete => {
+            let bucket = store.bucket(name).ok_or_else(|| senseless("a bucket that exists"))?;
+            store.delete(&bucket, key);
+        }
+        Operation::Put => {
+            let bucket = store.bucket(name).ok_or_else(|| senseless("a bucket that exists"))?;
+            let object = object(record, time).ok_or_else(|| senseless("kept headers"))?;
+            let replaced = bucket.get(key).map_or(0, |old| old.body.len() as u64);
+            store.release(replaced); // a log that was written within the limit fits again
+            let room = store.reserve(object.body.len() as u64);
+            let Some(room) = room else { return Err(too_small(store, record)) };
+            room.keep();
+            store.account(replaced);
+            store.insert(&bucket, key, Arc::new(object));
+        }
+    }
+    Ok(())
+}
+
+fn object(record: &Record<'_>, modified: SystemTime) -> Option<Object> {
+    let etag = match record.parts {
+        0 => s3::etag(record.md5),
+        parts => {
+            let quoted = s3::etag(record.md5);
+            let hex = quoted.to_str().ok()?.trim_matches('"');
+            HeaderValue::from_str(&format!("\"{hex}-{parts}\"")).ok()?
+        }
+    };
+    let mut content_type = HeaderValue::from_static("binary/octet-stream");
+    let mut kept = Vec::new();
+    let mut texts = record.metadata.split(|byte| *byte == 0);
+    while let (Some(name), Some(value)) = (texts.next().filter(|n| !n.is_empty()), texts.next()) {
+        let name = HeaderName::from_bytes(name).ok()?;
+        let value = HeaderValue::from_bytes(value).ok()?;
+        if name == CONTENT_TYPE {
+            content_type = value;
+        } else if !name.as_str().starts_with(CHECKSUM_PREFIX) {
+            kept.push((name, value));
+        }
+    }
+    Some(Object {
+        body: Bytes::copy_from_slice(record.data),
+        md5: record.md5,
+        etag,
+        modified,
+        last_modified: s3::date_value(modified),
+        content_type,
+        kept,
+    })
+}
+
+fn too_small(store: &Store, record: &Record<'_>) -> LogError {
+    LogError::Environment(format!(
+        "LSN {}: the log holds more than --store-bytes-max, expected at most {} bytes\nhint: raise \
+         --store-bytes-max",
+        record.lsn,
+        store.bytes_max()
+    ))
+}
