@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -278,14 +279,21 @@ def _valid_behind(
     """Every valid record from here on, at any multiple of 8, whatever its LSN."""
     for later in range(number, len(segments)):
         data = segments[later][1]
+        epoch = _epoch(data, later + 1)
         at = data.find(RECORD_MAGIC, offset if later == number else SEGMENT_HEADER_BYTES)
         while at >= 0:
             if at % 8 == 0:
-                try:
-                    yield decode_record(data, at, later + 1)[0]
-                except InvalidError:
-                    pass
+                with suppress(InvalidError):
+                    yield decode_record(data, at, epoch)[0]
             at = data.find(RECORD_MAGIC, at + 1)
+
+
+def _epoch(data: bytes, ordinal: int) -> int:
+    """The epoch that a segment's header says; its ordinal where the header is broken."""
+    try:
+        return decode_header(data).epoch
+    except InvalidError:
+        return ordinal
 
 
 def write_log(
