@@ -14,10 +14,11 @@ Words = npt.NDArray[np.uint32]
 
 def _byte_table() -> list[int]:
     table = []
-    for value in range(256):
+    for byte in range(256):
+        register = byte
         for _ in range(8):
-            value = (value >> 1) ^ (POLYNOMIAL if value & 1 else 0)
-        table.append(value)
+            register = (register >> 1) ^ (POLYNOMIAL if register & 1 else 0)
+        table.append(register)
     return table
 
 

@@ -1,4 +1,4 @@
-"""What a backend makes of logs that the oracle wrote, whole, torn and corrupt, and of each other's."""
+"""What a backend makes of logs of the oracle, whole, torn and corrupt, and of each other's."""
 
 from __future__ import annotations
 

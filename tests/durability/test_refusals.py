@@ -1,4 +1,4 @@
-"""When a backend must not start, must not write, and must end: locks, full logs, failing devices."""
+"""When a backend must not start, not write, or end: locks, full logs, failing devices."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class History:
 
     def acked(self, at_s: float) -> int:
         """How many operations were answered by then."""
-        return sum(operation.acked_s <= at_s for operation in self.operations)
+        return sum(o.acked_s <= at_s and o.acked_s < NEVER_S for o in self.operations)
 
     def sent(self, at_s: float) -> int:
         """How many operations could have reached the server by then."""

@@ -94,7 +94,7 @@ class Handler(BaseHTTPRequestHandler):
 
     @staticmethod
     def _refusal(index: dict[str, Record], key: str, *, fresh: bool) -> int:
-        if key.split("/")[0] not in index:
+        if key.split("/", 1)[0] not in index:
             return 404
         return 412 if fresh and key in index else 0
 
