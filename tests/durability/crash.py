@@ -1,0 +1,104 @@
+"""Kills a writing server again and again, and looks whether every answer was a true one."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.contract.servers import REPOSITORY, Backend, discover
+from tests.durability.kit import BUCKET, MODES, Fleet, is_durable, kill
+from tests.durability.log_format import read_log
+from tests.durability.workload import History, fresh, join, judge, start_clients
+
+WRITING_S = (0.02, 0.4)
+SEGMENT_BYTES = 1 << 20
+ROUNDS_PER_LOG = 10  # then a new log, so that a run of any length needs a bounded disk
+
+
+def rounds(fleet: Fleet, folder: Path, modes: list[str], seed: int) -> int:
+    """One round a mode, all on one log; how many writes were answered.
+
+    Raises:
+        AssertionError: The server lost what it had answered, or shows what nobody wrote.
+    """
+    chance = random.Random(seed)
+    histories = fresh()
+    answered = 0
+    for number, mode in enumerate(modes):
+        server = fleet.start(folder, mode, segment_bytes=SEGMENT_BYTES)
+        if number:
+            histories = judge(server, histories)
+        else:
+            server.put(f"/{BUCKET}", b"")
+        clients = start_clients(server, histories, chance.randrange(1 << 30))
+        time.sleep(chance.uniform(*WRITING_S))
+        kill(server)
+        join(clients)
+        fleet.stop_all()
+        answered += sum(history.acked(time.time()) for history in histories)
+    server = fleet.start(folder, "batch", segment_bytes=SEGMENT_BYTES)
+    judge(server, histories)
+    kill(server)
+    fleet.stop_all()
+    check_log(folder, histories)
+    return answered
+
+
+def check_log(folder: Path, histories: list[History]) -> None:
+    """The oracle reads the same end out of the files."""
+    log = read_log(folder)
+    assert log.hole is None, log.hole
+    for history in histories:
+        found = dict.fromkeys(history.known)
+        records = {key: log.state.get(f"{BUCKET}/{key}") for key in found}
+        why = history.explains({k: r.md5.hex() if r else None for k, r in records.items()})
+        assert why is None, f"oracle: {why}"
+
+
+def crash(backend: Backend, mode: str, count: int, seed: int) -> int:
+    """So many rounds of a mode; how many writes were answered."""
+    answered = 0
+    for first in range(0, count, ROUNDS_PER_LOG):
+        fleet = Fleet(backend)
+        modes = [mode] * min(ROUNDS_PER_LOG, count - first)
+        with tempfile.TemporaryDirectory(prefix="pausemark-crash-") as folder:
+            try:
+                answered += rounds(fleet, Path(folder), modes, seed + first)
+            finally:
+                fleet.stop_all()
+    return answered
+
+
+def main() -> int:
+    """Read the flags, run, print a line a backend and mode; 1 when an answer was not true."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--backends-dir", type=Path, default=REPOSITORY / "backends")
+    parser.add_argument("--backend", action="append", default=[])
+    parser.add_argument("--rounds", type=int, default=200, help="in total")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 30))
+    asked = parser.parse_args()
+    found = {str(b.manifest["name"]): b for b in discover([asked.backends_dir]) if is_durable(b)}
+    chosen = [b for name, b in found.items() if not asked.backend or name in asked.backend]
+    if not chosen:
+        sys.stderr.write("error: crash: no durable backend found\n")
+        return 2
+    each = -(-asked.rounds // (len(chosen) * len(MODES)))
+    for backend in chosen:
+        for mode in MODES:
+            told = f"{backend.name} {mode} seed {asked.seed}"
+            try:
+                answered = crash(backend, mode, each, asked.seed)
+            except (AssertionError, RuntimeError) as error:
+                sys.stdout.write(f"{told}: FAILED: {error}\n")
+                return 1
+            sys.stdout.write(f"{told}: {each} kills, {answered} answered writes, none lost\n")
+            sys.stdout.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
