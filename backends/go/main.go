@@ -20,7 +20,9 @@ import (
 	"time"
 
 	"pausemark/go/internal/gate"
+	"pausemark/go/internal/journal"
 	"pausemark/go/internal/s3"
+	"pausemark/go/internal/store"
 )
 
 const (
@@ -42,6 +44,7 @@ type settings struct {
 	threads        int
 	objectBytesMax int64
 	storeBytesMax  int64
+	log            journal.Settings
 	version        bool
 }
 
@@ -60,19 +63,31 @@ func run(arguments []string, stdout, stderr io.Writer) int {
 		return exitGood
 	}
 	runtime.GOMAXPROCS(chosen.threads)
+	held := store.New(chosen.storeBytesMax)
+	written, err := openJournal(chosen.log, held, stderr)
+	if err != nil {
+		fmt.Fprintf(stderr, "error: log: %s\n", strings.ReplaceAll(err.Error(), "\n", "; "))
+		if errors.Is(err, journal.ErrCorrupt) {
+			return exitFailed
+		}
+		return exitEnvironment
+	}
 	listener, err := listen(chosen.address)
 	if err != nil {
 		fmt.Fprintf(stderr, "error: listen: cannot bind %s: %s\n", chosen.address, err)
-		return exitEnvironment
+		return errorCode(written.close(), stderr, exitEnvironment)
 	}
 	watchMeasuring(stderr)
 	fmt.Fprintf(stderr, "listening on %s, threads=%d\n", chosen.address, chosen.threads)
-	if err := serve(listener, s3.New(chosen.objectBytesMax, chosen.storeBytesMax)); err != nil {
+	code := exitGood
+	if err := serve(listener, s3.New(held, written.Journal, chosen.objectBytesMax), written.ended()); err != nil {
 		fmt.Fprintf(stderr, "error: serve: %s\n", err)
-		return exitFailed
+		code = exitFailed
 	}
-	fmt.Fprintln(stderr, "stopped")
-	return exitGood
+	if code = errorCode(written.close(), stderr, code); code == exitGood {
+		fmt.Fprintln(stderr, "stopped")
+	}
+	return code
 }
 
 func parseFlags(arguments []string) (settings, error) {
@@ -84,6 +99,7 @@ func parseFlags(arguments []string) (settings, error) {
 	flags.IntVar(&s.threads, "threads", 1, "worker threads (GOMAXPROCS)")
 	flags.Int64Var(&s.objectBytesMax, "object-bytes-max", 64<<20, "largest object")
 	flags.Int64Var(&s.storeBytesMax, "store-bytes-max", 4<<30, "all objects together")
+	parseLog := logFlags(flags, &s)
 	flags.BoolVar(&s.version, "version", false, "print the version and exit")
 	if err := flags.Parse(arguments); err != nil {
 		return s, err
@@ -102,7 +118,7 @@ func parseFlags(arguments []string) (settings, error) {
 		return s, errors.New("limits: expected 0 or more bytes, got a negative number")
 	}
 	s.address = netip.AddrPortFrom(ip, uint16(*port))
-	return s, nil
+	return s, parseLog()
 }
 
 // listen sets the backlog by listening a second time: net takes the system's limit, whatever it is.
@@ -128,8 +144,9 @@ func listen(address netip.AddrPort) (net.Listener, error) {
 	return listener, listenErr
 }
 
-// serve returns when a signal has ended it, nil when everything in flight was finished or cut off.
-func serve(listener net.Listener, handler http.Handler) error {
+// serve returns when a signal or the log's end has ended it, nil when everything in flight was finished
+// or cut off.
+func serve(listener net.Listener, handler http.Handler, logEnded <-chan struct{}) error {
 	server := &http.Server{
 		Handler:                      handler,
 		ConnContext:                  gate.NewContext,
@@ -145,6 +162,7 @@ func serve(listener net.Listener, handler http.Handler) error {
 	case err := <-served:
 		return err
 	case <-ending.Done():
+	case <-logEnded:
 	}
 	finish, cancel := context.WithTimeout(context.Background(), finishTimeout)
 	defer cancel()

@@ -4,7 +4,6 @@ package s3
 
 import (
 	"encoding/base64"
-	"errors"
 	"io"
 	"net/http"
 	"strconv"
@@ -54,7 +53,9 @@ func (h *Handler) createBucket(e *exchange) *failure {
 	if _, err := io.Copy(io.Discard, io.LimitReader(e.request.Body, configBytesMax)); err != nil {
 		return errIncompleteBody
 	}
-	h.store.Create(e.bucket)
+	if failed := h.commitBucket(e, store.CreateBucket); failed != nil {
+		return failed
+	}
 	e.Header()["Location"] = []string{"/" + e.bucket}
 	e.reply(http.StatusOK, nil)
 	return nil
@@ -75,11 +76,8 @@ func validBucketName(name string) bool {
 }
 
 func (h *Handler) removeBucket(e *exchange) *failure {
-	switch err := h.store.Remove(e.bucket); {
-	case errors.Is(err, store.ErrNotEmpty):
-		return errBucketNotEmpty
-	case err != nil:
-		return errNoSuchBucket
+	if failed := h.commitBucket(e, store.DeleteBucket); failed != nil {
+		return failed
 	}
 	e.WriteHeader(http.StatusNoContent)
 	return nil

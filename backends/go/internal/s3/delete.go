@@ -48,17 +48,29 @@ func (h *Handler) deleteMany(e *exchange) *failure {
 	}
 	var text xmlText
 	text.openS3("DeleteResult")
-	for _, object := range request.Objects {
-		bucket.Delete(*object.Key)
-		if !isTrue(request.Quiet) {
-			text.start("Deleted")
-			text.element("Key", *object.Key)
-			text.close("Deleted")
+	for at, failed := range h.commitDeletes(e, bucket, request.Objects) {
+		if failed == nil && isTrue(request.Quiet) {
+			continue
 		}
+		writeDeleted(&text, *request.Objects[at].Key, failed)
 	}
 	text.close("DeleteResult")
 	e.replyXML(http.StatusOK, text.bytes())
 	return nil
+}
+
+func writeDeleted(text *xmlText, key string, failed *failure) {
+	outcome := "Deleted"
+	if failed != nil {
+		outcome = "Error"
+	}
+	text.start(outcome)
+	text.element("Key", key)
+	if failed != nil {
+		text.element("Code", failed.code)
+		text.element("Message", failed.message)
+	}
+	text.close(outcome)
 }
 
 func parseDelete(body []byte) (*deleteRequest, *failure) {

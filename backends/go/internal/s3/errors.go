@@ -34,6 +34,7 @@ var (
 	errInvalidRange     = &failure{416, "InvalidRange", "The range is not satisfiable.", false}
 	errPrecondition     = &failure{412, "PreconditionFailed", "A precondition did not hold.", false}
 	errMalformedXML     = &failure{400, "MalformedXML", "The XML is not well formed or not as expected.", false}
+	errInternal         = &failure{500, "InternalError", "The write could not be logged.", false}
 	errNotImplemented   = &failure{501, "NotImplemented", "The operation is outside the subset.", false}
 	errMethod           = &failure{405, "MethodNotAllowed", "The method is not allowed here.", false}
 )

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"pausemark/go/internal/gate"
+	"pausemark/go/internal/journal"
 	"pausemark/go/internal/store"
 )
 
@@ -19,16 +20,19 @@ const keyBytesMax = 1024
 // Handler answers every request.
 type Handler struct {
 	store          *store.Store
+	journal        *journal.Journal // nil: objects live in memory alone
 	objectBytesMax int64
 	requests       atomic.Uint64
 	seed           uint64
 	date           atomic.Pointer[dateHeader]
 }
 
-// New makes the handler of an empty store.
-func New(objectBytesMax, storeBytesMax int64) *Handler {
+// New makes the handler of a store. Writes go through the journal, if there is one; otherwise straight
+// into the store.
+func New(held *store.Store, log *journal.Journal, objectBytesMax int64) *Handler {
 	return &Handler{
-		store:          store.New(storeBytesMax),
+		store:          held,
+		journal:        log,
 		objectBytesMax: objectBytesMax,
 		seed:           rand.Uint64(),
 	}
@@ -174,9 +178,7 @@ func (h *Handler) onObject(e *exchange) *failure {
 	case method == http.MethodPut:
 		return h.putObject(e, bucket)
 	case method == http.MethodDelete:
-		bucket.Delete(e.key)
-		e.WriteHeader(http.StatusNoContent)
-		return nil
+		return h.deleteObject(e, bucket)
 	default:
 		return h.getObject(e, bucket)
 	}

@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"hash/crc32"
 	"net/http"
 	"sort"
@@ -73,10 +72,8 @@ func (h *Handler) storeBody(e *exchange, bucket *store.Bucket, object *store.Obj
 	object.ETag = `"` + hex.EncodeToString(sum[:]) + `"`
 	object.Modified = time.Now()
 	object.LastModified = object.Modified.UTC().Format(http.TimeFormat)
-	if err := bucket.Put(e.key, object, onlyIfAbsent); errors.Is(err, store.ErrExists) {
-		return errPrecondition
-	} else if err != nil {
-		return errNoSuchBucket
+	if failed := h.commitObject(e, bucket, object, plan.checksum, onlyIfAbsent); failed != nil {
+		return failed
 	}
 	e.Header()["ETag"] = []string{object.ETag}
 	if plan.checksum != "" {

@@ -69,10 +69,14 @@ func (s *Store) Bucket(name string) *Bucket {
 
 // Create makes the bucket unless it is there.
 func (s *Store) Create(name string) {
+	s.createAt(name, time.Now())
+}
+
+func (s *Store) createAt(name string, created time.Time) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	if s.buckets[name] == nil {
-		s.buckets[name] = newBucket(s, name)
+		s.buckets[name] = newBucket(s, name, created)
 	}
 }
 
@@ -117,8 +121,8 @@ type Bucket struct {
 	removed bool // a PUT that began before the removal must not land in nowhere
 }
 
-func newBucket(store *Store, name string) *Bucket {
-	return &Bucket{Name: name, Created: time.Now(), store: store, index: map[string]*node{}}
+func newBucket(store *Store, name string, created time.Time) *Bucket {
+	return &Bucket{Name: name, Created: created, store: store, index: map[string]*node{}}
 }
 
 // Get returns the object of a key, or nil.

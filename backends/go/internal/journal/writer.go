@@ -1,0 +1,344 @@
+// The writer: batches, conditions, the sync, and the index, all in the order of the log.
+
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"pausemark/go/internal/store"
+)
+
+const (
+	batchRecordsMax = 64
+	batchBytesMax   = 256 << 10
+	partsPerRecord  = 4 // fixed part, key and metadata, data, fill
+	// A disk that was full is asked again after this long: each try writes a segment.
+	fullRetryInterval = time.Second
+)
+
+// writer is owned by one goroutine; nothing of it is shared.
+type writer struct {
+	settings Settings
+	store    *store.Store
+	maker    *maker
+	current  *segment // nil until the first segment of a new log
+	nextLSN  uint64
+	durable  uint64 // every record up to this one is synced
+	total    int64  // bytes of all segments, and of the one that is being made
+	full     time.Time
+
+	batch   []*pending
+	bytes   int64 // of the batch, with fill
+	buckets int   // writes of the batch that create or delete a bucket
+	carried *pending
+	heads   [batchRecordsMax][recordHeadBytes]byte
+	parts   [batchRecordsMax * partsPerRecord]syscall.Iovec
+
+	// What a test replaces to see the device fail.
+	sync  func(*os.File) error
+	write func(*os.File, []syscall.Iovec, int64) error
+}
+
+// run serves the queue until it is told to stop and nothing waits, or until the log fails.
+func (w *writer) run(queue <-chan *pending, stop <-chan struct{}) error {
+	err := w.serve(queue, stop)
+	if err != nil {
+		w.answer(ErrFailed)
+	} else if w.settings.Mode == Interval {
+		err = w.syncCurrent()
+	}
+	return errors.Join(err, w.close())
+}
+
+func (w *writer) serve(queue <-chan *pending, stop <-chan struct{}) error {
+	var tick <-chan time.Time
+	if w.settings.Mode == Interval {
+		ticker := time.NewTicker(w.settings.SyncInterval)
+		defer ticker.Stop()
+		tick = ticker.C
+	}
+	for {
+		if w.carried == nil {
+			select {
+			case w.carried = <-queue:
+			case <-tick:
+				if err := w.syncCurrent(); err != nil {
+					return err
+				}
+				continue
+			case <-stop:
+				if len(queue) == 0 {
+					return nil
+				}
+				continue
+			}
+		}
+		if err := w.serveBatch(queue, tick); err != nil {
+			return err
+		}
+	}
+}
+
+// serveBatch commits a batch that begins with the carried write. A queue that is never empty must
+// not keep the interval's sync from its turn.
+func (w *writer) serveBatch(queue <-chan *pending, tick <-chan time.Time) error {
+	if err := w.gather(queue); err != nil {
+		return err
+	}
+	if err := w.commit(); err != nil {
+		return err
+	}
+	select {
+	case <-tick:
+		return w.syncCurrent()
+	default:
+		return nil
+	}
+}
+
+// gather fills the batch until a limit, a write that must start the next one, or an empty queue. It
+// looks at no more writes than a batch can hold, so that refusals cannot keep a batch waiting.
+func (w *writer) gather(queue <-chan *pending) error {
+	for range batchRecordsMax {
+		admitted, err := w.admit(w.carried)
+		if err != nil || !admitted {
+			return err // after an error the carried write is answered with the batch
+		}
+		w.carried = nil
+		if w.settings.Mode == Sync && len(w.batch) > 0 {
+			return nil
+		}
+		select {
+		case w.carried = <-queue:
+		default:
+			return nil
+		}
+	}
+	return nil
+}
+
+// admit puts a write into the batch, or answers it at once; false when it must start the next batch.
+// Only a log that failed is an error.
+func (w *writer) admit(p *pending) (bool, error) {
+	length := p.draft.bytes()
+	if len(w.batch) > 0 && (w.dependsOnBatch(p.write) || len(w.batch) == batchRecordsMax ||
+		w.bytes+padded(length) > batchBytesMax) {
+		return false, nil
+	}
+	changes, err := w.store.Judge(p.write)
+	if err != nil || (!changes && !w.touchedByBatch(p.write)) {
+		p.done <- err
+		return true, nil
+	}
+	if w.current == nil || w.current.offset+w.bytes+padded(length) > w.current.size {
+		if len(w.batch) > 0 {
+			return false, nil // the batch goes into its segment, this record into the next
+		}
+		err := w.roll(length)
+		if errors.Is(err, ErrFull) {
+			p.done <- ErrFull
+			return true, nil
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	w.batch = append(w.batch, p)
+	w.bytes += padded(length)
+	if p.write.OnBucket() {
+		w.buckets++
+	}
+	return true, nil
+}
+
+// dependsOnBatch tells whether a condition of the write is decided by a write of the batch, which is
+// not in the index yet.
+func (w *writer) dependsOnBatch(next *store.Write) bool {
+	switch {
+	case next.OnBucket():
+		for _, p := range w.batch {
+			if p.write.Bucket == next.Bucket {
+				return true
+			}
+		}
+		return false
+	case next.OnlyIfAbsent && w.touchedByBatch(next):
+		return true
+	case w.buckets == 0:
+		return false
+	}
+	for _, p := range w.batch {
+		if p.write.OnBucket() && p.write.Bucket == next.Bucket {
+			return true
+		}
+	}
+	return false
+}
+
+// touchedByBatch tells whether the batch holds a write of the same key.
+func (w *writer) touchedByBatch(next *store.Write) bool {
+	for _, p := range w.batch {
+		if p.write.Key == next.Key && p.write.Bucket == next.Bucket {
+			return true
+		}
+	}
+	return false
+}
+
+// commit writes the batch, syncs as the mode says, applies it in order, and wakes who waits.
+func (w *writer) commit() error {
+	if len(w.batch) == 0 {
+		return nil
+	}
+	if err := w.write(w.current.file, w.seal(), w.current.offset); err != nil {
+		return fmt.Errorf("%s: expected the write to succeed, got %w", w.current.name, err)
+	}
+	clear(w.parts[:]) // nothing keeps bodies alive
+	w.current.offset += w.bytes
+	w.nextLSN += uint64(len(w.batch))
+	if w.settings.Mode == Batch || w.settings.Mode == Sync {
+		if err := w.syncCurrent(); err != nil {
+			return err
+		}
+	}
+	for _, p := range w.batch {
+		if err := w.store.Apply(p.write); err != nil {
+			return fmt.Errorf("%s: a write that was judged could not be applied: %w", w.current.name, err)
+		}
+	}
+	w.answer(nil)
+	w.prepareAhead()
+	return nil
+}
+
+// seal stamps the batch's records and lists their parts for one pwritev.
+func (w *writer) seal() []syscall.Iovec {
+	parts := w.parts[:0]
+	add := func(bytes []byte) {
+		if len(bytes) > 0 {
+			parts = append(parts, syscall.Iovec{Base: &bytes[0], Len: uint64(len(bytes))})
+		}
+	}
+	for at, p := range w.batch {
+		p.seal(&w.heads[at], stamp{w.nextLSN + uint64(at), w.durable, w.current.epoch})
+		add(w.heads[at][:])
+		add(p.names)
+		add(p.data)
+		length := p.draft.bytes()
+		add(zeros[:padded(length)-length])
+	}
+	return parts
+}
+
+// answer gives the batch, and after a failure the write that was carried over, its outcome.
+func (w *writer) answer(err error) {
+	for _, p := range w.batch {
+		p.done <- err
+	}
+	clear(w.batch)
+	w.batch, w.bytes, w.buckets = w.batch[:0], 0, 0
+	if err != nil && w.carried != nil {
+		w.carried.done <- err
+		w.carried = nil
+	}
+}
+
+// syncCurrent makes every record durable: the segments before the current one were synced when they
+// were left.
+func (w *writer) syncCurrent() error {
+	if w.durable == w.nextLSN-1 {
+		return nil
+	}
+	if err := w.sync(w.current.file); err != nil {
+		return fmt.Errorf("%s: expected the sync to succeed, got %w", w.current.name, err)
+	}
+	w.durable = w.nextLSN - 1
+	return nil
+}
+
+// roll opens the segment for the next record; ErrFull when the log or the disk has no room for it.
+func (w *writer) roll(length int64) error {
+	size := max(w.settings.SegmentBytes, segmentHeadBytes+padded(length))
+	file, err := w.nextFile(size)
+	if err != nil {
+		return err
+	}
+	epoch := uint32(1)
+	if w.current != nil {
+		epoch += w.current.epoch
+		if err := w.leaveCurrent(); err != nil {
+			return errors.Join(err, file.Close())
+		}
+	}
+	next, err := publish(w.settings.Directory, file, segmentHead{epoch, w.nextLSN, size})
+	if err != nil {
+		return errors.Join(fmt.Errorf("%s: %w", segmentName(w.nextLSN), err), file.Close())
+	}
+	w.current = next
+	return nil
+}
+
+// leaveCurrent syncs what Interval has not yet; Buffered never syncs and claims nothing.
+func (w *writer) leaveCurrent() error {
+	if w.settings.Mode != Buffered {
+		if err := w.syncCurrent(); err != nil {
+			return err
+		}
+	}
+	err := w.current.file.Close()
+	w.current.file = nil
+	return err
+}
+
+// nextFile returns a blank file of the size: the one that was made ahead if it is of the usual size.
+func (w *writer) nextFile(size int64) (*os.File, error) {
+	if time.Now().Before(w.full) {
+		return nil, ErrFull
+	}
+	ahead := size == w.settings.SegmentBytes
+	if !ahead || !w.maker.asked {
+		if size > w.settings.LogBytesMax-w.total {
+			return nil, ErrFull
+		}
+		w.total += size
+	}
+	var file *os.File
+	var err error
+	if ahead {
+		w.maker.ask()
+		file, err = w.maker.take()
+	} else {
+		file, err = makeBlank(filepath.Join(w.settings.Directory, ownName), size)
+	}
+	if err != nil {
+		w.total -= size
+	}
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		w.full = time.Now().Add(fullRetryInterval)
+		return nil, ErrFull
+	}
+	return file, err
+}
+
+// prepareAhead has the next segment made once the current one is half full.
+func (w *writer) prepareAhead() {
+	size := w.settings.SegmentBytes
+	if w.maker.asked || 2*w.current.offset < w.current.size || size > w.settings.LogBytesMax-w.total {
+		return
+	}
+	w.total += size
+	w.maker.ask()
+}
+
+func (w *writer) close() error {
+	err := w.maker.close()
+	if w.current != nil && w.current.file != nil {
+		err = errors.Join(err, w.current.file.Close())
+	}
+	return err
+}

@@ -1,0 +1,98 @@
+// Commits writes: straight into the store, or through the journal, where the handler waits its turn.
+
+package s3
+
+import (
+	"errors"
+	"iter"
+	"net/http"
+	"time"
+
+	"pausemark/go/internal/journal"
+	"pausemark/go/internal/store"
+)
+
+// commitObject puts an object whose bytes are reserved; on a failure they are still the caller's.
+func (h *Handler) commitObject(e *exchange, bucket *store.Bucket, object *store.Object,
+	checksum string, onlyIfAbsent bool) *failure {
+	if h.journal == nil {
+		return writeFailure(bucket.Put(e.key, object, onlyIfAbsent))
+	}
+	return writeFailure(h.journal.Write(&store.Write{Operation: store.PutObject, Bucket: e.bucket,
+		Key: e.key, Object: object, OnlyIfAbsent: onlyIfAbsent, Checksum: checksum,
+		Time: object.Modified}))
+}
+
+func (h *Handler) deleteObject(e *exchange, bucket *store.Bucket) *failure {
+	if h.journal == nil {
+		bucket.Delete(e.key)
+	} else if failed := writeFailure(h.journal.Write(deletion(e.bucket, e.key))); failed != nil {
+		return failed
+	}
+	e.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// commitDeletes deletes in order and yields each outcome. All of them are begun before the first is
+// waited for, so that they share batches; what the log refused is told key by key.
+func (h *Handler) commitDeletes(e *exchange, bucket *store.Bucket,
+	objects []deleteObject) iter.Seq2[int, *failure] {
+	return func(yield func(int, *failure) bool) {
+		if h.journal == nil {
+			for at, object := range objects {
+				bucket.Delete(*object.Key)
+				if !yield(at, nil) {
+					return
+				}
+			}
+			return
+		}
+		waits := make([]func() error, len(objects))
+		for at, object := range objects {
+			waits[at] = h.beginDelete(e.bucket, *object.Key)
+		}
+		for at, wait := range waits {
+			if !yield(at, writeFailure(wait())) {
+				return
+			}
+		}
+	}
+}
+
+// beginDelete has nothing to log for a key that no PUT can have made.
+func (h *Handler) beginDelete(bucket, key string) (wait func() error) {
+	if len(key) > keyBytesMax {
+		return func() error { return nil }
+	}
+	return h.journal.Begin(deletion(bucket, key))
+}
+
+func (h *Handler) commitBucket(e *exchange, operation store.Operation) *failure {
+	write := &store.Write{Operation: operation, Bucket: e.bucket, Time: time.Now()}
+	if h.journal == nil {
+		return writeFailure(h.store.Apply(write))
+	}
+	return writeFailure(h.journal.Write(write))
+}
+
+func deletion(bucket, key string) *store.Write {
+	return &store.Write{Operation: store.DeleteObject, Bucket: bucket, Key: key, Time: time.Now()}
+}
+
+// writeFailure is the answer to a write that was refused, or nil.
+func writeFailure(err error) *failure {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, store.ErrNoBucket):
+		return errNoSuchBucket
+	case errors.Is(err, store.ErrExists):
+		return errPrecondition
+	case errors.Is(err, store.ErrNotEmpty):
+		return errBucketNotEmpty
+	case errors.Is(err, journal.ErrFull):
+		return errSlowDown
+	default:
+		return errInternal
+	}
+}
