@@ -4,6 +4,7 @@
 #include "error.h"
 #include "request.h"
 #include "upload.h"
+#include "write.h"
 #include <string>
 
 namespace pausemark {
@@ -18,6 +19,11 @@ struct call {
     bool closing = false;       // the connection ends with this answer
     bool head_only = false;
     bool body_follows = false; // the head is read and the body is not
+
+    write change;                   // what the request asks to change, when it is one thing
+    void (*then)(call &) = nullptr; // answers, or goes on, once nothing is waited for
+    std::shared_ptr<void> work;     // what `then` needs beyond this, when it is more than a change
+    unsigned waiting = 0;           // how many writes the log has not given back yet
 };
 
 // One answer, its headers in the contract's order. The temporary lives for one statement:

@@ -29,14 +29,14 @@ void connection::close() noexcept {
     beast::error_code ec;
     closed_ = true;
     socket_.close(ec);
-    if (exchange_)
+    if (exchange_ && !is_waiting()) // the log still reads what it waits with
         worker_.give_exchange(std::move(exchange_));
     all_hook.unlink();
     timed_hook.unlink();
 }
 
 bool connection::is_idle() const noexcept {
-    return !in_body_ && !blocked_ && kept_.empty();
+    return !in_body_ && !blocked_ && !is_waiting() && kept_.empty();
 }
 
 bool connection::is_closing() const noexcept {
@@ -71,7 +71,7 @@ void connection::set_timed(bool owes, bool progress) {
 }
 
 void connection::release_if_done() noexcept {
-    if (!exchange_ || in_body_ || exchange_->is_sending() || exchange_->body)
+    if (!exchange_ || in_body_ || is_waiting() || exchange_->is_sending() || exchange_->body)
         return;
     closing_ = closing_ || exchange_->closing;
     worker_.give_exchange(std::move(exchange_));
@@ -101,10 +101,10 @@ std::size_t connection::take_body(text input) {
     const std::size_t used = x.parser->put(asio::const_buffer(input.data(), input.size()), ec);
     if (x.parser->is_done()) {
         in_body_ = false;
-        if (x.body) {
+        if (x.body)
             x.body->finish(x);
+        if (x.waiting == 0)
             x.body.reset();
-        }
         return used;
     }
     const text rest = input.substr(used);
@@ -122,6 +122,7 @@ std::size_t connection::take_body(text input) {
 void connection::take_request(text head) {
     exchange_ = worker_.take_exchange();
     exchange &x = *exchange_;
+    x.holder = this;
     const error wrong = x.read_head(head);
     if (wrong != error::none) {
         refuse(wrong);
@@ -135,7 +136,8 @@ void connection::take_request(text head) {
         return;
     if (!in_body_) {
         x.body->finish(x);
-        x.body.reset();
+        if (x.waiting == 0)
+            x.body.reset();
     } else if (x.asked.expect_continue) {
         x.at.put("HTTP/1.1 100 Continue\r\n\r\n");
     }
@@ -164,10 +166,10 @@ std::size_t connection::take_head(text input) {
     return 0;
 }
 
-// Works through the input until it is used up, incomplete, or the output blocks.
+// Works through the input until it is used up, incomplete, waits for the log, or the output blocks.
 std::size_t connection::consume(text input) {
     std::size_t at = 0;
-    while (at < input.size()) {
+    while (at < input.size() && !is_waiting()) {
         if (is_closing() && !(in_body_ && wants_body()))
             return input.size();
         const text rest = input.substr(at);
@@ -201,6 +203,8 @@ void connection::linger() {
 void connection::process(std::size_t n, bool progress) {
     const text input(worker_.desk.input.data(), n);
     const std::size_t at = consume(input);
+    if (is_waiting())
+        begin_waiting();
     if (!failed_ && worker_.desk.output_n > 0)
         (void)flush(); // blocked_ and failed_ say how it went
     if (failed_) {
@@ -209,7 +213,7 @@ void connection::process(std::size_t n, bool progress) {
         return;
     }
     kept_ = std::string(input.substr(at));
-    if (blocked_) {
+    if (blocked_ || is_waiting()) {
         set_timed(false, false);
         return;
     }
@@ -246,9 +250,55 @@ void connection::on_readable() {
     process(kept_.size() + got, true);
 }
 
+void connection::begin_waiting() {
+    waiting_self_ = this;
+    if (!commit_hook.is_linked())
+        worker_.await_commit(*this);
+}
+
+void connection::abandon() noexcept {
+    commit_hook.unlink();
+    exchange_.reset();
+    waiting_self_.reset();
+}
+
+void connection::on_commit() {
+    const boost::intrusive_ptr self(std::move(waiting_self_));
+    commit_hook.unlink();
+    committed_ = true;
+    if (closed_)
+        worker_.give_exchange(std::move(exchange_));
+    else if (!blocked_)
+        resume();
+}
+
+// Answers, or lets the request go on; then the requests that waited behind it have their turn.
+void connection::resume() {
+    exchange &x = *exchange_;
+    committed_ = false;
+    x.then(x);
+    if (x.waiting > 0) {
+        begin_waiting();
+        return;
+    }
+    x.body.reset();
+    if (x.is_sending() && !flush()) {
+        if (failed_)
+            close();
+        return;
+    }
+    release_if_done();
+    std::ranges::copy(kept_, worker_.desk.input.begin());
+    process(kept_.size(), true);
+}
+
 void connection::on_writable() {
     worker_.desk.tick();
     if (flush()) {
+        if (committed_) {
+            resume();
+            return;
+        }
         release_if_done();
         std::ranges::copy(kept_, worker_.desk.input.begin());
         process(kept_.size(), true);

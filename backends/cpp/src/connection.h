@@ -16,7 +16,7 @@ using list_hook =
     boost::intrusive::list_member_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
 // Belongs to its worker's thread. What keeps it alive is the one wait that is pending on its
-// socket.
+// socket, or the log's while a write of it is under way.
 class connection final
     : public boost::intrusive_ref_counter<connection, boost::thread_unsafe_counter> {
   public:
@@ -27,6 +27,10 @@ class connection final
 
     void start();
     void close() noexcept;
+    // The log has done what the request waits for.
+    void on_commit();
+    // Lets go of what waits, when nobody will say that it is done any more.
+    void abandon() noexcept;
     // Between requests: nothing is owed in either direction.
     [[nodiscard]] bool is_idle() const noexcept;
     [[nodiscard]] bool is_lingering() const noexcept {
@@ -36,8 +40,9 @@ class connection final
         return progress_s_;
     }
 
-    list_hook all_hook;   // every connection of the worker
-    list_hook timed_hook; // those that owe us bytes, the longest silent first
+    list_hook all_hook;    // every connection of the worker
+    list_hook timed_hook;  // those that owe us bytes, the longest silent first
+    list_hook commit_hook; // those that wait for the log, open or closed
 
   private:
     void wait_to_read();
@@ -56,6 +61,11 @@ class connection final
     [[nodiscard]] bool wants_body() const noexcept {
         return exchange_ && exchange_->body;
     }
+    [[nodiscard]] bool is_waiting() const noexcept {
+        return exchange_ && exchange_->waiting > 0;
+    }
+    void begin_waiting();
+    void resume();
     void release_if_done() noexcept;
     // sending.cpp: sends the desk's output and the exchange's large body. False when it blocked or
     // the connection failed.
@@ -73,6 +83,8 @@ class connection final
     std::string pending_;                // output that the socket did not take
     std::size_t pending_at_ = 0;
     std::int64_t progress_s_ = 0;
+    boost::intrusive_ptr<connection> waiting_self_; // while the log has a write of it
+    bool committed_ = false;                        // it is done, but the output is blocked
     bool in_body_ = false, closing_ = false, lingering_ = false;
     bool blocked_ = false, failed_ = false, closed_ = false;
 };

@@ -1,8 +1,8 @@
 // POST ?delete: parse the whole list first, so that a malformed one deletes nothing.
-#include "call.h"
-#include "store.h"
+#include "commit.h"
 #include "xml_reader.h"
 #include "xml_writer.h"
+#include <algorithm>
 #include <vector>
 
 namespace pausemark {
@@ -85,21 +85,66 @@ bool key_list::read(text document) {
     }
 }
 
-static void delete_one(text bucket, text key, bool quiet, std::string &xml) {
-    if (key.size() > store::key_bytes_max || !is_utf8(key)) {
-        const error_text &e = describe(error::key_too_long);
-        xml += "<Error><Key>";
-        xml::add_escaped(xml, key);
-        xml.append("</Key><Code>").append(e.code).append("</Code><Message>");
-        xml.append(e.message).append("</Message></Error>");
-        return;
+// The keys, the writes of those under way, and the answer so far. A batch of the log's size at a
+// time, so that one request does not fill the queue.
+struct deletion {
+    static constexpr std::size_t writes_max = 64;
+    key_list list;
+    std::array<write, writes_max> writes;
+    std::size_t at = 0; // the first key that is not answered yet
+    std::string xml;
+};
+
+static void add_outcome(deletion &d, text key, error outcome) {
+    if (outcome != error::none) {
+        const error_text &e = describe(outcome);
+        d.xml += "<Error><Key>";
+        xml::add_escaped(d.xml, key);
+        d.xml.append("</Key><Code>").append(e.code).append("</Code><Message>");
+        d.xml.append(e.message).append("</Message></Error>");
+    } else if (!d.list.quiet()) {
+        d.xml += "<Deleted><Key>";
+        xml::add_escaped(d.xml, key);
+        d.xml += "</Key></Deleted>";
     }
-    (void)store::remove(bucket, key); // a key that is not there counts as deleted
-    if (quiet)
-        return;
-    xml += "<Deleted><Key>";
-    xml::add_escaped(xml, key);
-    xml += "</Key></Deleted>";
+}
+
+static std::span<const std::string> next_keys(const deletion &d) noexcept {
+    const auto rest = std::span(d.list.keys()).subspan(d.at);
+    return rest.first(std::min(rest.size(), deletion::writes_max));
+}
+
+static void begin_some(call &c, deletion &d) {
+    const auto keys = next_keys(d);
+    for (std::size_t i = 0; i < keys.size(); i++) {
+        write &w = d.writes[i] = {};
+        w.kind = operation::delete_object;
+        w.bucket = c.asked.bucket;
+        w.key = keys[i];
+        w.outcome = error::key_too_long;
+        if (w.key.size() <= store::key_bytes_max && is_utf8(w.key))
+            (void)commit(c, w); // c.waiting tells
+    }
+}
+
+static void end_some(deletion &d) {
+    const auto keys = next_keys(d);
+    for (std::size_t i = 0; i < keys.size(); i++)
+        add_outcome(d, keys[i], d.writes[i].outcome);
+    d.at += keys.size();
+}
+
+static void go_on(call &c) {
+    auto &d = *static_cast<deletion *>(c.work.get());
+    end_some(d);
+    while (d.at < d.list.keys().size()) {
+        begin_some(c, d);
+        if (c.waiting > 0)
+            return;
+        end_some(d);
+    }
+    d.xml += "</DeleteResult>";
+    answer(c, 200).document(std::move(d.xml));
 }
 
 void delete_many(call &c, const object &body) {
@@ -107,21 +152,21 @@ void delete_many(call &c, const object &body) {
     document.reserve(static_cast<std::size_t>(body.size_bytes()));
     for (std::uint64_t at = 0; at < body.size_bytes(); at = document.size())
         document += body.slice(at);
-    key_list list;
-    if (!list.read(document)) {
+    auto d = std::make_shared<deletion>();
+    if (!d->list.read(document)) {
         answer_error(c, error::malformed_xml, c.asked.path);
         return;
     }
-    if (list.has_version()) {
+    if (d->list.has_version()) {
         answer_error(c, error::not_implemented, c.asked.path);
         return;
     }
-    std::string xml(xml::declaration);
-    xml.append("<DeleteResult").append(xml::name_space).append(">");
-    for (const std::string &key : list.keys())
-        delete_one(c.asked.bucket, key, list.quiet(), xml);
-    xml += "</DeleteResult>";
-    answer(c, 200).document(std::move(xml));
+    d->xml.append(xml::declaration).append("<DeleteResult").append(xml::name_space).append(">");
+    c.work = d;
+    c.then = go_on;
+    begin_some(c, *d);
+    if (c.waiting == 0)
+        go_on(c);
 }
 
 } // namespace pausemark

@@ -6,7 +6,8 @@
 
 namespace pausemark {
 
-desk::desk(const options &o, unsigned index) noexcept : limits(o), index_(index) {
+desk::desk(const options &o, unsigned index, log_gate *log) noexcept
+    : limits(o), gate(log), index_(index) {
     tick();
     if (getrandom(&request_seed_, sizeof request_seed_, GRND_NONBLOCK) < 0)
         request_seed_ = static_cast<std::uint64_t>(wall_s_);

@@ -5,6 +5,8 @@
 
 namespace pausemark {
 
+class log_gate;
+
 inline constexpr std::size_t input_bytes = 65536;
 inline constexpr std::size_t output_bytes = 262144;
 // Room that one answer's head and inline body never exceed.
@@ -14,7 +16,7 @@ inline constexpr std::size_t inline_body_bytes_max = 32768;
 // Belongs to one thread.
 class desk {
   public:
-    desk(const options &o, unsigned index) noexcept;
+    desk(const options &o, unsigned index, log_gate *log = nullptr) noexcept;
 
     // Reads the coarse clocks; once per event.
     void tick() noexcept;
@@ -37,6 +39,7 @@ class desk {
     void put(text bytes) noexcept;
 
     const options &limits;
+    log_gate *const gate; // to the log writer; null in ram
     std::size_t output_n = 0;
     std::array<char, output_bytes> output;
     std::array<char, 2 * input_bytes> input;

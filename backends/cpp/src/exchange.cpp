@@ -60,6 +60,9 @@ void exchange::reset() noexcept {
     arena_.release();
     asked.reset();
     closing = head_only = body_follows = false;
+    change = {};
+    work.reset();
+    then = nullptr;
 }
 
 void exchange::begin_response(unsigned status) {

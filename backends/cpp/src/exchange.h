@@ -9,6 +9,7 @@
 
 namespace pausemark {
 
+class connection;
 using arena_allocator = std::pmr::polymorphic_allocator<char>;
 using fields_type = http::basic_fields<arena_allocator>;
 using parser_type = http::request_parser<upload_body, arena_allocator>;
@@ -41,6 +42,7 @@ class exchange final : public call {
     std::pmr::monotonic_buffer_resource arena_{space_.data(), space_.size()};
 
   public:
+    connection *holder = nullptr; // whose request it is
     std::optional<parser_type> parser;
     std::optional<response_type> response;
     std::optional<serializer_type> serializer;

@@ -1,19 +1,11 @@
 // GET and HEAD of an object: preconditions, one range, the head, and where the body comes from.
+#include "etag.h"
 #include "s3.h"
 #include "store.h"
 #include <algorithm>
 #include <cstdio>
 
 namespace pausemark::s3 {
-
-using etag_text = std::array<char, 34>; // quoted hex
-
-static etag_text to_etag(const md5_digest &md5) noexcept {
-    etag_text tag;
-    tag.front() = tag.back() = '"';
-    put_hex(tag.data() + 1, md5);
-    return tag;
-}
 
 static bool is_listed(text list, text hex) noexcept {
     while (!list.empty()) {
@@ -79,8 +71,10 @@ static void put_kept(answer &a, const object &o) {
     if (!o.content_encoding().empty())
         a.with("Content-Encoding", o.content_encoding());
     header metadatum;
-    for (std::size_t at = 0; o.next_metadata(at, metadatum);)
-        a.with(metadatum.name, metadatum.value);
+    for (std::size_t at = 0; o.next_metadata(at, metadatum);) {
+        if (!metadatum.name.starts_with("x-amz-checksum-"))
+            a.with(metadatum.name, metadatum.value);
+    }
 }
 
 static void put_content_range(answer &a, const range &part, std::uint64_t size) {
@@ -92,26 +86,26 @@ static void put_content_range(answer &a, const range &part, std::uint64_t size) 
 
 static void answer_object(call &c, const object_ref &o) {
     const request &r = c.asked;
-    const etag_text tag = to_etag(o->md5);
+    const etag tag(*o);
     const http_date modified = to_http_date(o->modified_s);
-    const unsigned refused = precondition(r, *o, view(tag).substr(1, 32));
+    const unsigned refused = precondition(r, *o, tag.bare());
     if (refused == 412) {
         answer_error(c, error::precondition_failed, r.path);
         return;
     }
     if (refused == 304) {
-        answer(c, 304).with("ETag", view(tag)).with("Last-Modified", view(modified)).empty();
+        answer(c, 304).with("ETag", tag.quoted()).with("Last-Modified", view(modified)).empty();
         return;
     }
     range part{extent::whole, 0, o->size_bytes()};
-    if (!r.range.empty() && (r.if_range.data() == nullptr || r.if_range == view(tag)))
+    if (!r.range.empty() && (r.if_range.data() == nullptr || r.if_range == tag.quoted()))
         part = read_range(r.range, o->size_bytes());
     if (part.kind == extent::impossible) {
         answer_error(c, error::invalid_range, r.path);
         return;
     }
     answer a(c, part.kind == extent::part ? 206 : 200);
-    a.with("ETag", view(tag)).with("Last-Modified", view(modified));
+    a.with("ETag", tag.quoted()).with("Last-Modified", view(modified));
     put_kept(a, *o);
     if (part.kind == extent::part)
         put_content_range(a, part, o->size_bytes());

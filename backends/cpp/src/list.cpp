@@ -1,5 +1,6 @@
 // ListObjects in both versions: one pass over the bucket's order, common prefixes skipped by
 // seeking.
+#include "etag.h"
 #include "s3.h"
 #include "store.h"
 #include "xml_writer.h"
@@ -126,12 +127,11 @@ void listing::add_name(std::string &to, text name) const {
 }
 
 void listing::add_contents(const store::listed &item) {
-    std::array<char, 32> etag;
-    put_hex(etag.data(), item.md5);
     contents_ += "<Contents><Key>";
     add_name(contents_, item.key);
     contents_.append("</Key><LastModified>").append(view(to_iso_date(item.modified_s)));
-    contents_.append("</LastModified><ETag>&quot;").append(view(etag));
+    contents_.append("</LastModified><ETag>&quot;");
+    contents_.append(etag(item.md5, item.parts).bare());
     contents_ += "&quot;</ETag><Size>";
     xml::add_u64(contents_, item.size_bytes);
     contents_ += "</Size>";

@@ -1,5 +1,6 @@
 // pausemark-cpp: starts the workers, waits for a signal, ends them.
-#include "store.h"
+#include "log_writer.h"
+#include "replay.h"
 #include "worker.h"
 #include <boost/version.hpp>
 #include <cerrno>
@@ -13,28 +14,7 @@
 namespace pausemark {
 
 constexpr int backlog = 4096;
-enum exit_code { exit_good = 0, exit_bad_flags = 2, exit_environment = 4 };
-
-// A descriptor that closes itself unless it is released.
-class descriptor {
-  public:
-    explicit descriptor(int fd) noexcept : fd_(fd) {}
-    descriptor(descriptor &&from) noexcept : fd_(from.release()) {}
-    descriptor &operator=(descriptor &&) = delete;
-    ~descriptor() {
-        if (fd_ >= 0)
-            ::close(fd_);
-    }
-    [[nodiscard]] int get() const noexcept {
-        return fd_;
-    }
-    [[nodiscard]] int release() noexcept {
-        return std::exchange(fd_, -1);
-    }
-
-  private:
-    int fd_;
-};
+enum exit_code { exit_good = 0, exit_failed = 1, exit_bad_flags = 2, exit_environment = 4 };
 
 // Less than zero with errno set when the address cannot be had.
 static descriptor bind_socket(const asio::ip::tcp::endpoint &at, bool shared) {
@@ -80,22 +60,79 @@ static void raise_descriptor_limit() noexcept {
     }
 }
 
+// `log` is null in ram. It ends behind the threads that submit to it and before the workers, which
+// own what it still reads.
 static void serve(const options &o, const sigset_t &signals, std::vector<descriptor> listeners,
-                  bool is_v6) {
+                  bool is_v6, log_writer *log) {
     std::vector<std::unique_ptr<worker>> workers;
-    std::vector<std::jthread> threads; // joined before the workers end
     for (unsigned i = 0; i < o.threads; i++)
-        workers.push_back(std::make_unique<worker>(o, i, listeners[i].release(), is_v6));
-    for (const auto &w : workers)
-        threads.emplace_back([&w] { w->run(); });
-    int caught = 0;
-    sigwait(&signals, &caught);
-    for (const auto &w : workers)
-        w->stop();
+        workers.push_back(std::make_unique<worker>(o, i, listeners[i].release(), is_v6,
+                                                   log == nullptr ? nullptr : &log->gate(i)));
+    if (log != nullptr)
+        log->start([] { kill(getpid(), SIGTERM); });
+    {
+        std::vector<std::jthread> threads;
+        for (const auto &w : workers)
+            threads.emplace_back([&w] { w->run(); });
+        int caught = 0;
+        sigwait(&signals, &caught);
+        for (const auto &w : workers)
+            w->stop();
+    }
+    if (log != nullptr)
+        log->stop();
+}
+
+static int refuse_directory(const options &o, const char *what) {
+    std::fprintf(stderr, "error: log: cannot %s %s, expected a directory of our own: %s\n", what,
+                 o.data_directory.c_str(), std::strerror(errno));
+    return exit_environment;
+}
+
+// Holds the directory and brings the index to the log's end.
+static int recover_log(const options &o, log_directory &directory, log_end &end) {
+    if (!directory.open(o.data_directory))
+        return refuse_directory(o, "open");
+    if (!directory.lock())
+        return refuse_directory(o, "lock");
+    replay into(o.store_bytes_max);
+    switch (recover(directory, into, end)) {
+    case recovered::good:
+        return exit_good;
+    case recovered::stopped:
+        return into.is_full() ? exit_environment : exit_failed;
+    case recovered::refused:
+    case recovered::failed:
+        break;
+    }
+    return exit_failed;
+}
+
+static int serve(const options &o, const sigset_t &signals, log_writer *log) {
+    const asio::ip::tcp::endpoint at(asio::ip::make_address(o.address), o.port);
+    std::vector<descriptor> listeners = open_listeners(o, at);
+    if (listeners.size() < o.threads) {
+        std::fprintf(stderr, "error: listen: cannot use %s port %u: %s\n", o.address.c_str(),
+                     unsigned{o.port}, std::strerror(errno));
+        return exit_environment;
+    }
+    serve(o, signals, std::move(listeners), at.protocol() == asio::ip::tcp::v6(), log);
+    return log != nullptr && log->has_failed() ? exit_failed : exit_good;
+}
+
+static int serve_with_log(const options &o, const sigset_t &signals) {
+    log_directory directory;
+    log_end end;
+    if (const int refused = recover_log(o, directory, end); refused != exit_good)
+        return refused;
+    const log_settings settings{o.mode, o.sync_interval_ms, {o.segment_bytes, o.log_bytes_max}};
+    log_writer log(directory, settings, end, o.threads);
+    if (!log.open())
+        return refuse_directory(o, "write to");
+    return serve(o, signals, &log);
 }
 
 static int run(const options &o) {
-    const asio::ip::tcp::endpoint at(asio::ip::make_address(o.address), o.port);
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
@@ -108,14 +145,7 @@ static int run(const options &o) {
         std::fprintf(stderr, "error: start: no randomness or no MD5 on this system\n");
         return exit_environment;
     }
-    std::vector<descriptor> listeners = open_listeners(o, at);
-    if (listeners.size() < o.threads) {
-        std::fprintf(stderr, "error: listen: cannot use %s port %u: %s\n", o.address.c_str(),
-                     unsigned{o.port}, std::strerror(errno));
-        return exit_environment;
-    }
-    serve(o, signals, std::move(listeners), at.protocol() == asio::ip::tcp::v6());
-    return exit_good;
+    return o.mode == durability::ram ? serve(o, signals, nullptr) : serve_with_log(o, signals);
 }
 
 } // namespace pausemark

@@ -17,6 +17,10 @@ void object::limit_store(std::uint64_t store_bytes_max) noexcept {
     stored_bytes_max = store_bytes_max;
 }
 
+std::uint64_t object::charged_by_all() noexcept {
+    return stored_bytes;
+}
+
 bool object::charge(std::uint64_t bytes) noexcept {
     const std::uint64_t before = stored_bytes.fetch_add(bytes);
     if (bytes > stored_bytes_max || before > stored_bytes_max - bytes) {

@@ -9,6 +9,8 @@
 namespace pausemark {
 
 inline constexpr std::size_t metadata_count_max = 100;
+// Checksums stand before the metadata, under their header's name.
+inline constexpr std::size_t checksum_count_max = 3;
 inline constexpr std::uint64_t length_unknown = UINT64_MAX;
 using md5_digest = std::array<std::uint8_t, 16>;
 
@@ -20,7 +22,8 @@ struct header {
 struct kept_headers {
     text content_type, cache_control, content_encoding;
     std::size_t metadata_count = 0;
-    std::array<header, metadata_count_max> metadata; // whole names, in any case
+    // whole names, in any case
+    std::array<header, checksum_count_max + metadata_count_max> metadata;
 };
 
 class object;
@@ -33,6 +36,8 @@ class object {
   public:
     // What all objects together may charge. Call once, before the first object.
     static void limit_store(std::uint64_t store_bytes_max) noexcept;
+    // What they charge now.
+    [[nodiscard]] static std::uint64_t charged_by_all() noexcept;
     // Null when memory or the limit is exhausted. `key_bytes` only counts for the limit.
     [[nodiscard]] static object_ref create(const kept_headers &kept, std::uint64_t length,
                                            std::size_t key_bytes) noexcept;
@@ -63,6 +68,7 @@ class object {
 
     std::int64_t modified_s = 0;
     md5_digest md5{};
+    std::uint16_t parts = 0; // of a multipart object: its md5 is that of the parts' digests
 
   private:
     object(std::size_t allocated_bytes, std::uint64_t length) noexcept;

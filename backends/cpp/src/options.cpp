@@ -1,6 +1,7 @@
 // Flags as "--name value" or "--name=value"; anything unexpected is refused by name.
 #include "options.h"
 #include "text.h"
+#include <algorithm>
 #include <array>
 #include <boost/asio/ip/address.hpp>
 #include <cstdio>
@@ -9,6 +10,9 @@ namespace pausemark {
 
 // 512 MiB: what the largest table of blocks can describe.
 constexpr std::uint64_t object_bytes_ceiling = std::uint64_t{512} << 20;
+
+constexpr std::uint64_t segment_bytes_least = 4096;
+constexpr std::uint64_t segment_bytes_ceiling = std::uint64_t{1} << 30;
 
 static std::optional<std::uint64_t> read_bytes(text value) {
     struct unit {
@@ -53,6 +57,36 @@ static bool read_address(text value, std::string &to) {
     return !bad;
 }
 
+static bool read_durability(text value, durability &to) {
+    constexpr text names[] = {"ram", "buffered", "interval", "batch", "sync"};
+    const auto found = std::ranges::find(names, value);
+    to = static_cast<durability>(found - std::begin(names));
+    return found != std::end(names);
+}
+
+static bool read_segment_bytes(text value, std::uint64_t &to) {
+    const bool good = read_size(value, segment_bytes_ceiling, to) && to >= segment_bytes_least;
+    to = (to + 7) & ~std::uint64_t{7}; // records begin at multiples of 8
+    return good;
+}
+
+// Those of the log; nothing when `name` is none of them.
+static std::optional<text> apply_log(options &o, text name, text value) {
+    if (name == "--durability")
+        return read_durability(value, o.mode) ? "" : "ram, buffered, interval, batch or sync";
+    if (name == "--data-directory") {
+        o.data_directory = value;
+        return value.empty() ? "a path" : "";
+    }
+    if (name == "--sync-interval-ms")
+        return read_number(value, 60'000, o.sync_interval_ms) ? "" : "1 to 60000";
+    if (name == "--segment-bytes")
+        return read_segment_bytes(value, o.segment_bytes) ? "" : "4KiB to 1GiB";
+    if (name == "--log-bytes-max")
+        return read_size(value, UINT64_MAX / 2, o.log_bytes_max) ? "" : "a size such as 8GiB";
+    return std::nullopt;
+}
+
 // What was expected instead; empty when the flag and its value are good.
 static text apply(options &o, text name, text value) {
     if (name == "--address")
@@ -69,7 +103,10 @@ static text apply(options &o, text name, text value) {
         o.use_pool = value == "pool";
         return o.use_pool || value == "malloc" ? "" : "pool or malloc";
     }
+    if (const auto of_log = apply_log(o, name, value))
+        return *of_log;
     return "one of --address --port --threads --allocator --object-bytes-max --store-bytes-max "
+           "--durability --data-directory --sync-interval-ms --segment-bytes --log-bytes-max "
            "--version";
 }
 
@@ -93,6 +130,10 @@ std::optional<options> read_options(std::span<char *const> arguments) {
                          static_cast<int>(value.size()), value.data());
             return std::nullopt;
         }
+    }
+    if (read.mode != durability::ram && read.data_directory.empty()) {
+        std::fprintf(stderr, "error: --data-directory: missing, expected a path for the log\n");
+        return std::nullopt;
     }
     return read;
 }

@@ -9,6 +9,8 @@ namespace pausemark {
 
 inline constexpr unsigned threads_max = 64;
 
+enum class durability { ram, buffered, interval, batch, sync };
+
 struct options {
     std::string address = "127.0.0.1";
     std::uint16_t port = 9000;
@@ -17,6 +19,11 @@ struct options {
     bool wants_version = false;
     std::uint64_t object_bytes_max = std::uint64_t{64} << 20;
     std::uint64_t store_bytes_max = std::uint64_t{4} << 30;
+    durability mode = durability::ram;
+    std::string data_directory; // of the log; unused in ram
+    std::uint64_t sync_interval_ms = 100;
+    std::uint64_t segment_bytes = std::uint64_t{64} << 20;
+    std::uint64_t log_bytes_max = std::uint64_t{8} << 30;
 };
 
 // Nothing after one line on stderr that names the bad flag.

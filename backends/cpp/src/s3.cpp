@@ -1,5 +1,6 @@
 // Which request is which, and the small ones.
 #include "s3.h"
+#include "commit.h"
 #include "store.h"
 #include "xml_writer.h"
 #include <algorithm>
@@ -93,9 +94,16 @@ static void list_buckets(call &c) {
     answer(c, 200).document(std::move(list.xml));
 }
 
-static void create_bucket(call &c) {
-    if (store::create_bucket(c.asked.bucket, c.at.wall_s()) != store::result::ok) {
-        answer_error(c, error::too_many_buckets, c.asked.path);
+static void change(call &c, operation kind, void (*then)(call &)) {
+    c.change.kind = kind;
+    c.change.bucket = c.asked.bucket;
+    c.change.key = c.asked.key;
+    commit_and_then(c, then);
+}
+
+static void answer_created(call &c) {
+    if (c.change.outcome != error::none) {
+        answer_error(c, c.change.outcome, c.asked.path);
         return;
     }
     std::array<char, 64> location{'/'}; // a valid name has at most 63 bytes
@@ -103,14 +111,11 @@ static void create_bucket(call &c) {
     answer(c, 200).with("Location", {location.data(), c.asked.bucket.size() + 1}).empty();
 }
 
-static void delete_bucket(call &c) {
-    const store::result done = store::delete_bucket(c.asked.bucket);
-    if (done == store::result::ok)
+static void answer_deleted(call &c) {
+    if (c.change.outcome == error::none)
         answer(c, 204).empty();
-    else if (done == store::result::no_bucket)
-        answer_error(c, error::no_such_bucket, c.asked.path);
     else
-        answer_error(c, error::bucket_not_empty, c.asked.path);
+        answer_error(c, c.change.outcome, c.asked.path);
 }
 
 static void get_location(call &c) {
@@ -137,11 +142,11 @@ struct subresource {
 static void handle_bucket(call &c, subresource asked) {
     const method verb = c.asked.verb;
     if (verb == method::put)
-        create_bucket(c);
+        change(c, operation::create_bucket, answer_created);
     else if (verb == method::head)
         head_bucket(c);
     else if (verb == method::remove)
-        delete_bucket(c);
+        change(c, operation::delete_bucket, answer_deleted);
     else if (verb == method::get && asked.location)
         get_location(c);
     else if (verb == method::get)
@@ -152,13 +157,6 @@ static void handle_bucket(call &c, subresource asked) {
         answer_error(c, error::method_not_allowed, c.asked.path);
 }
 
-static void delete_object(call &c) {
-    if (store::remove(c.asked.bucket, c.asked.key) == store::result::no_bucket)
-        answer_error(c, error::no_such_bucket, c.asked.path);
-    else
-        answer(c, 204).empty();
-}
-
 static void handle_object(call &c) {
     const method verb = c.asked.verb;
     if (verb == method::get || verb == method::head)
@@ -166,7 +164,7 @@ static void handle_object(call &c) {
     else if (verb == method::put)
         open_upload(c, false);
     else if (verb == method::remove)
-        delete_object(c);
+        change(c, operation::delete_object, answer_deleted);
     else
         answer_error(c, error::method_not_allowed, c.asked.path);
 }

@@ -11,6 +11,7 @@
 #include <shared_mutex>
 #include <string>
 #include <sys/random.h>
+#include <utility>
 #include <vector>
 
 namespace pausemark::store {
@@ -176,6 +177,21 @@ result delete_bucket(text name) {
     return result::ok;
 }
 
+result may_create_bucket(text name) {
+    const std::shared_lock held(buckets_lock);
+    const bool is_new = bucket_find(name) == nullptr;
+    return is_new && buckets.size() == bucket_count_max ? result::full : result::ok;
+}
+
+result may_delete_bucket(text name) {
+    const std::shared_lock held(buckets_lock);
+    bucket *b = bucket_find(name);
+    if (b == nullptr)
+        return result::no_bucket;
+    const std::shared_lock keys_held(b->lock);
+    return b->keys.empty() ? result::ok : result::not_empty;
+}
+
 void each_bucket(bucket_visitor &visitor) {
     const std::shared_lock held(buckets_lock);
     for (const auto &b : buckets)
@@ -194,9 +210,29 @@ lookup get(text bucket_name, text key) {
     return {has_bucket(bucket_name) ? result::no_key : result::no_bucket, nullptr};
 }
 
+room::room(text key) noexcept
+    : memory_(slab::take(sizeof(entry) + key.size())), bytes_(sizeof(entry) + key.size()) {}
+
+room::room(room &&from) noexcept : memory_(from.release()), bytes_(from.bytes_) {}
+
+room &room::operator=(room &&from) noexcept {
+    std::swap(memory_, from.memory_);
+    std::swap(bytes_, from.bytes_);
+    return *this;
+}
+
+room::~room() {
+    if (memory_ != nullptr)
+        slab::give(memory_, bytes_);
+}
+
+void *room::release() noexcept {
+    return std::exchange(memory_, nullptr);
+}
+
 // Under the bucket's write lock and the shard's lock.
-static result insert(bucket &b, shard &s, const place &at, object_ref stored) {
-    void *memory = slab::take(sizeof(entry) + at.key.size());
+static result insert(bucket &b, shard &s, const place &at, object_ref stored, room &spare) {
+    void *memory = spare ? spare.release() : slab::take(sizeof(entry) + at.key.size());
     if (memory == nullptr)
         return result::full;
     auto *e = new (memory) entry(&b, at.hash, at.key, std::move(stored));
@@ -206,7 +242,7 @@ static result insert(bucket &b, shard &s, const place &at, object_ref stored) {
     return result::ok;
 }
 
-result put(text bucket_name, text key, object_ref stored, bool only_if_absent) {
+result put(text bucket_name, text key, object_ref stored, bool only_if_absent, room spare) {
     const place at(bucket_name, key);
     shard &s = at.home();
     const std::shared_lock buckets_held(buckets_lock);
@@ -216,7 +252,7 @@ result put(text bucket_name, text key, object_ref stored, bool only_if_absent) {
     const std::scoped_lock held(b->lock, s.lock);
     const auto found = at.find(s);
     if (found == s.table.end())
-        return insert(*b, s, at, std::move(stored));
+        return insert(*b, s, at, std::move(stored), spare);
     if (only_if_absent)
         return result::exists;
     found->stored.swap(stored); // the replaced one ends with this call, behind the locks
@@ -253,7 +289,7 @@ result remove(text bucket_name, text key) {
 static listed copy_listed(const entry &e) {
     shard &s = shards[e.hash >> 56];
     const std::scoped_lock held(s.lock);
-    return {e.key(), e.stored->size_bytes(), e.stored->modified_s, e.stored->md5};
+    return {e.key(), e.stored->size_bytes(), e.stored->modified_s, e.stored->md5, e.stored->parts};
 }
 
 result list(text bucket_name, text from, key_visitor &visitor) {

@@ -10,11 +10,33 @@ inline constexpr std::size_t key_bytes_max = 1024;
 
 enum class result { ok, no_bucket, no_key, not_empty, exists, full };
 
+// Memory for one index entry, taken before a write is promised, so that its put cannot fail.
+class room {
+  public:
+    room() noexcept = default;
+    // Empty when there is no memory.
+    explicit room(text key) noexcept;
+    room(room &&from) noexcept;
+    room &operator=(room &&from) noexcept;
+    ~room();
+    [[nodiscard]] explicit operator bool() const noexcept {
+        return memory_ != nullptr;
+    }
+    [[nodiscard]] void *release() noexcept;
+
+  private:
+    void *memory_ = nullptr;
+    std::size_t bytes_ = 0;
+};
+
 // False when the system gives no randomness or memory. Call once.
 [[nodiscard]] bool start();
 [[nodiscard]] result create_bucket(text name, std::int64_t now_s);
 [[nodiscard]] result delete_bucket(text name);
 [[nodiscard]] bool has_bucket(text name);
+// What create_bucket and delete_bucket would answer now.
+[[nodiscard]] result may_create_bucket(text name);
+[[nodiscard]] result may_delete_bucket(text name);
 
 class bucket_visitor {
   public:
@@ -31,8 +53,9 @@ struct lookup {
     object_ref found; // set when the outcome is ok
 };
 [[nodiscard]] lookup get(text bucket, text key);
-// `exists` only with only_if_absent.
-[[nodiscard]] result put(text bucket, text key, object_ref object, bool only_if_absent);
+// `exists` only with only_if_absent; `full` never when there is room for this key.
+[[nodiscard]] result put(text bucket, text key, object_ref object, bool only_if_absent,
+                         room spare = {});
 [[nodiscard]] result remove(text bucket, text key); // no_key: there was none
 
 // What a listing says of one object, copied out under the shard's lock.
@@ -41,6 +64,7 @@ struct listed {
     std::uint64_t size_bytes;
     std::int64_t modified_s;
     md5_digest md5;
+    std::uint16_t parts;
 };
 // What a visitor wants next: to stop, the next key, or the first key that is not below `seek`.
 enum class step { stop, next, seek };

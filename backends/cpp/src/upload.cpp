@@ -1,7 +1,7 @@
 // Digests while the bytes arrive, verdict at the end.
 #include "upload.h"
-#include "call.h"
-#include "store.h"
+#include "commit.h"
+#include "etag.h"
 #include <algorithm>
 #include <zlib.h>
 
@@ -168,7 +168,7 @@ void upload::feed(text bytes) noexcept {
 }
 
 error upload::verify() noexcept {
-    object_->md5 = md5_.finish();
+    object_->md5 = md5_found_ = md5_.finish();
     if (error_ != error::none)
         return error_;
     const bool ended = !is_aws_chunked_ || aws_.is_done();
@@ -185,27 +185,13 @@ error upload::verify() noexcept {
     return error::none;
 }
 
-error upload::store(const call &c) {
-    object_->modified_s = c.at.wall_s();
-    object_->seal();
-    switch (store::put(c.asked.bucket, c.asked.key, std::move(object_), only_if_absent_)) {
-    case store::result::ok:
-        return error::none;
-    case store::result::no_bucket:
-        return error::no_such_bucket;
-    case store::result::exists:
-        return error::precondition_failed;
-    default:
-        return error::slow_down;
+void upload::answer_stored(call &c) const {
+    if (c.change.outcome != error::none) {
+        answer_error(c, c.change.outcome, c.asked.path);
+        return;
     }
-}
-
-void upload::answer_stored(call &c, const md5_digest &md5) const {
-    std::array<char, 34> etag;
-    etag.front() = etag.back() = '"';
-    put_hex(etag.data() + 1, md5);
     answer a(c, 200);
-    a.with("ETag", view(etag));
+    a.with("ETag", etag(md5_found_, 0).quoted());
     if (wants_crc32_ || wants_trailer_)
         a.with("x-amz-checksum-crc32", view(to_base64(crc32_)));
     if (!crc32c_.empty())
@@ -216,18 +202,20 @@ void upload::answer_stored(call &c, const md5_digest &md5) const {
 }
 
 void upload::finish(call &c) {
-    error wrong = verify();
-    const md5_digest md5 = object_->md5;
-    if (wrong == error::none && is_delete_) {
-        delete_many(c, *object_);
-        return;
-    }
-    if (wrong == error::none)
-        wrong = store(c);
-    if (wrong == error::none)
-        answer_stored(c, md5);
-    else
+    const error wrong = verify();
+    if (wrong != error::none) {
         answer_error(c, wrong, c.asked.path);
+    } else if (is_delete_) {
+        delete_many(c, *object_);
+    } else {
+        object_->seal();
+        c.change.kind = operation::put_object;
+        c.change.only_if_absent = only_if_absent_;
+        c.change.bucket = c.asked.bucket;
+        c.change.key = c.asked.key;
+        c.change.object = std::move(object_);
+        commit_and_then(c, [](call &done) { done.body->answer_stored(done); });
+    }
 }
 
 } // namespace pausemark

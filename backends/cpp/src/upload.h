@@ -40,7 +40,7 @@ class upload {
     // Checks the head and reserves room; what is wrong, or none.
     [[nodiscard]] error open(request &r);
     void feed(text bytes) noexcept;
-    // Verifies, stores and answers.
+    // Verifies, stores and answers; the answer may come later, from c.then.
     void finish(call &c);
     [[nodiscard]] bool is_too_large() const noexcept {
         return error_ == error::entity_too_large;
@@ -52,8 +52,7 @@ class upload {
     [[nodiscard]] error read_length(const request &r, std::uint64_t &length) noexcept;
     void take_content(text bytes) noexcept;
     [[nodiscard]] error verify() noexcept;
-    [[nodiscard]] error store(const call &c);
-    void answer_stored(call &c, const md5_digest &md5) const;
+    void answer_stored(call &c) const;
 
     const bool is_delete_;
     bool only_if_absent_ = false, wants_crc32_ = false, wants_md5_ = false;
@@ -62,7 +61,7 @@ class upload {
     std::uint32_t crc32_ = 0, crc32_expected_ = 0;
     std::uint64_t decoded_length_ = length_unknown;
     const std::uint64_t bytes_max_;
-    md5_digest md5_expected_{};
+    md5_digest md5_expected_{}, md5_found_{};
     text crc32c_, crc64nvme_; // echoed, not verified
     object_ref object_;       // the content so far
     md5_hasher md5_;

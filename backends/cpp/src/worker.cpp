@@ -1,5 +1,6 @@
 // The event loop: accept, keep the clock, end what is silent too long, stop.
 #include "worker.h"
+#include "log_writer.h"
 #include <boost/asio/post.hpp>
 #include <cerrno>
 #include <fcntl.h>
@@ -12,16 +13,21 @@ using namespace std::chrono_literals;
 constexpr auto stop_limit = 1500ms; // of the 2 s that the contract gives for what is in flight
 constexpr auto stop_step = 50ms;
 
-worker::worker(const options &o, unsigned index, int listener, bool is_v6)
-    : desk(o, index), spare_fd_(open("/dev/null", O_RDONLY | O_CLOEXEC)),
+worker::worker(const options &o, unsigned index, int listener, bool is_v6, log_gate *log)
+    : desk(o, index, log), spare_fd_(open("/dev/null", O_RDONLY | O_CLOEXEC)),
       acceptor_(context_.get_executor(), is_v6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4(),
                 listener),
       silence_(context_.get_executor()), grace_(context_.get_executor()) {
     acceptor_.non_blocking(true);
     wait_to_accept();
+    if (log != nullptr)
+        log->on_done = [this] { asio::post(context_.get_executor(), [this] { take_commits(); }); };
 }
 
+// Only a stop that ran out of time leaves connections waiting; the log writer has ended by now.
 worker::~worker() {
+    while (!committing_.empty())
+        committing_.front().abandon();
     ::close(spare_fd_);
 }
 
@@ -44,6 +50,16 @@ std::unique_ptr<exchange> worker::take_exchange() {
 void worker::give_exchange(std::unique_ptr<exchange> x) noexcept {
     x->reset();
     free_exchanges_.push_back(std::move(x));
+}
+
+// One request may have had several writes under way: only the last one back lets it go on.
+void worker::take_commits() {
+    desk.tick();
+    desk.gate->drain([](write &w) {
+        auto &x = static_cast<exchange &>(*static_cast<call *>(w.owner));
+        if (--x.waiting == 0)
+            x.holder->on_commit();
+    });
 }
 
 void worker::watch(connection &c) {

@@ -20,7 +20,7 @@ inline constexpr std::int64_t linger_s = 2;
 class worker {
   public:
     // Takes over the listening socket.
-    worker(const options &o, unsigned index, int listener, bool is_v6);
+    worker(const options &o, unsigned index, int listener, bool is_v6, log_gate *log);
     ~worker();
     worker(const worker &) = delete;
     worker &operator=(const worker &) = delete;
@@ -33,6 +33,9 @@ class worker {
     // For its connections, from its own thread.
     [[nodiscard]] std::unique_ptr<exchange> take_exchange();
     void give_exchange(std::unique_ptr<exchange> x) noexcept;
+    void await_commit(connection &c) {
+        committing_.push_back(c);
+    }
     // The clock of silence starts anew.
     void watch(connection &c);
     [[nodiscard]] bool is_stopping() const noexcept {
@@ -49,6 +52,7 @@ class worker {
     void wait_for_silence();
     void begin_stop();
     void end_idle();
+    void take_commits();
 
     template <list_hook connection::*hook>
     using list_of =
@@ -58,6 +62,7 @@ class worker {
 
     list_of<&connection::all_hook> all_;
     list_of<&connection::timed_hook> timed_;
+    list_of<&connection::commit_hook> committing_;
     std::vector<std::unique_ptr<exchange>> free_exchanges_;
     int spare_fd_;
     bool stopping_ = false, watching_ = false;

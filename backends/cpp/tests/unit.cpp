@@ -2,21 +2,12 @@
 #include "aws_chunked.h"
 #include "date.h"
 #include "exchange.h"
+#include "expect.h"
 #include "request.h"
 #include "store.h"
 #include "xml_reader.h"
 #include "xml_writer.h"
-#include <cstdio>
-#include <cstdlib>
 #include <iterator>
-
-#define EXPECT(condition)                                                                          \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            std::fprintf(stderr, "error: unit: %s:%d: %s\n", __FILE__, __LINE__, #condition);      \
-            std::exit(1);                                                                          \
-        }                                                                                          \
-    } while (0)
 
 using namespace pausemark;
 

@@ -1,0 +1,71 @@
+// The only place where writes and the index meet: in ram, behind the log, and in recovery.
+#include "write.h"
+
+namespace pausemark {
+
+constexpr std::int64_t ns_per_s = 1'000'000'000;
+
+static error to_error(store::result done, operation kind) noexcept {
+    switch (done) {
+    case store::result::ok:
+    case store::result::no_key: // a key that is not there counts as deleted
+        return error::none;
+    case store::result::no_bucket:
+        return error::no_such_bucket;
+    case store::result::not_empty:
+        return error::bucket_not_empty;
+    case store::result::exists:
+        return error::precondition_failed;
+    case store::result::full:
+        break;
+    }
+    return kind == operation::create_bucket ? error::too_many_buckets : error::slow_down;
+}
+
+static store::result perform(write &w) {
+    switch (w.kind) {
+    case operation::put_object:
+        w.object->modified_s = w.time_ns / ns_per_s;
+        return store::put(w.bucket, w.key, std::move(w.object), w.only_if_absent,
+                          std::move(w.room));
+    case operation::delete_object:
+        return store::remove(w.bucket, w.key);
+    case operation::create_bucket:
+        return store::create_bucket(w.bucket, w.time_ns / ns_per_s);
+    case operation::delete_bucket:
+        break;
+    }
+    return store::delete_bucket(w.bucket);
+}
+
+void apply(write &w) {
+    w.outcome = to_error(perform(w), w.kind);
+}
+
+static verdict judge_key(const write &w) {
+    const store::result found = store::get(w.bucket, w.key).outcome;
+    const bool is_there = found == store::result::ok;
+    if (found == store::result::no_bucket)
+        return {error::no_such_bucket, false};
+    if (w.kind == operation::delete_object)
+        return {error::none, is_there};
+    return is_there ? verdict{error::precondition_failed, false} : verdict{error::none, true};
+}
+
+verdict judge(const write &w) {
+    if (w.kind == operation::delete_object || w.only_if_absent)
+        return judge_key(w);
+    if (w.kind == operation::put_object) {
+        const bool has_bucket = store::has_bucket(w.bucket);
+        return {has_bucket ? error::none : error::no_such_bucket, has_bucket};
+    }
+    if (w.kind == operation::create_bucket && store::has_bucket(w.bucket))
+        return {error::none, false};
+    const error outcome =
+        to_error(w.kind == operation::create_bucket ? store::may_create_bucket(w.bucket)
+                                                    : store::may_delete_bucket(w.bucket),
+                 w.kind);
+    return {outcome, outcome == error::none};
+}
+
+} // namespace pausemark

@@ -1,0 +1,31 @@
+// A change of state: what a request asks for once its checks are done.
+#pragma once
+#include "error.h"
+#include "record.h"
+#include "store.h"
+
+namespace pausemark {
+
+// Its names are borrowed and must outlive it.
+struct write {
+    operation kind{};
+    bool only_if_absent = false;
+    text bucket, key;
+    object_ref object;        // of a put, until it is in the index
+    store::room room;         // of a put that goes through the log
+    std::int64_t time_ns = 0; // since 1970 UTC
+    error outcome = error::none;
+    void *owner = nullptr; // whoever waits; not ours to look into
+    unsigned worker = 0;   // whose queue it came from
+};
+
+// Does it, now; sets the outcome.
+void apply(write &w);
+// What it would do, without doing it: the outcome, and whether anything would change.
+struct verdict {
+    error outcome;
+    bool changes;
+};
+[[nodiscard]] verdict judge(const write &w);
+
+} // namespace pausemark
