@@ -22,6 +22,7 @@ from tests.contract.servers import (
 from tests.contract.wire import Reply, Wire, request
 
 STALL_LIMIT_S = 30.0
+NOBODY = "no-backend-declares-it"
 _bucket_numbers = itertools.count(1)
 
 
@@ -35,6 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Register the suite's own marker."""
     config.addinivalue_line("markers", "last: runs after all others, because it waits 30 s once")
+    config.addinivalue_line("markers", "profile(*names): only for backends that declare them all")
 
 
 def chosen(config: pytest.Config) -> list[Backend]:
@@ -45,16 +47,27 @@ def chosen(config: pytest.Config) -> list[Backend]:
     return [b for b in found if not wanted or b.manifest["name"] in wanted]
 
 
+def wanted_profiles(item: pytest.Metafunc | pytest.Item) -> set[str]:
+    """The profiles that a test, or the file it stands in, is marked with."""
+    node = item.definition if isinstance(item, pytest.Metafunc) else item
+    return {name for mark in node.iter_markers("profile") for name in mark.args}
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One test per backend (and later per runtime), in the order of the files."""
+    """One test per backend that declares the test's profiles, in the order of the files."""
     if "backend" in metafunc.fixturenames:
-        backends = chosen(metafunc.config)
-        metafunc.parametrize("backend", backends, ids=[b.name for b in backends])
+        wanted = wanted_profiles(metafunc)
+        backends = [b for b in chosen(metafunc.config) if wanted <= b.profiles]
+        if backends:
+            metafunc.parametrize("backend", backends, ids=[b.name for b in backends])
+        else:  # an empty set would be reported as a skipped test
+            metafunc.parametrize("backend", [None], ids=[NOBODY])
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests that wait for the 30 s limit at the end: their sockets stall meanwhile."""
+    """Drop tests of profiles that nobody declares; those that wait for 30 s go to the end."""
+    items[:] = [item for item in items if not (wanted_profiles(item) and NOBODY in item.name)]
     items.sort(key=lambda item: item.get_closest_marker("last") is not None)
 
 
@@ -115,16 +128,18 @@ class Fleet:
     """Every server that is shared by tests, started when first asked for."""
 
     launcher: Launcher
-    servers: dict[str, Server] = field(default_factory=dict)
+    servers: dict[tuple[str, ...], Server] = field(default_factory=dict)
 
-    def server(self, backend: Backend) -> Server:
-        """The shared server of a backend."""
-        if backend.name not in self.servers:
+    def server(self, backend: Backend, *extra: str) -> Server:
+        """The shared server of a backend with these extra arguments."""
+        key = (backend.name, *extra)
+        if key not in self.servers:
             build(backend)
-            server = Server(backend, self.launcher.start(backend))
-            self.servers[backend.name] = server  # before anything that may fail: it must be ended
-            server.stalled = _stall(server)
-        return self.servers[backend.name]
+            server = Server(backend, self.launcher.start(backend, extra))
+            self.servers[key] = server  # before anything that may fail: it must be ended
+            if not extra:
+                server.stalled = _stall(server)
+        return self.servers[key]
 
 
 def _stall(server: Server) -> Stalled:

@@ -20,6 +20,8 @@ from tests.contract.wire import ClosedError, Wire
 BUILD_TIMEOUT_S = 900
 READY_TIMEOUT_S = 10.0
 REPOSITORY = Path(__file__).resolve().parents[2]
+AUTH_VERIFY = "--auth=verify"
+OK, FORBIDDEN = 200, 403
 NOT_SOURCES = {"target", "build", "node_modules"}
 
 
@@ -45,6 +47,11 @@ class Backend:
     def artifact(self) -> Path:
         """The built program."""
         return self.build_folder / str(self.manifest["build"]["artifact"])
+
+    @property
+    def profiles(self) -> frozenset[str]:
+        """What the manifest declares beyond the core."""
+        return frozenset(self.manifest.get("profiles", ()))
 
     def chooses(self, what: str) -> bool:
         """Whether the manifest declares that it departs from the contract's letter here."""
@@ -197,27 +204,27 @@ class ProcessLauncher:
         command = backend.command(port, self._data_folder, extra)
         running = ProcessRunning(command, backend.environment(), port)
         try:
-            wait_until_ready(backend, running)
+            wait_until_ready(backend, running, FORBIDDEN if AUTH_VERIFY in extra else OK)
         except BaseException:
             running.stop()
             raise
         return running
 
 
-def wait_until_ready(backend: Backend, running: ProcessRunning) -> None:
+def wait_until_ready(backend: Backend, running: ProcessRunning, status: int = OK) -> None:
     """Return when the server answers; a process that ended or took too long is an error."""
     deadline = time.monotonic() + READY_TIMEOUT_S
-    while not is_ready(running.port):
+    while not is_ready(running.port, status):
         if running.process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"{backend.name} never got ready: {running.output()}")
         time.sleep(0.01)
 
 
-def is_ready(port: int) -> bool:
-    """Ready is what the contract says: `GET /` answers 200."""
+def is_ready(port: int, status: int = OK) -> bool:
+    """Ready is what the contract says: `GET /` answers 200, or 403 where requests are verified."""
     try:
         with Wire(port, timeout_s=1.0) as wire:
-            return wire.ask("GET", "/").status == 200
+            return wire.ask("GET", "/").status == status
     except (OSError, ClosedError):
         return False
 

@@ -7,6 +7,7 @@ import re
 from tests.contract.servers import Backend
 
 TRACKS = {"controlled", "idiomatic", "article", "cross"}
+PROFILES = {"durable", "verify", "mpu", "versions", "checksums"}
 PROTOCOLS = {"h1", "h1-pipelined", "h2c"}
 
 
@@ -18,6 +19,8 @@ def test_the_manifest_says_what_the_contract_asks(backend: Backend) -> None:
     assert {"title", "language", "license", "collector", "build", "run"} <= manifest.keys()
     assert {"artifact", "version_argument"} <= manifest["build"].keys()
     assert sum(variant.get("default", False) for variant in manifest["variants"]) == 1
+    assert backend.profiles <= PROFILES
+    assert len(backend.profiles) == len(manifest.get("profiles", ())), "a profile stands twice"
     for variant in manifest["variants"]:
         assert variant["track"] in TRACKS
         assert set(variant["protocols"]) <= PROTOCOLS

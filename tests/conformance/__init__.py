@@ -1,0 +1,1 @@
+"""Unmodified S3 clients against every backend: `make conformance`."""
