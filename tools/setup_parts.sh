@@ -20,6 +20,7 @@ want_all() {
     if without dev; then SKIPPED+=("(dev: left out)"); else
         want "checks of shell and C sources" shellcheck clang-format
         want "the C backend's smoke test" curl
+        want "durability tests, which let calls of a backend fail" strace
     fi
     if without browser || command -v chromium google-chrome >/dev/null; then
         SKIPPED+=("browser")

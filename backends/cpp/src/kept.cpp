@@ -58,6 +58,8 @@ bool read_kept(text from, kept_headers &kept) noexcept {
         else
             kept.metadata[kept.metadata_count++] = {name, value};
     }
+    if (kept.content_type.empty())
+        kept.content_type = default_content_type;
     return true;
 }
 

@@ -18,6 +18,9 @@ struct header {
     text name, value;
 };
 
+// Of an object that came with none.
+inline constexpr text default_content_type = "binary/octet-stream";
+
 // What a PUT asks to keep; borrowed from the request.
 struct kept_headers {
     text content_type, cache_control, content_encoding;

@@ -57,12 +57,17 @@ recovered reader::fail(const char *what) const {
 }
 
 recovered reader::refuse() const {
-    const std::string hole = kept_ > 0 ? segment_name(end_.first_lsn) : segment_name(names_[0]);
+    // A segment that should begin with the LSN that is missing has lost its header.
+    const bool headless = kept_ < names_.size() && names_[kept_] == end_.next_lsn;
+    const std::string hole = headless    ? segment_name(names_[kept_])
+                             : kept_ > 0 ? segment_name(end_.first_lsn)
+                                         : segment_name(names_[0]);
     std::fprintf(stderr,
                  "error: recovery: %s offset %ju: corrupt, expected the record with LSN %ju, which "
                  "the one in %s offset %ju relies on\n",
-                 hole.c_str(), std::uintmax_t{end_.offset}, std::uintmax_t{end_.next_lsn},
-                 segment_name(proof_->first_lsn).c_str(), std::uintmax_t{proof_->offset});
+                 hole.c_str(), headless ? std::uintmax_t{0} : std::uintmax_t{end_.offset},
+                 std::uintmax_t{end_.next_lsn}, segment_name(proof_->first_lsn).c_str(),
+                 std::uintmax_t{proof_->offset});
     return recovered::refused;
 }
 

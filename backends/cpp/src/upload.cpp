@@ -88,7 +88,7 @@ error upload::check_put(request &r) noexcept {
         return error::not_implemented;
     r.kept.content_encoding = without_aws_chunked(r.kept.content_encoding);
     if (r.kept.content_type.empty())
-        r.kept.content_type = "binary/octet-stream";
+        r.kept.content_type = default_content_type;
     return error::none;
 }
 
