@@ -174,7 +174,8 @@ func (r *recovery) drop(h *hole, notices io.Writer) error {
 		keep = h.index
 	}
 	gone := len(r.names) - keep
-	_, err := fmt.Fprintf(notices, "log: torn tail: dropped %d bytes and %d segments behind %s at offset %d, LSN %d\n",
+	_, err := fmt.Fprintf(notices,
+		"log: torn tail: dropped %d bytes and %d segments behind %s at offset %d, LSN %d\n",
 		r.dropped, gone, r.names[h.index], h.offset, h.lsn)
 	for index := len(r.names) - 1; index >= keep && err == nil; index-- {
 		err = os.Remove(r.path(index))

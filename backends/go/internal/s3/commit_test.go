@@ -120,7 +120,8 @@ func TestAWriteThatCannotBeLoggedIsAnErrorAndGivesItsRoomBack(t *testing.T) {
 			t.Errorf("%v: %d", request, got.StatusCode)
 		}
 	}
-	got := ask(t, handler, "POST", "/bucket?delete", "<Delete><Quiet>true</Quiet><Object><Key>a</Key></Object></Delete>")
+	got := ask(t, handler, "POST", "/bucket?delete",
+		"<Delete><Quiet>true</Quiet><Object><Key>a</Key></Object></Delete>")
 	body, err := io.ReadAll(got.Body)
 	if err != nil || !strings.Contains(string(body), "<Error><Key>a</Key><Code>InternalError</Code>") {
 		t.Errorf("%s %v", body, err)
