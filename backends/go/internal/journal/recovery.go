@@ -3,7 +3,6 @@
 package journal
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -168,66 +167,6 @@ func (r *recovery) replaySegment(index int, data []byte) (*hole, error) {
 	return nil, nil
 }
 
-// judge refuses a hole behind which something knows that it had been synced.
-func (r *recovery) judge(h *hole) error {
-	headless := false // behind a header that is not valid, any valid record is proof
-	for index := h.index; index < len(r.names); index++ {
-		data, err := r.load(index)
-		if err != nil {
-			return err
-		}
-		head, ok := readSegmentHead(data)
-		headless = headless || !ok
-		from := int64(segmentHeadBytes)
-		if index == h.index {
-			from = max(from, h.offset)
-			r.dropped = 0
-		}
-		from = min(from, int64(len(data)))
-		r.dropped += int64(len(bytes.TrimRight(data[from:], "\x00")))
-		for at := range recordsIn(data, from) {
-			found, _ := readRecord(data[at:])
-			known := headless || (found.lsn > h.lsn && found.durable >= h.lsn)
-			if known && (!ok || found.epoch == head.epoch) && found.intact(data[at:]) {
-				return corruption(r.names[h.index], h.offset, h.lsn, fmt.Sprintf(
-					"%s, and record %d in %s was written later", h.why, found.lsn, place(r, h, index)))
-			}
-		}
-	}
-	return nil
-}
-
-// place says where without naming a second file: the line names the one that is damaged.
-func place(r *recovery, h *hole, index int) string {
-	if index == h.index {
-		return "the same segment"
-	}
-	return fmt.Sprintf("segment %d of %d", index+1, len(r.names))
-}
-
-// recordsIn yields every place that may be a record's begin; checksums are the caller's to compare.
-func recordsIn(data []byte, from int64) func(yield func(int64) bool) {
-	return func(yield func(int64) bool) {
-		for at := from; at < int64(len(data)); at++ {
-			next := bytes.Index(data[at:], []byte(recordMagic))
-			if next < 0 {
-				return
-			}
-			at += int64(next)
-			if at%recordAlign != 0 {
-				continue
-			}
-			if _, ok := readRecord(data[at:]); ok && !yield(at) {
-				return
-			}
-		}
-	}
-}
-
-func corruption(name string, offset int64, lsn uint64, why string) error {
-	return fmt.Errorf("%w: %s at offset %d: expected LSN %d, got %s", ErrCorrupt, name, offset, lsn, why)
-}
-
 // drop takes away what lies behind the hole: later segments from the last one on, then the rest.
 func (r *recovery) drop(h *hole, notices io.Writer) error {
 	keep := h.index + 1
@@ -235,7 +174,8 @@ func (r *recovery) drop(h *hole, notices io.Writer) error {
 		keep = h.index
 	}
 	gone := len(r.names) - keep
-	_, err := fmt.Fprintf(notices, "log: torn tail: dropped %d bytes and %d segments behind %s at offset %d, LSN %d\n",
+	_, err := fmt.Fprintf(notices,
+		"log: torn tail: dropped %d bytes and %d segments behind %s at offset %d, LSN %d\n",
 		r.dropped, gone, r.names[h.index], h.offset, h.lsn)
 	for index := len(r.names) - 1; index >= keep && err == nil; index-- {
 		err = os.Remove(r.path(index))

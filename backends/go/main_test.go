@@ -1,0 +1,58 @@
+// Tests of flags and exit codes.
+
+package main
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestWrongFlagsOfTheLogEndWithTwo(t *testing.T) {
+	for name, arguments := range map[string][]string{
+		"mode":              {"--durability=always"},
+		"no directory":      {"--durability=batch"},
+		"interval":          {"--durability=ram", "--sync-interval-ms=0"},
+		"segment too small": {"--segment-bytes=64"},
+		"segment not of 8":  {"--segment-bytes=4100"},
+		"log too small":     {"--segment-bytes=8192", "--log-bytes-max=8000"},
+	} {
+		var said strings.Builder
+		if code := run(arguments, io.Discard, &said); code != exitWrongUse || strings.Count(said.String(), "\n") != 1 {
+			t.Errorf("%s: %d, %q", name, code, said.String())
+		}
+	}
+}
+
+func TestALogThatCannotBeOpenedIsToldInOneLine(t *testing.T) {
+	directory := t.TempDir()
+	file := filepath.Join(directory, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	corrupt := t.TempDir()
+	renamed := filepath.Join(corrupt, "segment-0000000000000002.log")
+	healthy := t.TempDir()
+	if code := run([]string{"--durability=batch", "--data-directory", healthy, "--segment-bytes=4096",
+		"--address=192.0.2.1"}, io.Discard, io.Discard); code != exitEnvironment {
+		t.Fatalf("an address that is not ours: %d", code)
+	}
+	if err := os.Rename(filepath.Join(healthy, "segment-0000000000000001.log"), renamed); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		directory string
+		code      int
+	}{
+		"no directory": {file, exitEnvironment},
+		"corrupt":      {corrupt, exitFailed},
+	} {
+		var said strings.Builder
+		code := run([]string{"--durability=batch", "--data-directory", test.directory}, io.Discard, &said)
+		if code != test.code || strings.Count(said.String(), "\n") != 1 {
+			t.Errorf("%s: %d, %q", name, code, said.String())
+		}
+	}
+}
