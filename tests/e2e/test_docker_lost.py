@@ -114,8 +114,10 @@ def _image(runtime_client: object, folder: Path) -> str:
 
 @pytest.fixture
 def refused_connections() -> Iterator[None]:
-    """docker-py leaves the socket of a refused connection to the collector: collected here, while
-    its warning is filtered, and not in whichever test comes next."""
+    """Sockets of refused connections, which docker-py leaves to the collector, are collected here.
+
+    Their warning is filtered here; in whichever test comes next it would be an error.
+    """
     yield
     gc.collect()
 
