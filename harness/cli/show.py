@@ -55,12 +55,12 @@ def data_json(value: Any) -> None:
     data(json.dumps(msgspec.to_builtins(value), indent=1))
 
 
-def table(title: str, columns: list[str], rows: list[list[str]]) -> None:
-    """A table on stdout: wide enough when it is piped into a file."""
+def table(title: str, columns: list[str], rows: list[list[str]], *, figures: bool = False) -> None:
+    """A table on stdout, wide enough when it is piped into a file; `figures` stand on the right."""
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
     shown = Table(title=title, title_justify="left", header_style="bold", box=box.SIMPLE_HEAD)
     for index, column in enumerate(columns):
-        side: Literal["left", "right"] = "left" if index == 0 else "right"
+        side: Literal["left", "right"] = "right" if figures and index else "left"
         shown.add_column(column, justify=side, overflow="fold", no_wrap=index == 0)
     for row in rows:
         shown.add_row(*row)
@@ -75,7 +75,7 @@ def answer_table(analysis: Analysis) -> None:
     for row in analysis.rows:
         cells = [cell_text(row.cells.get(column.id), column.unit) for column in chosen]
         rows.append([row.subject.name, row.worst.value, *cells])
-    table(f"run {analysis.run_id}", titles, rows)
+    table(f"run {analysis.run_id}", titles, rows, figures=True)
 
 
 def cell_text(cell: Cell | None, unit: str) -> str:

@@ -149,5 +149,7 @@ def _write(path: Path, content: bytes) -> Path:
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise UsageError(str(path), f"cannot be written: {error.strerror}") from error
+        raise UsageError(
+            str(path), f"cannot be written: {error.strerror}", hint="give --out another folder"
+        ) from error
     return path
