@@ -124,7 +124,7 @@ def report(run: Path, output: Path) -> None:
     if not folder.trials():
         raise UsageError(str(folder.path), "has no finished trial", hint="measure again")
     pipeline.conclude(folder)
-    show.answer_table(folder.analysis())
+    show.answer_table(folder.plan(), folder.analysis())
     show.talk(f"report: {folder.report}")
 
 

@@ -16,6 +16,7 @@ from harness.model import words
 from harness.model.analysis import Analysis, Cell
 from harness.model.plan import Plan, TrialSpec
 from harness.model.trial import TrialData
+from harness.stats import answer
 
 _talk = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -57,7 +58,8 @@ def data_json(value: Any) -> None:
 
 def table(title: str, columns: list[str], rows: list[list[str]], *, figures: bool = False) -> None:
     """A table on stdout, wide enough when it is piped into a file; `figures` stand on the right."""
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+    # No markup: a subject such as go/nethttp[gogc=off] is a name and not a style.
+    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 200)
     shown = Table(title=title, title_justify="left", header_style="bold", box=box.SIMPLE_HEAD)
     for index, column in enumerate(columns):
         side: Literal["left", "right"] = "right" if figures and index else "left"
@@ -67,8 +69,8 @@ def table(title: str, columns: list[str], rows: list[list[str]], *, figures: boo
     console.print(shown)
 
 
-def answer_table(analysis: Analysis) -> None:
-    """The answer table of a run."""
+def answer_table(plan: Plan, analysis: Analysis) -> None:
+    """The answer table of a run, and what its subjects ran with."""
     chosen = [column for column in analysis.columns if column.id in TERMINAL_COLUMNS]
     titles = ["", "verdict", *(TERMINAL_COLUMNS[column.id] for column in chosen)]
     rows = []
@@ -76,6 +78,9 @@ def answer_table(analysis: Analysis) -> None:
         cells = [cell_text(row.cells.get(column.id), column.unit) for column in chosen]
         rows.append([row.subject.name, row.worst.value, *cells])
     table(f"run {analysis.run_id}", titles, rows, figures=True)
+    names = answer.subject_names(analysis.rows)
+    facts = answer.option_facts(plan.options_effective, names)
+    table("options", ["", "ran with"], [[fact.name, fact.value] for fact in facts])
 
 
 def cell_text(cell: Cell | None, unit: str) -> str:
