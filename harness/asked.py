@@ -16,6 +16,8 @@ RATE_MAX = 5_000_000.0
 DURATION_MAX_S = 7 * 24 * 3600.0
 CONNECTIONS_MAX = 60_000
 SUBJECTS_MAX = 64
+OPTIONS_HINT = "`bench list` shows every option with its values"
+VARIANTS_HINT = "`bench list` shows backends and variants"
 
 
 def number(flag: str, value: float, *, low: float, high: float, unit: str) -> float:
@@ -33,7 +35,11 @@ def duration_s(flag: str, text: str) -> float:
     """Seconds from `30`, `30s`, `5m` or `1h`."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)(s|m|h)?", text.strip())
     if match is None:
-        raise UsageError(flag, f"expected seconds such as 30, 30s or 5m, got {text!r}")
+        raise UsageError(
+            flag,
+            f"expected seconds such as 30, 30s or 5m, got {text!r}",
+            hint="a number, and behind it s, m or h where it is not seconds",
+        )
     return float(match[1]) * {"s": 1.0, "m": 60.0, "h": 3600.0}[match[2] or "s"]
 
 
@@ -56,7 +62,9 @@ def _settings(texts: tuple[str, ...]) -> dict[str, dict[str, str]]:
     for text in texts:
         match = re.fullmatch(r"([a-z][a-z0-9-]*)\.([A-Za-z][A-Za-z0-9_-]*)=(.*)", text)
         if match is None:
-            raise UsageError("--set", f"expected backend.option=value, got {text!r}")
+            raise UsageError(
+                "--set", f"expected backend.option=value, got {text!r}", hint=OPTIONS_HINT
+            )
         found.setdefault(match[1], {})[match[2]] = match[3]
     return found
 
@@ -66,11 +74,15 @@ def _check_option(manifest: BackendManifest, name: str, value: str) -> None:
     where = f"--set {manifest.name}.{name}"
     if option is None:
         known = ", ".join(manifest.options) or "none"
-        raise UsageError(where, f"{manifest.name} has no such option; it has: {known}")
-    if option.values and value not in option.values:
-        raise UsageError(where, f"expected one of {', '.join(option.values)}, got {value!r}")
-    if option.pattern and re.fullmatch(option.pattern, value) is None:
-        raise UsageError(where, f"expected a value like {option.pattern}, got {value!r}")
+        raise UsageError(
+            where, f"{manifest.name} has no such option; it has: {known}", hint=OPTIONS_HINT
+        )
+    if not option.allows(value):
+        raise UsageError(
+            where,
+            f"expected {'one of ' if option.values else 'a value '}{option.allowed}, got {value!r}",
+            hint=OPTIONS_HINT,
+        )
 
 
 def subjects(
@@ -86,7 +98,11 @@ def subjects(
     chosen = _settings(settings)
     for backend in chosen:
         if backend not in {name.partition("/")[0] for name in wanted}:
-            raise UsageError("--set", f"{backend!r} is not among the backends of this run")
+            raise UsageError(
+                "--set",
+                f"{backend!r} is not among the backends of this run",
+                hint="name it with --backend too, or leave its option out",
+            )
     found = []
     for name in dict.fromkeys(wanted):
         backend, _, variant_name = name.partition("/")
@@ -94,17 +110,20 @@ def subjects(
             raise UsageError(
                 "--backend",
                 f"expected one of {', '.join(folders)}, got {backend!r}",
-                hint="`bench list` shows backends and variants",
+                hint=VARIANTS_HINT,
             )
         manifest = manifests.read_backend(folders[backend])
         variant = manifest.variant(variant_name or None)
         if variant is None:
             known = ", ".join(f"{backend}/{v.name}" for v in manifest.variants)
-            raise UsageError("--backend", f"expected one of {known}, got {name!r}")
+            raise UsageError(
+                "--backend", f"expected one of {known}, got {name!r}", hint=VARIANTS_HINT
+            )
         if protocol not in variant.protocols:
             raise UsageError(
                 "--protocol",
                 f"{backend}/{variant.name} speaks {', '.join(variant.protocols)}, not {protocol}",
+                hint="take a protocol that every backend of the run speaks, or fewer --backend",
             )
         options = chosen.get(backend, {})
         for key, value in options.items():
@@ -112,7 +131,11 @@ def subjects(
         pairs = tuple(sorted(options.items()))
         found += [Subject(backend, variant.name, pairs, label) for label in labels]
     if len(found) > SUBJECTS_MAX:
-        raise UsageError("--backend", f"{len(found)} subjects, at most {SUBJECTS_MAX}")
+        raise UsageError(
+            "--backend",
+            f"expected at most {SUBJECTS_MAX} subjects, got {len(found)}",
+            hint="name fewer with --backend, or make several runs",
+        )
     return found
 
 
@@ -122,7 +145,9 @@ def target(text: str) -> Target:
         parts = urllib.parse.urlsplit(text)
         port = parts.port or 80
     except ValueError as error:
-        raise UsageError("--target", f"{text!r} is not a URL: {error}") from error
+        raise UsageError(
+            "--target", f"{text!r} is not a URL: {error}", hint="write http://host:port/path"
+        ) from error
     if parts.scheme != "http" or not parts.hostname or parts.username:
         raise UsageError(
             "--target",

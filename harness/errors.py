@@ -17,8 +17,11 @@ class PausemarkError(Exception):
 
     exit_code = EXIT_FAILURE
 
-    def __init__(self, where: str, what: str, *, hint: str = "") -> None:
-        """`where` names a flag, file or program; `what` says expected and found."""
+    def __init__(self, where: str, what: str, *, hint: str) -> None:
+        """`where` names a flag, file or program; `what` says expected and found.
+
+        `hint` is the next step: without one nobody should have to read an error.
+        """
         super().__init__(f"{where}: {what}")
         self.where = where
         self.what = what

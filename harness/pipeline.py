@@ -12,6 +12,7 @@ import msgspec
 
 from harness import __version__, calibration
 from harness.drivers import engine, manifests, runtimes
+from harness.drivers.command import effective_options
 from harness.drivers.load import Target
 from harness.drivers.probes import ProbeRoom
 from harness.drivers.runtime import Launch, Runtime, Server
@@ -151,6 +152,7 @@ def _plan(request: Request, built: dict[str, Built]) -> Plan:
         cpus=environment.usable_cpus(),
         created_utc=clock.utc_now(),
         version=__version__,
+        options_effective={s.name: effective_options(built[s.name].manifest, s) for s in subjects},
     )
 
 
@@ -271,13 +273,9 @@ def _measure_all(
                 calibration_passed=not failed if readings else None,
                 calibration_text="; ".join(failed),
             )
-            one = built[_name_of(spec)]
+            one = built[spec.subject.name]
             data = _measure_one(plan, spec, folder, runtime, one, instruments)
             observer.trial_ends(plan, spec, data)
-
-
-def _name_of(spec: TrialSpec) -> str:
-    return msgspec.structs.replace(spec.subject, artifact_digest="").name
 
 
 def _measure_one(

@@ -5,8 +5,9 @@
 # PAUSEMARK_WITHOUT leaves those parts out. Usage: bare-debian.sh [TREE]; a given TREE is kept.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=tools/setup_lib.sh
+source tools/setup_lib.sh # debian_archive
 
-MIRROR=http://deb.debian.org/debian
 CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt
 keep=${1:-}
 tree=${keep:-$(mktemp -d /tmp/pausemark-bare-XXXXXX)}
@@ -28,7 +29,10 @@ command -v debootstrap >/dev/null || { say "debootstrap is missing: run make set
 
 if [ ! -e "$tree/etc/debian_version" ]; then
     say "making $tree"
-    debootstrap --variant=minbase trixie "$tree" "$MIRROR" >"$tree.log" 2>&1 ||
+    archive=$(debian_archive)
+    # debootstrap speaks http; for what it cannot (mirror+file:) it has a default of its own.
+    [[ $archive == http* ]] || archive=
+    debootstrap --variant=minbase trixie "$tree" ${archive:+"$archive"} >"$tree.log" 2>&1 ||
         { tail -5 "$tree.log" >&2; exit 1; }
     rm -f "$tree.log"
 fi

@@ -3,7 +3,6 @@
 
 BACKPORTS_FILE=/etc/apt/sources.list.d/pausemark-backports.list
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
-MIRROR=http://deb.debian.org/debian
 RELEASE=""    # 12, 13, or "" on another system
 WANTED=()     # packages to install
 REASONS=()    # why, in the same order
@@ -71,20 +70,40 @@ install_wanted() {
     local backports="${NEED_BACKPORTS:+, with trixie-backports enabled}"
     local need_root="as root$backports: apt-get install --no-install-recommends ${WANTED[*]}"
     [ "$(id -u)" = 0 ] || fail "expected root to install packages, got user $(id -un)" "$need_root"
-    enable_backports
     say "setup: installing them now: apt-get update; apt-get install ${WANTED[*]}"
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq >&2
+    enable_backports
     # The packages' own services are not for us to start: the daemon is started when it is needed.
     apt-get install -y -qq --no-install-recommends "${WANTED[@]}" </dev/null >&2 ||
         fail "apt-get install ended badly" "mend what it says above, then run \`make setup\` again"
 }
 
+# Where this machine's apt takes Debian from, so that a mirror that its owner chose is respected.
+# Nothing where there is no apt, or none that was ever updated: labels come from Release files.
+debian_archive() {
+    # shellcheck disable=SC2016 # apt expands it
+    { apt-get indextargets --format '$(REPO_URI)' \
+        'Created-By: Packages' 'Origin: Debian' 'Label: Debian' 2>/dev/null || true; } |
+        sed -n '1s,/*$,,p'
+}
+
+backports_line() {
+    local archive
+    archive=$(debian_archive)
+    [ -n "$archive" ] || fail "expected apt to know Debian's archive, got none" \
+        "run apt-get update, and see that /etc/apt names Debian"
+    echo "deb [signed-by=$KEYRING] $archive trixie-backports main"
+}
+
 enable_backports() {
+    local line
     if [ -n "$NEED_BACKPORTS" ] && [ ! -e "$BACKPORTS_FILE" ]; then
+        line=$(backports_line) || exit
         say "setup: adding $BACKPORTS_FILE (trixie-backports) for $NEED_BACKPORTS;" \
             "nothing else is taken from it"
-        echo "deb [signed-by=$KEYRING] $MIRROR trixie-backports main" >"$BACKPORTS_FILE"
+        echo "$line" >"$BACKPORTS_FILE"
+        apt-get update -qq >&2
     fi
 }
 

@@ -108,12 +108,13 @@ want_go() {
 # On Debian 12, Go comes from Debian 13's backports, its signature checked, unpacked in this
 # checkout: apt's own settings and package list are left alone.
 unpack_go() {
-    local apt=.pausemark/apt root=$PWD/$GO_FOLDER
+    local apt=.pausemark/apt root=$PWD/$GO_FOLDER line
+    line=$(backports_line) || exit
     say "setup: fetching Go $GO_WANTED from trixie-backports into $GO_FOLDER (apt is not changed)"
     rm -rf "$apt" "$root"
     mkdir -p "$apt/lists/partial" "$apt/archives/partial" "$root"
     : >"$apt/status"
-    echo "deb [signed-by=$KEYRING] $MIRROR trixie-backports main" >"$apt/sources.list"
+    echo "$line" >"$apt/sources.list"
     local options=(
         -o "Dir::Etc::SourceList=$PWD/$apt/sources.list" -o "Dir::Etc::SourceParts=/dev/null"
         -o "Dir::Etc::PreferencesParts=/dev/null" -o "Dir::State::Lists=$PWD/$apt/lists"

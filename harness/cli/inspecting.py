@@ -12,6 +12,7 @@ from harness.cli import show
 from harness.cli.options import ROOT, backends_option, output_option
 from harness.drivers import manifests, runtimes
 from harness.errors import EXIT_ENVIRONMENT, UsageError
+from harness.model.manifest import BackendManifest
 from harness.store import run_folder
 from harness.system import doctor as checks
 from harness.system import environment
@@ -36,9 +37,20 @@ def list_(backend_roots: list[Path], *, as_json: bool) -> None:
         found: dict[str, Any] = {"backends": backends, "scenarios": scenarios, "probes": probes}
         show.data_json({"schema": 1, **found})
         return
+    _show_backends(backends)
+    show.table("scenarios", ["name", "title"], [[s.name, s.title] for s in scenarios])
+    show.table(
+        "probes",
+        ["name", "title", "for"],
+        [[p.name, p.title, p.collector or "all"] for p in probes],
+    )
+
+
+def _show_backends(backends: list[BackendManifest]) -> None:
+    """A row a variant, then a row an option; `*` marks the variant that is taken by default."""
     show.table(
         "backends",
-        ["backend/variant", "title", "language", "track", "protocols", "options"],
+        ["backend/variant", "title", "language", "track", "protocols", "profiles"],
         [
             [
                 f"{backend.name}/{variant.name}{' *' if variant.default else ''}",
@@ -46,17 +58,25 @@ def list_(backend_roots: list[Path], *, as_json: bool) -> None:
                 backend.language,
                 variant.track,
                 ", ".join(variant.protocols),
-                ", ".join(backend.options),
+                ", ".join(backend.profiles) or "core only",
             ]
             for backend in backends
             for variant in backend.variants
         ],
     )
-    show.table("scenarios", ["name", "title"], [[s.name, s.title] for s in scenarios])
     show.table(
-        "probes",
-        ["name", "title", "for"],
-        [[p.name, p.title, p.collector or "all"] for p in probes],
+        "options",
+        ["--set", "values", "default", "about"],
+        [
+            [
+                f"{backend.name}.{name}",
+                option.allowed,
+                option.default or "the backend's own",
+                option.about,
+            ]
+            for backend in backends
+            for name, option in backend.options.items()
+        ],
     )
 
 
@@ -104,7 +124,7 @@ def report(run: Path, output: Path) -> None:
     if not folder.trials():
         raise UsageError(str(folder.path), "has no finished trial", hint="measure again")
     pipeline.conclude(folder)
-    show.answer_table(folder.analysis())
+    show.answer_table(folder.plan(), folder.analysis())
     show.talk(f"report: {folder.report}")
 
 
@@ -116,7 +136,7 @@ def report(run: Path, output: Path) -> None:
 def prune(output: Path, keep: int | None, *, records: bool, dry_run: bool) -> None:
     """Remove request records, old runs, and whatever killed runs left behind."""
     if keep is not None and keep < 0:
-        raise UsageError("--keep", f"expected 0 or more, got {keep}")
+        raise UsageError("--keep", f"expected 0 or more, got {keep}", hint="0 removes every run")
     freed = 0
     for path, size in run_folder.prunable(output, records=records, keep=keep):
         freed += size

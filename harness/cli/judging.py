@@ -94,6 +94,7 @@ def _print(result: Comparison) -> None:
                 ]
                 for cell in pair.cells
             ],
+            figures=True,
         )
         show.talk(pair.errors.text)
         for note in pair.notes:

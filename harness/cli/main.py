@@ -16,7 +16,6 @@ from harness.system import journal
 
 INTERRUPTED = 130
 
-
 # The modules behind the commands load pandas, scipy and Docker's SDK: only when they are asked for.
 MODULES = {
     **dict.fromkeys(("run", "load", "calibrate"), "measuring"),
@@ -51,8 +50,7 @@ class Group(click.Group):
             return super().main(*args, **{**kwargs, "standalone_mode": False})
         except PausemarkError as error:
             talk(f"error: {error.where}: {error.what}")
-            if error.hint:
-                talk(f"hint: {error.hint}")
+            talk(f"hint: {error.hint}")
             sys.exit(error.exit_code)
         except click.ClickException as error:
             talk(f"error: {error.format_message()}")
@@ -77,11 +75,8 @@ def main() -> None:
     Builds the same object store in C, C++, Rust and Go, drives each at a fixed rate, watches it
     with eBPF, and says for every tail what it waited for.
     """
-    for number in (
-        signal.SIGTERM,
-        signal.SIGINT,
-    ):  # SIGINT too: a shell in the background ignores it
-        signal.signal(number, _stop)
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)  # a shell's background job would ignore it
     undone = journal.recover()
     if undone:
         from harness.drivers import runtimes  # loads Docker's SDK, which is rarely needed here

@@ -69,7 +69,7 @@ def run(**flags: Any) -> None:
 
         show.data_json(run_json.summarise(folder.plan(), analysis, trials))
     else:
-        show.answer_table(analysis)
+        show.answer_table(folder.plan(), analysis)
         show.talk(f"report: {folder.report}")
     invalid = [t for t in trials if t.verdict.status is Status.INVALID]
     if invalid:

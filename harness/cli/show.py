@@ -16,6 +16,7 @@ from harness.model import words
 from harness.model.analysis import Analysis, Cell
 from harness.model.plan import Plan, TrialSpec
 from harness.model.trial import TrialData
+from harness.stats import answer
 
 _talk = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -55,27 +56,31 @@ def data_json(value: Any) -> None:
     data(json.dumps(msgspec.to_builtins(value), indent=1))
 
 
-def table(title: str, columns: list[str], rows: list[list[str]]) -> None:
-    """A table on stdout: wide enough when it is piped into a file."""
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+def table(title: str, columns: list[str], rows: list[list[str]], *, figures: bool = False) -> None:
+    """A table on stdout, wide enough when it is piped into a file; `figures` stand on the right."""
+    # No markup: a subject such as go/nethttp[gogc=off] is a name and not a style.
+    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 200)
     shown = Table(title=title, title_justify="left", header_style="bold", box=box.SIMPLE_HEAD)
     for index, column in enumerate(columns):
-        side: Literal["left", "right"] = "left" if index == 0 else "right"
+        side: Literal["left", "right"] = "right" if figures and index else "left"
         shown.add_column(column, justify=side, overflow="fold", no_wrap=index == 0)
     for row in rows:
         shown.add_row(*row)
     console.print(shown)
 
 
-def answer_table(analysis: Analysis) -> None:
-    """The answer table of a run."""
+def answer_table(plan: Plan, analysis: Analysis) -> None:
+    """The answer table of a run, and what its subjects ran with."""
     chosen = [column for column in analysis.columns if column.id in TERMINAL_COLUMNS]
     titles = ["", "verdict", *(TERMINAL_COLUMNS[column.id] for column in chosen)]
     rows = []
     for row in analysis.rows:
         cells = [cell_text(row.cells.get(column.id), column.unit) for column in chosen]
         rows.append([row.subject.name, row.worst.value, *cells])
-    table(f"run {analysis.run_id}", titles, rows)
+    table(f"run {analysis.run_id}", titles, rows, figures=True)
+    names = answer.subject_names(analysis.rows)
+    facts = answer.option_facts(plan.options_effective, names)
+    table("options", ["", "ran with"], [[fact.name, fact.value] for fact in facts])
 
 
 def cell_text(cell: Cell | None, unit: str) -> str:

@@ -7,8 +7,11 @@ from collections.abc import Mapping
 import msgspec
 
 from harness.errors import UsageError
-from harness.model.manifest import BackendManifest
+from harness.model.manifest import BackendManifest, Option, Variant
 from harness.model.plan import Subject
+
+# What the contract's core does where a manifest has no such option (backends/CONTRACT.md).
+CORE_OPTIONS = {"auth": "parse", "durability": "ram"}
 
 
 class Command(msgspec.Struct, frozen=True):
@@ -25,12 +28,7 @@ def compose(manifest: BackendManifest, subject: Subject, values: Mapping[str, st
     variant, option or placeholder.
     """
     where = f"backend {manifest.name}"
-    variant = manifest.variant(subject.variant)
-    if variant is None:
-        known = ", ".join(v.name for v in manifest.variants)
-        raise UsageError(
-            where, f"expected a variant of {known}, got {subject.variant}", hint="see `bench list`"
-        )
+    variant = _variant(manifest, subject)
     argv = [_filled(part, values, where) for part in [*manifest.run.command, *variant.arguments]]
     environment = dict(variant.environment)
     for name, value in subject.options:
@@ -45,6 +43,48 @@ def compose(manifest: BackendManifest, subject: Subject, values: Mapping[str, st
         elif option.environment is not None:
             environment[option.environment] = value
     return Command(argv, environment)
+
+
+def effective_options(manifest: BackendManifest, subject: Subject) -> dict[str, str | None]:
+    """What the subject runs with: asked for, else set by its variant, else the default.
+
+    Every option of the manifest, and the contract's core where the manifest has no option for it;
+    None where only the backend knows its default. UsageError for an unknown variant.
+    """
+    variant = _variant(manifest, subject)
+    asked = dict(subject.options)
+    found: dict[str, str | None] = dict(CORE_OPTIONS)
+    for name, option in manifest.options.items():
+        given = asked.get(name, _set_by(variant, manifest, option))
+        found[name] = option.default if given is None else given
+    return dict(sorted(found.items()))
+
+
+def _variant(manifest: BackendManifest, subject: Subject) -> Variant:
+    variant = manifest.variant(subject.variant)
+    if variant is None:
+        known = ", ".join(v.name for v in manifest.variants)
+        raise UsageError(
+            f"backend {manifest.name}",
+            f"expected a variant of {known}, got {subject.variant}",
+            hint="see `bench list`",
+        )
+    return variant
+
+
+def _set_by(variant: Variant, manifest: BackendManifest, option: Option) -> str | None:
+    """The value that the command line or the environment already has; the last one wins."""
+    if option.environment is not None:
+        return variant.environment.get(option.environment)
+    head, mark, tail = (option.argument or "").partition("{value}")
+    if not head or not mark:
+        return None
+    given = [
+        part.removeprefix(head).removesuffix(tail)
+        for part in [*manifest.run.command, *variant.arguments]
+        if part.startswith(head) and part.endswith(tail)
+    ]
+    return given[-1] if given else None
 
 
 def _filled(part: str, values: Mapping[str, str], where: str) -> str:

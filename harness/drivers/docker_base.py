@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tarfile
 import tempfile
@@ -14,11 +15,12 @@ import docker
 from docker.errors import DockerException, ImageNotFound
 
 from harness.errors import EnvironmentLacking
+from harness.system.apt import debian_archive
 from harness.system.process import find, run, run_checked
 
 BASE = "debian:trixie-slim"
 SUITE = "trixie"
-MIRROR = "http://deb.debian.org/debian"
+SECURITY_LABEL = "Debian-Security"
 PULL_TIMEOUT_S = 120.0
 DEBOOTSTRAP_TIMEOUT_S = 900.0
 CA_BUNDLE = Path("etc/ssl/certs/ca-certificates.crt")
@@ -28,16 +30,10 @@ _LEFT_OUT = (
     "usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info",
     "var/cache/apt", "var/lib/apt/lists", "dev", "proc", "sys",
 )  # fmt: skip
-_SOURCES = """\
+_SOURCE = """\
 Types: deb
-URIs: {mirror}
-Suites: trixie trixie-updates
-Components: main
-Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
-
-Types: deb
-URIs: {mirror}-security
-Suites: trixie-security
+URIs: {archive}
+Suites: {suites}
 Components: main
 Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
 """
@@ -87,24 +83,16 @@ def _make(client: docker.DockerClient) -> None:
         )
     with tempfile.TemporaryDirectory(prefix="pausemark-base-") as folder:
         root = Path(folder) / "root"
-        run_checked(
-            [
-                "debootstrap",
-                "--variant=minbase",
-                "--include=ca-certificates",
-                SUITE,
-                str(root),
-                MIRROR,
-            ],
-            timeout_s=DEBOOTSTRAP_TIMEOUT_S,
-        )
+        archive = debian_archive()  # without one, debootstrap has a default of its own
+        argv = ["debootstrap", "--variant=minbase", "--include=ca-certificates", SUITE, str(root)]
+        run_checked([*argv, *([archive] if archive else [])], timeout_s=DEBOOTSTRAP_TIMEOUT_S)
         _prepare(root)
-        archive = Path(folder) / "root.tar"
-        with tarfile.open(archive, "w") as tar:
-            tar.add(root, arcname=".", filter=lambda member: member)
+        tree = Path(folder) / "root.tar"
+        with tarfile.open(tree, "w") as tar:
+            tar.add(root, arcname=".")
         try:
             client.api.import_image_from_file(
-                str(archive),
+                str(tree),
                 repository="debian",
                 tag="trixie-slim",
                 changes=[f"LABEL pausemark=1 {MADE_BY_LABEL}=debootstrap", 'CMD ["bash"]'],
@@ -115,16 +103,36 @@ def _make(client: docker.DockerClient) -> None:
             ) from error
 
 
+def sources_text(written: str, *, security: str | None) -> str:
+    """The image's debian.sources, from the sources.list that debootstrap left in the tree.
+
+    Updates come from the archive that the tree is from; security where this machine's apt has it.
+    """
+    found = re.search(rf"^deb (\S+) {SUITE} ", written, re.M)
+    if found is None:
+        raise EnvironmentLacking(
+            BASE,
+            f"expected debootstrap to leave a sources.list with {SUITE}, got {written[:200]!r}",
+            hint="load the image by hand (`docker pull`, `docker load`), or use --runtime process",
+        )
+    texts = [_SOURCE.format(archive=found[1], suites=f"{SUITE} {SUITE}-updates")]
+    if security is not None:
+        texts.append(_SOURCE.format(archive=security, suites=f"{SUITE}-security"))
+    return "\n".join(texts)
+
+
 def _prepare(root: Path) -> None:
     """The host's CA bundle (a network may have one of its own), apt's sources, and less weight."""
     bundle = Path("/") / CA_BUNDLE
     if bundle.is_file():
         (root / CA_BUNDLE).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(bundle, root / CA_BUNDLE)
-    (root / "etc/apt/sources.list").unlink(missing_ok=True)
+    written = root / "etc/apt/sources.list"
     (root / "etc/apt/sources.list.d/debian.sources").write_text(
-        _SOURCES.format(mirror=MIRROR), encoding="ascii"
+        sources_text(written.read_text(encoding="utf-8"), security=debian_archive(SECURITY_LABEL)),
+        encoding="utf-8",
     )
+    written.unlink()
     for name in _LEFT_OUT:
         shutil.rmtree(root / name, ignore_errors=True)
         (root / name).mkdir(parents=True, exist_ok=True)

@@ -166,7 +166,11 @@ def _receipt(
     finally:
         container.remove(force=True)
     if binary is None:
-        raise BuildFailed(f"backend {manifest.name}", f"expected {path} in the image, got none")
+        raise BuildFailed(
+            f"backend {manifest.name}",
+            f"expected {path} in the image, got none",
+            hint="backends/CONTRACT.md says where the artifact belongs",
+        )
     return Artifact(
         backend=manifest.name,
         runtime="docker",

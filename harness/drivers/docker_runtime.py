@@ -75,7 +75,7 @@ class DockerRuntime:
         )
 
     def start(self, artifact: Artifact, manifest: BackendManifest, launch: Launch) -> DockerServer:
-        """Starts it and waits until `GET /` answers 200."""
+        """Starts it and waits until it is ready."""
         ports.require_free(launch.address, launch.port)
         values = {
             "artifact": f"{ARTIFACT_FOLDER}/{manifest.build.artifact}",

@@ -23,6 +23,7 @@ from harness.system.process import describe_exit, last_lines, run, spawn
 READY_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 10.0
 PRELOAD_TIMEOUT_S = 900.0
+_ENGINE_HINT = "locust.log and server.log in the trial's folder have the rest"
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -78,7 +79,8 @@ def _engine_failure(where: str, stdout: str, stderr: str) -> PausemarkError:
             event = json.loads(line)
             if event.get("event") == "error":
                 return failure_of(event)
-    return LoadFailed(where, (stderr.strip() or stdout.strip() or "said nothing")[-400:])
+    said = stderr.strip() or stdout.strip() or "said nothing"
+    return LoadFailed(where, said[-400:], hint=_ENGINE_HINT)
 
 
 def failure_of(event: dict[str, Any]) -> PausemarkError:
@@ -86,9 +88,8 @@ def failure_of(event: dict[str, Any]) -> PausemarkError:
     what = str(event.get("what", "failed"))
     if event.get("expected"):
         what += f", expected {event['expected']}, got {event.get('found')}"
-    return LoadFailed(
-        f"engine: {event.get('where', 'unknown')}", what, hint=str(event.get("hint", ""))
-    )
+    hint = str(event.get("hint") or _ENGINE_HINT)
+    return LoadFailed(f"engine: {event.get('where', 'unknown')}", what, hint=hint)
 
 
 def preload(engine: Path, plan: dict[str, Any]) -> dict[str, Any]:

@@ -27,7 +27,11 @@ def _read(path: Path, kind: type[T]) -> T:
     """A manifest as `kind`; UsageError names the file, the key, expected and found."""
     try:
         if path.stat().st_size > MANIFEST_BYTES_MAX:
-            raise UsageError(str(path), f"larger than {MANIFEST_BYTES_MAX} bytes")
+            raise UsageError(
+                str(path),
+                f"expected at most {MANIFEST_BYTES_MAX} bytes, got {path.stat().st_size}",
+                hint="a manifest is a page of settings: is this the right file?",
+            )
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(

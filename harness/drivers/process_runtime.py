@@ -96,7 +96,7 @@ class ProcessRuntime:
         return found
 
     def start(self, artifact: Artifact, manifest: BackendManifest, launch: Launch) -> ProcessServer:
-        """Starts it and waits until `GET /` answers 200."""
+        """Starts it and waits until it is ready."""
         ports.require_free(launch.address, launch.port)
         values = {
             "artifact": str(self._build / artifact.location),

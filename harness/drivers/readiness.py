@@ -30,7 +30,7 @@ def wait_ready(
     port: int,
     last_words: Callable[[], str],
 ) -> None:
-    """Returns once `GET /` answers 200; BackendFailed with its last words when it never does."""
+    """Returns once `GET /` says ready; BackendFailed with its last words when it never does."""
     timeout_s = READY_TIMEOUT_S
     deadline = Deadline(timeout_s)
     while not answers_ready(address, port):
@@ -39,7 +39,7 @@ def wait_ready(
             sleep_s(POLL_S)
             continue
         what = (
-            f"expected GET / to answer 200 within {timeout_s:g} s, got no such answer"
+            f"expected GET / to answer 200 or 403 within {timeout_s:g} s, got no such answer"
             if ending is None
             else f"expected it to get ready, but it {ending.text}"
         )

@@ -78,5 +78,5 @@ class Runtime(Protocol):
         ...
 
     def start(self, artifact: Artifact, manifest: BackendManifest, launch: Launch) -> Server:
-        """Starts it and waits until `GET /` answers 200; BackendFailed, EnvironmentLacking."""
+        """Starts it and waits until it is ready; BackendFailed, EnvironmentLacking."""
         ...

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 
@@ -39,6 +41,17 @@ class Option(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pattern: str | None = None
     argument: str | None = None
     environment: str | None = None
+
+    @property
+    def allowed(self) -> str:
+        """Its values in words, or the pattern that they match."""
+        return ", ".join(self.values) or f"matching {self.pattern}"
+
+    def allows(self, value: str) -> bool:
+        """Whether it can be set to this value."""
+        if self.values:
+            return value in self.values
+        return self.pattern is not None and re.fullmatch(self.pattern, value) is not None
 
 
 class BackendManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -18,7 +18,10 @@ class Subject(msgspec.Struct, frozen=True, order=True):
 
     @property
     def name(self) -> str:
-        """As in `--backend go/nethttp`, with options and label where there are any."""
+        """As in `--backend go/nethttp`, with options and label where there are any.
+
+        Never the artifact's digest: two builds of the same thing have one name.
+        """
         options = ",".join(f"{key}={value}" for key, value in self.options)
         return (
             f"{self.backend}/{self.variant}"
@@ -80,6 +83,9 @@ class Plan(msgspec.Struct, frozen=True):
     trials: list[TrialSpec]
     created_utc: str
     version: str
+    # What each subject really runs with, by its name: asked for, set by its variant, or a default.
+    # None: the option has no default that the manifest knows of.
+    options_effective: dict[str, dict[str, str | None]] = {}
 
 
 class Artifact(msgspec.Struct, frozen=True):

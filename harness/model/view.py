@@ -295,6 +295,7 @@ class Report(msgspec.Struct, frozen=True):
     verdicts: list[SubjectVerdicts]
     reasons: list[ReasonLine]
     tables: list[Table]
+    options: list[Fact]
     intervals: IntervalChart | None
     curves: CurveChart | None
     series: list[SeriesGroup]
@@ -386,5 +387,6 @@ class Site(msgspec.Struct, frozen=True):
 
     newest: SiteEntry | None
     tables: list[Table]
+    options: list[Fact]
     histories: list[History]
     runs: list[SiteEntry]

@@ -73,10 +73,10 @@ def compare_runs(
 ) -> Comparison:
     """Compare the same subjects of two runs; `environments`: what makes up each fingerprint."""
     old, fresh = _groups(base), _groups(new)
-    by_name = {_bare(subject): subject for subject in old}
+    by_name = {subject.name: subject for subject in old}
     found, notes = [], []
     for subject, trials in fresh.items():
-        match = by_name.get(_bare(subject))
+        match = by_name.get(subject.name)
         if match is None:
             notes.append(f"{subject.name} is not in {base_run}")
             continue
@@ -95,11 +95,6 @@ def _groups(trials: Sequence[TrialData]) -> dict[Subject, list[TrialData]]:
     for trial in trials:
         groups.setdefault(trial.spec.subject, []).append(trial)
     return groups
-
-
-def _bare(subject: Subject) -> str:
-    """The name without what differs between builds of the same thing."""
-    return msgspec.structs.replace(subject, artifact_digest="").name
 
 
 def _same_thing(a: Subject, b: Subject) -> bool:

@@ -21,8 +21,18 @@ def lay_out(name: str, cpus: list[int]) -> Layout:
     return Layout(name="split", backend_cpus=cpus[-half:], engine_cpus=cpus[:-half])
 
 
-def make_plan(request: Request, *, cpus: list[int], created_utc: str, version: str) -> Plan:
-    """Blocks of every subject once, each in an order drawn from the stored seed."""
+def make_plan(
+    request: Request,
+    *,
+    cpus: list[int],
+    created_utc: str,
+    version: str,
+    options_effective: dict[str, dict[str, str | None]] | None = None,
+) -> Plan:
+    """Blocks of every subject once, each in an order drawn from the stored seed.
+
+    `options_effective`: by subject's name; None where nobody knows how the server was started.
+    """
     draw = random.Random(request.seed)  # noqa: S311  # an order, not a secret
     trials: list[TrialSpec] = []
     for block in range(request.repeat):
@@ -39,4 +49,5 @@ def make_plan(request: Request, *, cpus: list[int], created_utc: str, version: s
         trials=trials,
         created_utc=created_utc,
         version=version,
+        options_effective=options_effective or {},
     )

@@ -10,7 +10,7 @@ import msgspec
 from harness.drivers import templates
 from harness.errors import UsageError
 from harness.model.verdict import Status
-from harness.model.view import HistoryPoint, RunView, Site, SiteEntry, SiteIndex, Table
+from harness.model.view import Fact, HistoryPoint, RunView, Site, SiteEntry, SiteIndex, Table
 from harness.model.words import number
 from harness.stats import answer
 from harness.stats.charts import column_with
@@ -132,12 +132,14 @@ def _statuses(run: RunView) -> dict[str, list[Status]]:
 def _view(runs: list[RunView], entries: list[SiteEntry]) -> Site:
     newest = next((entry for entry in entries if entry.page), None)
     tables: list[Table] = []
+    options: list[Fact] = []
     for run in runs:
         if newest is not None and run.run_id == newest.run_id and run.analysis is not None:
             names = answer.subject_names(run.analysis.rows)
             status = answer.row_status(run.analysis, _statuses(run))
             tables = answer.tables(run.analysis, names, status)
-    return Site(newest=newest, tables=tables, histories=histories(entries), runs=entries)
+            options = answer.option_facts(run.plan.options_effective, names) if run.plan else []
+    return Site(newest, tables, options, histories(entries), entries)
 
 
 def _write(path: Path, content: bytes) -> Path:
@@ -149,5 +151,7 @@ def _write(path: Path, content: bytes) -> Path:
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise UsageError(str(path), f"cannot be written: {error.strerror}") from error
+        raise UsageError(
+            str(path), f"cannot be written: {error.strerror}", hint="give --out another folder"
+        ) from error
     return path

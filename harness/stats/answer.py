@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from harness.model import view, words
 from harness.model.analysis import Analysis, Cell, Column, Row
 from harness.model.verdict import Status
@@ -36,6 +38,33 @@ def row_status(analysis: Analysis, trials: dict[str, list[Status]]) -> dict[str,
         counted = [status for status in statuses if status is not Status.INVALID]
         found[row.subject.name] = max(counted or statuses, key=_BADNESS.__getitem__)
     return found
+
+
+def option_facts(
+    effective: Mapping[str, Mapping[str, str | None]], names: Mapping[str, Named]
+) -> list[view.Fact]:
+    """What the subjects ran with: what all have in common first, then what each has of its own."""
+    if not effective:
+        return []
+    common = set.intersection(*(set(options.items()) for options in effective.values()))
+    titles = [names[name].title if name in names else name for name in effective]
+    facts = []
+    if common:
+        who = "Every subject" if len(titles) > 1 else titles[0]
+        facts.append(view.Fact(who, _options_text(common)))
+    groups: dict[str, list[str]] = {}
+    for title, options in zip(titles, effective.values(), strict=True):
+        own = _options_text(set(options.items()) - common)
+        if own:
+            groups.setdefault(own, []).append(title)
+    return facts + [view.Fact(words.listing(names), text) for text, names in groups.items()]
+
+
+def _options_text(options: set[tuple[str, str | None]]) -> str:
+    return ", ".join(
+        f"{name} {'not set' if value is None else value}"
+        for name, value in sorted(options, key=lambda option: option[0])
+    )
 
 
 def tables(

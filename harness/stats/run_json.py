@@ -61,6 +61,7 @@ def summarise(plan: Plan, analysis: Analysis, trials: list[TrialData]) -> dict[s
         "subjects": [
             {
                 "name": row.subject.name,
+                "options": plan.options_effective.get(row.subject.name),
                 "worst_verdict": row.worst,
                 "trials": row.trials,
                 "trials_valid": row.trials_valid,

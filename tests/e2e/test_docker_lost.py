@@ -114,9 +114,9 @@ def _image(runtime_client: object, folder: Path) -> str:
 
 @pytest.fixture
 def refused_connections() -> Iterator[None]:
-    """Collects what docker-py leaves of a refused connection while its warning is filtered.
+    """Sockets of refused connections, which docker-py leaves to the collector, are collected here.
 
-    Left alone, its socket would be the failure of whichever test comes next.
+    Their warning is filtered here; in whichever test comes next it would be an error.
     """
     yield
     gc.collect()

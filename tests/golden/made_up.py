@@ -142,7 +142,22 @@ def _plan(specs: list[TrialSpec], repeat: int, seconds: int) -> Plan:
         address="127.0.0.1",
         memory_limit_bytes=4 << 30,
     )
-    return Plan(1, request, Layout("split", [1], [0]), specs, "2026-01-01 12:00:00 UTC", "0.1.0")
+    return Plan(
+        schema=1,
+        request=request,
+        layout=Layout("split", [1], [0]),
+        trials=specs,
+        created_utc="2026-01-01 12:00:00 UTC",
+        version="0.1.0",
+        options_effective={
+            subject.name: {
+                "auth": "parse",
+                "durability": "ram",
+                **({"gogc": "100", "gomemlimit": None} if collected else {"allocator": "pool"}),
+            }
+            for _, subject, _, collected in SUBJECTS
+        },
+    )
 
 
 def _artifact(backend: str) -> Artifact:

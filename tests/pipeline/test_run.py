@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -12,6 +13,13 @@ from harness.system import clock
 from tests.pipeline.conftest import Stage
 
 REQUESTS = 8 * 1000
+DURABILITY = """
+[options.durability]
+about = "when a write is acknowledged"
+values = ["ram", "batch"]
+default = "ram"
+argument = "--durability={value}"
+"""
 
 
 def test_a_run_leaves_every_file_and_a_table(stage: Stage) -> None:
@@ -37,6 +45,23 @@ def test_a_run_leaves_every_file_and_a_table(stage: Stage) -> None:
         assert data.load is not None
         assert data.load.offered == data.load.good == REQUESTS
     assert not list(folder.path.rglob(".*")), "a temporary file was left"
+
+
+def test_every_result_names_what_its_subjects_ran_with(stage: Stage) -> None:
+    manifest = stage.root / "backends" / "beta" / "backend.toml"
+    manifest.write_text(manifest.read_text() + DURABILITY)
+    finished = stage.run("--set", "beta.durability=batch", "--json", backends="alpha,beta")
+    assert finished.code == 0, finished.stderr
+    core = {"auth": "parse", "durability": "ram"}
+    found = {s["name"]: s["options"] for s in json.loads(finished.stdout)["subjects"]}
+    assert found == {"alpha/v": core, "beta/v[durability=batch]": {**core, "durability": "batch"}}
+    folder = stage.only_run()
+    assert folder.plan().options_effective == found
+    page = folder.report.read_text(encoding="utf-8")
+    assert "<dt>Every subject</dt><dd>auth parse</dd>" in page
+    assert "<dt>alpha/v</dt><dd>durability ram</dd>" in page
+    told = stage.bench("report", str(folder.path)).stdout
+    assert re.search(r"^ +beta/v\[durability=batch\] +durability batch *$", told, re.M), told
 
 
 def test_each_block_holds_every_subject_once(stage: Stage) -> None:

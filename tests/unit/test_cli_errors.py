@@ -46,6 +46,8 @@ def _bench(*arguments: str) -> subprocess.CompletedProcess[str]:
         (["run", "--backend", "cobol"], "--backend: expected one of"),
         (["run", "--backend", "c/none"], "--backend: expected one of c/"),
         (["run", "--backend", "c", "--set", "c.nothing=1"], "has no such option"),
+        (["run", "--backend", "c", "--set", "c.allocator=x"], "expected one of pool, malloc, got"),
+        (["run", "--backend", "go", "--set", "go.gogc=x"], "expected a value matching [0-9]+|off"),
         (["run", "--backend", "c", "--set", "nonsense"], "--set: expected backend.option=value"),
         (["run", "--backend", "c", "--set", "go.gogc=1"], "not among the backends of this run"),
         (["run", "--scenario", "none"], "--scenario: expected one of"),
@@ -63,6 +65,7 @@ def test_wrong_use_exits_2(arguments: list[str], said: str) -> None:
     finished = _bench(*arguments)
     assert finished.returncode == 2, finished.stderr
     assert "error: " in finished.stderr
+    assert "\nhint: " in finished.stderr
     assert said in finished.stderr.replace("\n", " ")
     assert "Traceback" not in finished.stderr
     assert finished.stdout == ""

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.drivers.command import compose
-from harness.drivers.manifests import read_backend
+from harness.drivers.command import compose, effective_options
+from harness.drivers.manifests import find_backends, read_backend
 from harness.drivers.receipt import parse_toolchain, sources, sources_digest, version_line
 from harness.errors import BuildFailed, UsageError
+from harness.model.manifest import BackendManifest, Build, Option, Run, Variant
 from harness.model.plan import Subject
 
 FAULTY = Path(__file__).resolve().parents[1] / "backends" / "faulty"
@@ -41,6 +42,68 @@ def test_variant_arguments_come_before_options() -> None:
 def test_unknown_words_are_named(subject: Subject, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         compose(read_backend(FAULTY), subject, VALUES)
+
+
+def _manifest() -> BackendManifest:
+    """A backend whose second variant sets options by itself, in both ways."""
+    return BackendManifest(
+        schema=1,
+        name="b",
+        title="b",
+        language="C",
+        license="x",
+        collector="none",
+        build=Build("b"),
+        run=Run(["{artifact}", "--sync=1", "--sync=2"]),
+        variants=[
+            Variant("plain", "p", "idiomatic", ["h1"], default=True),
+            Variant(
+                "tuned",
+                "t",
+                "idiomatic",
+                ["h1"],
+                arguments=["--durability=batch"],
+                environment={"GOGC": "off"},
+            ),
+        ],
+        options={
+            "durability": Option("d", "ram", ["ram", "batch"], argument="--durability={value}"),
+            "gogc": Option("g", "100", pattern=".*", environment="GOGC"),
+            "sync": Option("s", "9", pattern=".*", argument="--sync={value}"),
+            "pages": Option("p", None, pattern=".*", environment="PAGES"),
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("variant", "asked", "durability", "gogc"),
+    [
+        ("plain", (), "ram", "100"),
+        ("tuned", (), "batch", "off"),
+        ("plain", (("durability", "batch"), ("gogc", "7")), "batch", "7"),
+        ("tuned", (("durability", "ram"), ("gogc", "7")), "ram", "7"),
+    ],
+)
+def test_asked_goes_before_the_variant_and_that_before_the_default(
+    variant: str, asked: tuple[tuple[str, str], ...], durability: str, gogc: str
+) -> None:
+    assert effective_options(_manifest(), Subject("b", variant, asked)) == {
+        "auth": "parse",  # no such option in the manifest: what the contract's core does
+        "durability": durability,
+        "gogc": gogc,
+        "pages": None,
+        "sync": "2",
+    }
+
+
+def test_every_backend_of_the_house_names_durability_and_auth() -> None:
+    for folder in find_backends([FAULTY.parents[2] / "backends"]).values():
+        manifest = read_backend(folder)
+        for variant in manifest.variants:
+            options = effective_options(manifest, Subject(manifest.name, variant.name))
+            assert options["durability"], manifest.name
+            assert options["auth"], manifest.name
+            assert options.keys() >= manifest.options.keys()
 
 
 def test_what_builds_leave_is_no_source(tmp_path: Path) -> None:
