@@ -312,7 +312,7 @@ def _measure_one(
 def served(
     plan: Plan, spec: TrialSpec, runtime: Runtime, built: Built, port: int, log: Path
 ) -> Iterator[Server]:
-    """A running backend that is gone after the block."""
+    """A running backend that is gone after the block, and its data with it: they are no result."""
     request = plan.request
     data_directory = log.parent / "data"
     data_directory.mkdir()
@@ -337,6 +337,7 @@ def served(
         yield server
     finally:
         server.stop()
+        run_folder.remove_data(data_directory)
 
 
 def conclude(folder: RunFolder) -> None:

@@ -26,6 +26,14 @@ def _encode(value: Any) -> bytes:
     return msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n"
 
 
+def remove_data(directory: Path) -> None:
+    """What a backend kept while it was measured: gigabytes, and no result.
+
+    What cannot be removed (files of another user, without root) stays.
+    """
+    shutil.rmtree(directory, ignore_errors=True)
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """All of it or nothing: a temporary file beside it, synced, then renamed."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")

@@ -15,7 +15,6 @@ HOSTS = {
     "127.0.0.1",
     "localhost",
     "host",  # http://host:port/ in help and documents
-    "deb.debian.org",  # base images and set-up
     "s3.amazonaws.com",  # the XML namespace of S3
     "www.w3.org",  # the namespace of SVG and of XML Schema
     "json-schema.org",
