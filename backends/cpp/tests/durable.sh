@@ -11,7 +11,7 @@ fail() { echo "error: durable: $1" >&2; exit 1; }
 status() { curl -s -o /dev/null -w '%{http_code}' "$@"; }
 begin() {
     "$server" --port "$port" --threads 2 --durability "$mode" --data-directory "$folder/data" \
-        --segment-bytes 1MiB "$@" 2>>"$folder/log" &
+        --segment-bytes 1MiB 2>>"$folder/log" &
     pid=$!
     tries=0
     until [ "$(status "$url/")" = 200 ]; do
