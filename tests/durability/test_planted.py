@@ -17,9 +17,10 @@ FOUND_BY = {
     "forgetful": "every_write_is_one_record_in_order and batch",
     "trusting": "the_durable_lsn_alone_decides",
     "stale": "dropped_records_never_come_back and flipped",
+    "retrying": "failing_device_is_never_retried and batch-sync",
     "racing": "if_none_match_is_won_once and batch",
 }
-TRACED = {"early", "visible"}
+TRACED = {"early", "visible", "retrying"}
 
 
 @pytest.mark.parametrize("fault", FOUND_BY)

@@ -184,7 +184,7 @@ class Journal:
             record = replace(
                 write.record,
                 lsn=self.written + len(taken) + 1,
-                durable_lsn=self._claimed(self.written + len(taken)),
+                durable_lsn=self.durable,
                 epoch=self.epoch,
             )
             data = record.encoded()
@@ -210,9 +210,6 @@ class Journal:
             batch[0].answer(503)
             return batch[1:]
         return batch
-
-    def _claimed(self, before: int) -> int:
-        return before if self.fault == "boasting" else self.durable
 
     def _commit(self, pieces: list[bytes], taken: list[Write], end: int) -> None:
         try:

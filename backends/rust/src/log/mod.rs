@@ -1,6 +1,7 @@
 //! The log of backends/LOG.md: one format in every language, one writer, recovery at start.
 
 mod ahead;
+mod change;
 mod record;
 mod recovery;
 mod segment;
@@ -10,9 +11,10 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+pub use change::Change;
 pub use record::{Operation, Record};
 pub use recovery::{Recovered, recover};
-pub use writer::{Change, Queue, Refusal, Started, start};
+pub use writer::{Queue, Refusal, Started, start};
 
 /// When a write is acknowledged; see the table in backends/LOG.md.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,8 +11,9 @@ use bytes::Bytes;
 use hyper::header::HeaderValue;
 use tokio::sync::oneshot;
 
+use super::change::Change;
 use super::record::{HEAD_BYTES, Operation, Record, fill};
-use super::writer::{Change, Refusal, Started};
+use super::writer::{Refusal, Started};
 use super::{Durability, LogError, Recovered, Settings, recover, segment, start};
 use crate::restore;
 use crate::store::{Object, Store, StoreError};

@@ -4,45 +4,24 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle, Thread};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use rtrb::{Consumer, Producer, RingBuffer};
 use tokio::sync::{mpsc, oneshot};
 
 use super::ahead::Ahead;
-use super::record::{Operation, Record, fill};
+use super::change::{Change, Decision};
+use super::record::{Record, fill};
 use super::recovery::Recovered;
 use super::segment::{self, HEADER_BYTES, Header};
 use super::{Durability, Settings};
-use crate::store::{Bucket, Object, Store, StoreError};
+use crate::store::{Store, StoreError};
 
 const RING_ENTRIES: usize = 1024;
 const BATCH_RECORDS_MAX: usize = 64;
 const BATCH_BYTES_MAX: usize = 256 << 10;
 /// A larger body is written from where it lies instead of being copied into the batch.
 const COPIED_BYTES_MAX: usize = 64 << 10;
-
-/// A change of state, whole and checked but for its conditions.
-#[derive(Debug)]
-pub enum Change {
-    /// The object's room in the store is already accounted.
-    Put {
-        bucket: Arc<Bucket>,
-        key: Box<str>,
-        object: Arc<Object>,
-        only_if_absent: bool,
-    },
-    Delete {
-        bucket: Arc<Bucket>,
-        key: Box<str>,
-    },
-    CreateBucket {
-        name: Box<str>,
-    },
-    DeleteBucket {
-        name: Box<str>,
-    },
-}
 
 /// Why a change was not made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -376,93 +355,4 @@ impl Writer {
 enum Append {
     Full,
     Io(io::Error),
-}
-
-enum Decision {
-    Log,
-    /// It is so already.
-    Nothing,
-    Refused(StoreError),
-}
-
-struct Described<'a> {
-    operation: Operation,
-    key: String,
-    metadata: Vec<u8>,
-    data: &'a [u8],
-    md5: [u8; 16],
-    time_ns: u64,
-}
-
-impl Change {
-    fn stands_alone(&self) -> bool {
-        match self {
-            Self::Put { only_if_absent, .. } => *only_if_absent,
-            Self::Delete { .. } => false,
-            Self::CreateBucket { .. } | Self::DeleteBucket { .. } => true,
-        }
-    }
-
-    fn data_bytes(&self) -> usize {
-        if let Self::Put { object, .. } = self { object.body.len() } else { 0 }
-    }
-
-    fn decide(&self, store: &Store) -> Decision {
-        let refused = match self {
-            Self::Put { bucket, key, only_if_absent, .. } => bucket.refuses(key, *only_if_absent),
-            Self::Delete { bucket, key } => bucket.refuses(key, false),
-            Self::CreateBucket { name } if store.bucket(name).is_some() => {
-                return Decision::Nothing;
-            }
-            Self::CreateBucket { .. } => None,
-            Self::DeleteBucket { name } => store.refuses_removal(name),
-        };
-        refused.map_or(Decision::Log, Decision::Refused)
-    }
-
-    fn describe(&self) -> Described<'_> {
-        let plain = |operation, key: String| Described {
-            operation,
-            key,
-            metadata: Vec::new(),
-            data: &[],
-            md5: [0; 16],
-            time_ns: nanoseconds(SystemTime::now()),
-        };
-        match self {
-            Self::Put { bucket, key, object, .. } => Described {
-                metadata: object.metadata(),
-                data: &object.body,
-                md5: object.md5,
-                time_ns: nanoseconds(object.modified),
-                ..plain(Operation::Put, format!("{}/{key}", bucket.name))
-            },
-            Self::Delete { bucket, key } => {
-                plain(Operation::Delete, format!("{}/{key}", bucket.name))
-            }
-            Self::CreateBucket { name } => plain(Operation::CreateBucket, name.to_string()),
-            Self::DeleteBucket { name } => plain(Operation::DeleteBucket, name.to_string()),
-        }
-    }
-
-    fn apply(self, store: &Store) {
-        match self {
-            Self::Put { bucket, key, object, .. } => store.insert(&bucket, &key, object),
-            Self::Delete { bucket, key } => store.delete(&bucket, &key),
-            Self::CreateBucket { name } => store.create(&name, SystemTime::now()),
-            Self::DeleteBucket { name } => drop(store.remove(&name)),
-        }
-    }
-
-    /// The room of an object that will not be stored.
-    fn give_back(&self, store: &Store) {
-        if let Self::Put { object, .. } = self {
-            store.release(object.body.len() as u64);
-        }
-    }
-}
-
-fn nanoseconds(time: SystemTime) -> u64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }

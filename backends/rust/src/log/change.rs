@@ -1,0 +1,120 @@
+//! A change of state: what decides it, what the log says of it, and what it does to the index.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::record::Operation;
+use crate::store::{Bucket, Object, Store, StoreError};
+
+/// A change of state, whole and checked but for its conditions.
+#[derive(Debug)]
+pub enum Change {
+    /// The object's room in the store is already accounted.
+    Put {
+        bucket: Arc<Bucket>,
+        key: Box<str>,
+        object: Arc<Object>,
+        only_if_absent: bool,
+    },
+    Delete {
+        bucket: Arc<Bucket>,
+        key: Box<str>,
+    },
+    CreateBucket {
+        name: Box<str>,
+    },
+    DeleteBucket {
+        name: Box<str>,
+    },
+}
+
+/// What a change comes to, against the index as it is.
+pub enum Decision {
+    Log,
+    /// It is so already.
+    Nothing,
+    Refused(StoreError),
+}
+
+/// What its record holds, but for its place in the log.
+pub struct Described<'a> {
+    pub operation: Operation,
+    pub key: String,
+    pub metadata: Vec<u8>,
+    pub data: &'a [u8],
+    pub md5: [u8; 16],
+    pub time_ns: u64,
+}
+
+impl Change {
+    pub fn stands_alone(&self) -> bool {
+        match self {
+            Self::Put { only_if_absent, .. } => *only_if_absent,
+            Self::Delete { .. } => false,
+            Self::CreateBucket { .. } | Self::DeleteBucket { .. } => true,
+        }
+    }
+
+    pub fn data_bytes(&self) -> usize {
+        if let Self::Put { object, .. } = self { object.body.len() } else { 0 }
+    }
+
+    pub fn decide(&self, store: &Store) -> Decision {
+        let refused = match self {
+            Self::Put { bucket, key, only_if_absent, .. } => bucket.refuses(key, *only_if_absent),
+            Self::Delete { bucket, key } => bucket.refuses(key, false),
+            Self::CreateBucket { name } if store.bucket(name).is_some() => {
+                return Decision::Nothing;
+            }
+            Self::CreateBucket { .. } => None,
+            Self::DeleteBucket { name } => store.refuses_removal(name),
+        };
+        refused.map_or(Decision::Log, Decision::Refused)
+    }
+
+    pub fn describe(&self) -> Described<'_> {
+        let plain = |operation, key: String| Described {
+            operation,
+            key,
+            metadata: Vec::new(),
+            data: &[],
+            md5: [0; 16],
+            time_ns: nanoseconds(SystemTime::now()),
+        };
+        match self {
+            Self::Put { bucket, key, object, .. } => Described {
+                metadata: object.metadata(),
+                data: &object.body,
+                md5: object.md5,
+                time_ns: nanoseconds(object.modified),
+                ..plain(Operation::Put, format!("{}/{key}", bucket.name))
+            },
+            Self::Delete { bucket, key } => {
+                plain(Operation::Delete, format!("{}/{key}", bucket.name))
+            }
+            Self::CreateBucket { name } => plain(Operation::CreateBucket, name.to_string()),
+            Self::DeleteBucket { name } => plain(Operation::DeleteBucket, name.to_string()),
+        }
+    }
+
+    pub fn apply(self, store: &Store) {
+        match self {
+            Self::Put { bucket, key, object, .. } => store.insert(&bucket, &key, object),
+            Self::Delete { bucket, key } => store.delete(&bucket, &key),
+            Self::CreateBucket { name } => store.create(&name, SystemTime::now()),
+            Self::DeleteBucket { name } => drop(store.remove(&name)),
+        }
+    }
+
+    /// The room of an object that will not be stored.
+    pub fn give_back(&self, store: &Store) {
+        if let Self::Put { object, .. } = self {
+            store.release(object.body.len() as u64);
+        }
+    }
+}
+
+fn nanoseconds(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
