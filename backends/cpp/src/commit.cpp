@@ -23,12 +23,15 @@ bool commit(call &c, write &w) {
     }
     w.owner = &c;
     w.outcome = prepare(w);
-    if (w.outcome == error::none && !c.at.gate->submit(w))
-        w.outcome = error::slow_down;
     if (w.outcome != error::none)
         return true;
-    c.waiting++;
-    return false;
+    if (c.at.gate->submit(w)) {
+        // The outcome is the writer's from here on, who may have given it already: not to be read.
+        c.waiting++;
+        return false;
+    }
+    w.outcome = error::slow_down;
+    return true;
 }
 
 } // namespace pausemark
