@@ -22,6 +22,7 @@ pub enum Change {
     },
     CreateBucket {
         name: Box<str>,
+        created: SystemTime,
     },
     DeleteBucket {
         name: Box<str>,
@@ -63,7 +64,7 @@ impl Change {
         let refused = match self {
             Self::Put { bucket, key, only_if_absent, .. } => bucket.refuses(key, *only_if_absent),
             Self::Delete { bucket, key } => bucket.refuses(key, false),
-            Self::CreateBucket { name } if store.bucket(name).is_some() => {
+            Self::CreateBucket { name, .. } if store.bucket(name).is_some() => {
                 return Decision::Nothing;
             }
             Self::CreateBucket { .. } => None,
@@ -92,7 +93,10 @@ impl Change {
             Self::Delete { bucket, key } => {
                 plain(Operation::Delete, format!("{}/{key}", bucket.name))
             }
-            Self::CreateBucket { name } => plain(Operation::CreateBucket, name.to_string()),
+            Self::CreateBucket { name, created } => Described {
+                time_ns: nanoseconds(*created),
+                ..plain(Operation::CreateBucket, name.to_string())
+            },
             Self::DeleteBucket { name } => plain(Operation::DeleteBucket, name.to_string()),
         }
     }
@@ -101,7 +105,7 @@ impl Change {
         match self {
             Self::Put { bucket, key, object, .. } => store.insert(&bucket, &key, object),
             Self::Delete { bucket, key } => store.delete(&bucket, &key),
-            Self::CreateBucket { name } => store.create(&name, SystemTime::now()),
+            Self::CreateBucket { name, created } => store.create(&name, created),
             Self::DeleteBucket { name } => drop(store.remove(&name)),
         }
     }

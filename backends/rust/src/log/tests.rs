@@ -93,7 +93,7 @@ impl Running {
     }
 
     fn create(&mut self, name: &str) -> Result<(), Refusal> {
-        self.change(Change::CreateBucket { name: name.into() })
+        self.change(Change::CreateBucket { name: name.into(), created: SystemTime::now() })
     }
 
     fn put(&mut self, key: &str, body: &[u8], only_if_absent: bool) -> Result<(), Refusal> {

@@ -69,7 +69,8 @@ impl Worker {
             self.shared.store.create(name, SystemTime::now());
             return Ok(());
         }
-        Ok(self.through_log(Change::CreateBucket { name: name.into() }).await?)
+        let change = Change::CreateBucket { name: name.into(), created: SystemTime::now() };
+        Ok(self.through_log(change).await?)
     }
 
     pub async fn remove_bucket(&self, name: &str) -> Changed {
