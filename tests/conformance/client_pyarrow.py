@@ -58,7 +58,7 @@ class Pyarrow:
     def metadata(self, key: str) -> tuple[str | None, str | None]:
         """Content type alone."""
         with self.files.open_input_file(f"{self.bucket}/{key}") as file:
-            return file.metadata()[b"Content-Type"].decode(), None
+            return file.metadata()["Content-Type"].decode(), None
 
 
 if __name__ == "__main__":

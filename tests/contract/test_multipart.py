@@ -251,9 +251,8 @@ def test_parts_must_rise(upload: Upload) -> None:
         completion([]),
         completion([(1, "x")])[:-1],
         b"<Other><Part><PartNumber>1</PartNumber><ETag>x</ETag></Part></Other>",
-        b"<CompleteMultipartUpload><Part><ETag>x</ETag></Part></CompleteMultipartUpload>",
-        b"<CompleteMultipartUpload><Part><PartNumber>1</PartNumber></Part>"
-        b"</CompleteMultipartUpload>",
+        completion([(1, "x")]).replace(b"<PartNumber>1</PartNumber>", b""),
+        completion([(1, "x")]).replace(b"<ETag>x</ETag>", b""),
         completion([(1, "x")] * 10001),
     ],
     ids=["empty", "text", "no part", "cut", "root", "no number", "no tag", "10001 parts"],
