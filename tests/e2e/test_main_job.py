@@ -88,8 +88,10 @@ def test_four_backends_in_containers(bench: Callable[..., Bench]) -> None:
     for trial in trials:
         _sound(trial)
         _probed(trial)
-    rows = [line for line in one.stdout.splitlines() if any(f"{b}/" in line for b in BACKENDS)]
+    answer, _, options = one.stdout.partition("\noptions")
+    rows = [line for line in answer.splitlines() if any(f"{b}/" in line for b in BACKENDS)]
     assert len(rows) == len(BACKENDS), one.stdout
+    assert "durability ram" in options
     assert all(any(word in row for word in ("VALID", "DEGRADED", "INVALID")) for row in rows)
     assert [("no GC" in row) for row in rows] == [(" go/" not in row) for row in rows]
     assert "calibrate: " in one.stderr
