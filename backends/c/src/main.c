@@ -1,4 +1,5 @@
 // pausemark-c: starts the workers, waits for a signal, ends them.
+#include "crc32c.h"
 #include "options.h"
 #include "slab.h"
 #include "upload.h"
@@ -129,6 +130,7 @@ int main(int count, char **arguments) {
     sigaddset(&signals, SIGINT);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     raise_descriptor_limit();
+    crc32c_start();
     slab_start(options.use_pool);
     object_limit_store(options.store_bytes_max);
     request_on_body(connection_sink);

@@ -1,5 +1,6 @@
 // Known answers for the pieces that hold no socket.
 #include "aws_chunked.h"
+#include "crc32c.h"
 #include "request.h"
 #include "slab.h"
 #include "store.h"
@@ -53,6 +54,20 @@ static void test_aws_chunked(void) {
     }
     EXPECT(a.state == AWS_DONE && content_n == 5 && memcmp(content, "hello", 5) == 0);
     EXPECT(a.has_crc32 && memcmp(a.crc32, "NhCmhg==", 8) == 0);
+}
+
+static void test_crc32c(void) {
+    uint8_t bytes[67];
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(i * 37);
+    EXPECT(crc32c(0, "123456789", 9) == 0xe3069283 && crc32c(0, "", 0) == 0);
+    EXPECT(crc32c_by_table(0, "123456789", 9) == 0xe3069283);
+    // Every cut and every length: both ways agree, and a CRC goes on where it stopped.
+    for (size_t cut = 0; cut <= sizeof bytes; cut++) {
+        uint32_t first = crc32c(0, bytes, cut);
+        EXPECT(first == crc32c_by_table(0, bytes, cut));
+        EXPECT(crc32c(first, bytes + cut, sizeof bytes - cut) == crc32c(0, bytes, sizeof bytes));
+    }
 }
 
 static void test_xml(void) {
@@ -116,9 +131,11 @@ int main(void) {
     slab_start(false); // malloc, so that ASan sees every block
     object_limit_store((uint64_t)64 << 20);
     EXPECT(store_start());
+    crc32c_start();
     test_text();
     test_scan();
     test_aws_chunked();
+    test_crc32c();
     test_xml();
     test_store();
     puts("unit: good");
