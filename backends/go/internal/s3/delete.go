@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/xml"
 	"net/http"
+	"strings"
 )
 
 // deleteBytesMax holds 1000 keys of 1024 bytes, escaped, and their tags.
@@ -95,4 +96,9 @@ func parseDelete(body []byte) (*deleteRequest, *failure) {
 		}
 	}
 	return request, nil
+}
+
+// isTrue reads XML's booleans.
+func isTrue(text string) bool {
+	return strings.EqualFold(strings.TrimSpace(text), "true") || strings.TrimSpace(text) == "1"
 }
