@@ -92,13 +92,15 @@ class Wire:
     def answer(self, method: str = "GET") -> Reply:
         """The next answer; interim (1xx) statuses that stood before it are listed in it."""
         interim: list[int] = []
-        while True:
-            status, headers = self._head()
-            if status >= 200:
-                break
-            interim.append(status)
-        body = b"" if method == "HEAD" or status in {204, 304} else self._body(headers)
-        return Reply(status, tuple(headers), body, tuple(interim))
+        while (reply := self.answer_or_interim(method)).status < 200:
+            interim.append(reply.status)
+        return Reply(reply.status, reply.headers, reply.body, tuple(interim))
+
+    def answer_or_interim(self, method: str = "GET") -> Reply:
+        """The next answer, also when it is an interim one, which has no body."""
+        status, headers = self._head()
+        bodyless = method == "HEAD" or status < 200 or status in {204, 304}
+        return Reply(status, tuple(headers), b"" if bodyless else self._body(headers))
 
     def interim(self) -> int:
         """The status of the next head, which has no body: for the 100 of an expectation."""

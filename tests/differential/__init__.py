@@ -1,0 +1,1 @@
+"""One random stream of operations, played to every backend: the answers must be equal."""
