@@ -1,4 +1,4 @@
-# Unmodified S3 clients, and one stream of operations, against every backend.
+# Unmodified S3 clients against every backend.
 
 # More flags of tests/conformance/run.py, such as --backend c --client boto3.
 CONFORMANCE_FLAGS ?=

@@ -55,8 +55,11 @@ class Judge:
 
     def _empty(self) -> None:
         """Back to an empty store, whatever the stream left; uploads end with their bucket."""
+        self.close()  # the last answer may have been the last of its connection
         for bucket in (*BUCKETS, STRAY_BUCKET):
             self.ask(deletion(bucket))
-            statuses = {answer.status for answer in self.ask(Operation("DELETE", f"/{bucket}"))}
-            if not statuses <= {204, 404}:
-                raise DifferenceError(f"/{bucket} could not be emptied: {statuses}")
+            answers = self.ask(Operation("DELETE", f"/{bucket}"))
+            if not {answer.status for answer in answers} <= {204, 404}:
+                left = self.ask(Operation("GET", f"/{bucket}"))
+                told = zip((p.server.backend.name for p in self.players), left, strict=True)
+                raise DifferenceError(f"/{bucket} could not be emptied: {list(told)}")

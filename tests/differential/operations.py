@@ -7,7 +7,7 @@ import hashlib
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 from xml.sax.saxutils import escape
 
 from tests.contract.wire import chunked, request
@@ -58,8 +58,12 @@ class Operation:
             told = f"<{len(body)} bytes, md5 {hashlib.md5(body).hexdigest()}>"
         else:
             told = repr(body)
-        heads = "".join(f" {name}: {value!r}" for name, value in self.headers)
+        heads = "".join(f" {name}: {value[:80]!r}" for name, value in self.headers)
         return f"{self.method} {self.target}{heads} {self.framing} {told}"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """How hypothesis prints it."""
+        printer.text(repr(self))
 
     def head_and_body(self) -> tuple[bytes, bytes]:
         """What goes out first, and what goes out once the server may want the body."""
