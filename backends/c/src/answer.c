@@ -10,8 +10,11 @@ static const struct {
     [code] = {status, {name, sizeof(name) - 1}, {message, sizeof(message) - 1}}
     ROW(ERROR_ACCESS_FORM, 400, "AuthorizationHeaderMalformed",
         "The authorization header is malformed."),
+    ROW(ERROR_ACCESS_DENIED, 403, "AccessDenied", "Access is denied."),
     ROW(ERROR_BAD_DIGEST, 400, "BadDigest", "The digest you sent did not match what was received."),
     ROW(ERROR_BUCKET_NOT_EMPTY, 409, "BucketNotEmpty", "The bucket is not empty."),
+    ROW(ERROR_CONTENT_SHA256, 400, "XAmzContentSHA256Mismatch",
+        "The body does not have the digest in x-amz-content-sha256."),
     ROW(ERROR_ENTITY_TOO_LARGE, 400, "EntityTooLarge", "The object exceeds the size limit."),
     ROW(ERROR_HEAD_TOO_LARGE, 431, "RequestHeaderSectionTooLarge",
         "The request's head exceeds 16 KiB."),
@@ -21,7 +24,10 @@ static const struct {
     ROW(ERROR_INVALID_ARGUMENT, 400, "InvalidArgument", "An argument is not valid."),
     ROW(ERROR_INVALID_BUCKET_NAME, 400, "InvalidBucketName", "The bucket's name is not valid."),
     ROW(ERROR_INVALID_DIGEST, 400, "InvalidDigest", "The Content-MD5 is not valid."),
+    ROW(ERROR_INVALID_KEY_ID, 403, "InvalidAccessKeyId", "The access key id is not known."),
     ROW(ERROR_INVALID_RANGE, 416, "InvalidRange", "The range cannot be satisfied."),
+    ROW(ERROR_INVALID_REQUEST, 400, "InvalidRequest",
+        "The request is not valid, or lacks what it needs."),
     ROW(ERROR_INVALID_URI, 400, "InvalidURI", "The URI cannot be parsed."),
     ROW(ERROR_KEY_TOO_LONG, 400, "KeyTooLongError", "The key is longer than 1024 bytes."),
     ROW(ERROR_MALFORMED_TRAILER, 400, "MalformedTrailerError",
@@ -36,7 +42,11 @@ static const struct {
     ROW(ERROR_NOT_IMPLEMENTED, 501, "NotImplemented", "This is not implemented."),
     ROW(ERROR_PRECONDITION_FAILED, 412, "PreconditionFailed", "A precondition did not hold."),
     ROW(ERROR_BAD_REQUEST, 400, "BadRequest", "The request is not valid HTTP."),
+    ROW(ERROR_SIGNATURE, 403, "SignatureDoesNotMatch",
+        "The signature is not the one that was calculated."),
     ROW(ERROR_SLOW_DOWN, 503, "SlowDown", "The store is full; reduce your rate."),
+    ROW(ERROR_TIME_SKEWED, 403, "RequestTimeTooSkewed",
+        "The request's time is more than 15 minutes off."),
     ROW(ERROR_TOO_MANY_BUCKETS, 400, "TooManyBuckets", "There are 1000 buckets already."),
 #undef ROW
 };
@@ -53,6 +63,8 @@ static struct text status_line(unsigned status) {
         return TEXT("HTTP/1.1 304 Not Modified\r\n");
     case 400:
         return TEXT("HTTP/1.1 400 Bad Request\r\n");
+    case 403:
+        return TEXT("HTTP/1.1 403 Forbidden\r\n");
     case 404:
         return TEXT("HTTP/1.1 404 Not Found\r\n");
     case 405:

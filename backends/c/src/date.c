@@ -81,6 +81,18 @@ void text_put_iso_date(char *to, int64_t unix_s) {
     memcpy(to, ".000Z", 5);
 }
 
+void text_put_basic_date(char *to, int64_t unix_s) {
+    struct civil c = civil_from(unix_s);
+    to = put_digits(to, c.year, 4);
+    to = put_digits(to, c.month, 2);
+    to = put_digits(to, c.day, 2);
+    *to++ = 'T';
+    to = put_digits(to, c.hour, 2);
+    to = put_digits(to, c.minute, 2);
+    to = put_digits(to, c.second, 2);
+    *to = 'Z';
+}
+
 static bool number(struct text a, size_t at, size_t digits, int *value) {
     uint64_t parsed;
     if (!text_to_u64((struct text){a.p + at, digits}, &parsed))
@@ -104,4 +116,17 @@ bool text_from_http_date(struct text a, int64_t *unix_s) {
         return false;
     *unix_s = days_from(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
     return true;
+}
+
+bool text_from_basic_date(struct text a, int64_t *unix_s) {
+    int year, month, day, hour, minute, second;
+    char again[BASIC_DATE_BYTES];
+    if (a.n != sizeof again || !number(a, 0, 4, &year) || !number(a, 4, 2, &month) ||
+        !number(a, 6, 2, &day) || !number(a, 9, 2, &hour) || !number(a, 11, 2, &minute) ||
+        !number(a, 13, 2, &second) || year < 1970)
+        return false;
+    *unix_s = days_from(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
+    text_put_basic_date(again,
+                        *unix_s); // what is no date, or has other marks, comes back different
+    return text_is(a, (struct text){again, sizeof again});
 }

@@ -1,6 +1,7 @@
 // pausemark-c: starts the workers, waits for a signal, ends them.
 #include "crc32c.h"
 #include "options.h"
+#include "sha256.h"
 #include "slab.h"
 #include "upload.h"
 #include <arpa/inet.h>
@@ -108,6 +109,7 @@ static int serve(const struct options *o, const sigset_t *signals, const int *li
     for (unsigned i = 0; i < o->threads; i++)
         close(listeners[i]);
     close(wake);
+    sha256_stop();
     return EXIT_SUCCESS;
 }
 
@@ -134,7 +136,7 @@ int main(int count, char **arguments) {
     slab_start(options.use_pool);
     object_limit_store(options.store_bytes_max);
     request_on_body(connection_sink);
-    if (!store_start() || !upload_start())
+    if (!store_start() || !upload_start() || !sha256_start())
         return fail("start");
     if (!open_listeners(&options, listeners)) {
         fprintf(stderr, "error: listen: cannot use %s port %u: %s\n", options.address,

@@ -31,6 +31,18 @@ static bool read_number(const char *value, uint64_t least, uint64_t most, uint64
            *number <= most;
 }
 
+static const char *add_credential(struct options *o, const char *value) {
+    struct text secret = {value, strlen(value)};
+    struct text id = text_cut(&secret, ':');
+    if (o->credential_count == CREDENTIALS_MAX)
+        return "at most 16 of them";
+    if (id.n == 0 || id.n > CREDENTIAL_BYTES_MAX || secret.n == 0 ||
+        secret.n > CREDENTIAL_BYTES_MAX)
+        return "ID:SECRET, each of 1 to 128 bytes";
+    o->credentials[o->credential_count++] = (struct credential){id, secret};
+    return NULL;
+}
+
 // What was expected, or NULL when the flag and its value are good.
 static const char *apply(struct options *o, struct text name, const char *value) {
     struct in_addr address;
@@ -57,14 +69,20 @@ static const char *apply(struct options *o, struct text name, const char *value)
         o->use_pool = text_is(text, TEXT("pool"));
         return o->use_pool || text_is(text, TEXT("malloc")) ? NULL : "pool or malloc";
     }
+    if (text_is(name, TEXT("--auth"))) {
+        o->verify = text_is(text, TEXT("verify"));
+        return o->verify || text_is(text, TEXT("parse")) ? NULL : "parse or verify";
+    }
+    if (text_is(name, TEXT("--credential")))
+        return add_credential(o, value);
     if (text_is(name, TEXT("--object-bytes-max")))
         return read_bytes(text, &o->object_bytes_max) && o->object_bytes_max <= OBJECT_BYTES_CEILING
                    ? NULL
                    : "1 to 512MiB";
     if (text_is(name, TEXT("--store-bytes-max")))
         return read_bytes(text, &o->store_bytes_max) ? NULL : "a size such as 4GiB";
-    return "one of --address --port --threads --allocator --object-bytes-max --store-bytes-max "
-           "--version";
+    return "one of --address --port --threads --allocator --auth --credential --object-bytes-max "
+           "--store-bytes-max --version";
 }
 
 enum options_result options_read(int count, char **arguments, struct options *options) {
@@ -83,10 +101,15 @@ enum options_result options_read(int count, char **arguments, struct options *op
         const char *value = joined ? rest.p : i + 1 < count ? arguments[++i] : "";
         const char *expected = apply(options, name, value);
         if (expected != NULL) {
+            bool is_secret = text_is(name, TEXT("--credential"));
             fprintf(stderr, "error: %.*s: bad flag, expected %s, got '%s'\n", (int)name.n, name.p,
-                    expected, value);
+                    expected, is_secret ? "(not shown)" : value);
             return OPTIONS_BAD;
         }
+    }
+    if (options->verify && options->credential_count == 0) {
+        fprintf(stderr, "error: --auth: verify without a key, expected --credential, got none\n");
+        return OPTIONS_BAD;
     }
     return OPTIONS_RUN;
 }

@@ -95,6 +95,8 @@ static const struct {
     size_t offset;
 } plain_headers[] = {
     {{"authorization", 13}, offsetof(struct request, authorization)},
+    {{"x-amz-date", 10}, offsetof(struct request, amz_date)},
+    {{"date", 4}, offsetof(struct request, date)},
     {{"range", 5}, offsetof(struct request, range)},
     {{"if-range", 8}, offsetof(struct request, if_range)},
     {{"if-match", 8}, offsetof(struct request, if_match)},
@@ -193,6 +195,7 @@ bool request_parse(struct request *r, llhttp_t *parser, const char *head, size_t
     memset(r, 0, offsetof(struct request, kept.metadata));
     memset((char *)r + offsetof(struct request, metadata_bytes), 0,
            offsetof(struct request, key_bytes) - offsetof(struct request, metadata_bytes));
+    r->head = (struct text){head, n};
     parsing = r;
     llhttp_errno_t error = llhttp_execute(parser, head, n);
     parsing = NULL;

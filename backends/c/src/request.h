@@ -11,12 +11,13 @@ enum head_state { HEAD_PARTIAL, HEAD_COMPLETE, HEAD_BAD, HEAD_TOO_LARGE };
 
 struct request {
     llhttp_method_t method;
+    struct text head; // all of it, as it came
     struct text target, path, query;
     bool head_done, message_done, keep_alive, expect_continue, chunked;
     bool has_length, has_encoding, copy_source, unsupported, bad;
     unsigned host_count;
     uint64_t length;
-    struct text authorization, range, if_range, if_match, if_none_match;
+    struct text authorization, amz_date, date, range, if_range, if_match, if_none_match;
     struct text if_modified_since, if_unmodified_since;
     struct text content_md5, content_sha256, decoded_length, crc32, crc32c, crc64nvme, trailer;
     struct kept_headers kept;

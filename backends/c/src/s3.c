@@ -1,5 +1,6 @@
 // The contract's table of requests.
 #include "s3.h"
+#include "auth.h"
 
 static bool is_alphanumeric(char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
@@ -14,25 +15,6 @@ static bool bucket_name_is_valid(struct text name) {
             return false;
     }
     return true;
-}
-
-// "AWS4-HMAC-SHA256 Credential=..., SignedHeaders=..., Signature=...": all three, none empty.
-static bool authorization_is_formed(struct text a) {
-    static const struct text names[] = {
-        {"Credential=", 11}, {"SignedHeaders=", 14}, {"Signature=", 10}};
-    unsigned seen = 0;
-    if (!text_starts(a, TEXT("AWS4-HMAC-SHA256 ")))
-        return false;
-    a.p += 17;
-    a.n -= 17;
-    while (a.n > 0) {
-        struct text part = text_trim(text_cut(&a, ','));
-        for (unsigned i = 0; i < 3; i++) {
-            if (text_starts(part, names[i]) && part.n > names[i].n)
-                seen |= 1u << i;
-        }
-    }
-    return seen == 7;
 }
 
 // Subresources that S3 has and this subset does not; unknown parameters (x-id) are ignored as S3
@@ -185,12 +167,14 @@ static void handle_object(struct connection *c, struct request *r) {
 }
 
 // What is wrong before anybody looks at buckets.
-static enum error_code check(struct request *r, bool *location, bool *is_delete) {
+static enum error_code check(const struct worker *w, struct request *r, bool *location,
+                             bool *is_delete) {
     struct text rest, name, value;
     if (!request_route(r))
         return ERROR_INVALID_URI;
-    if (r->authorization.p != NULL && !authorization_is_formed(r->authorization))
-        return ERROR_ACCESS_FORM;
+    enum error_code error = auth_check(w->auth, r, w->wall_s);
+    if (error != ERROR_NONE)
+        return error;
     rest = r->query;
     while (request_parameter(&rest, &name, &value)) {
         if (is_unsupported(name))
@@ -209,7 +193,7 @@ static enum error_code check(struct request *r, bool *location, bool *is_delete)
 
 void s3_handle(struct connection *c, struct request *r) {
     bool location = false, is_delete = false;
-    enum error_code error = check(r, &location, &is_delete);
+    enum error_code error = check(c->worker, r, &location, &is_delete);
     if (error == ERROR_NONE && r->bucket.n == 0 && r->method != HTTP_GET)
         error = ERROR_METHOD_NOT_ALLOWED;
     // A final status without the 100 leaves open whether a body follows: only closing is safe.

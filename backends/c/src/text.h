@@ -40,7 +40,10 @@ bool text_is_utf8(struct text a);
 
 #define HTTP_DATE_BYTES 29
 #define ISO_DATE_BYTES 24
+#define BASIC_DATE_BYTES 16 // 20260101T000000Z
 void text_put_http_date(char *to, int64_t unix_s);
 void text_put_iso_date(char *to, int64_t unix_s);
-bool text_from_http_date(struct text a, int64_t *unix_s); // IMF-fixdate only
+void text_put_basic_date(char *to, int64_t unix_s);
+bool text_from_http_date(struct text a, int64_t *unix_s);  // IMF-fixdate only
+bool text_from_basic_date(struct text a, int64_t *unix_s); // from 1970 on
 #endif

@@ -1,5 +1,6 @@
 // Digests while the bytes arrive, verdict at the end.
 #include "upload.h"
+#include "auth.h"
 #include <stdlib.h>
 #include <zlib.h>
 
@@ -12,22 +13,26 @@ bool upload_start(void) {
 
 static struct upload *upload_take(struct worker *w) {
     struct upload *u = w->free_uploads;
-    EVP_MD_CTX *md5;
+    EVP_MD_CTX *md5, *sha256;
     if (u != NULL) {
         w->free_uploads = u->next_free;
         md5 = u->md5;
+        sha256 = u->payload.sha256;
     } else {
         u = malloc(sizeof *u);
         md5 = EVP_MD_CTX_new();
-        if (u == NULL || md5 == NULL) {
+        sha256 = w->auth == NULL ? NULL : sha256_create();
+        if (u == NULL || md5 == NULL || (w->auth != NULL && sha256 == NULL)) {
             free(u);
             EVP_MD_CTX_free(md5);
+            EVP_MD_CTX_free(sha256);
             return NULL;
         }
     }
     memset(u, 0, offsetof(struct upload, aws));
-    memset(&u->aws, 0, sizeof u->aws);
+    memset(&u->aws, 0, offsetof(struct aws_chunked, line));
     u->md5 = md5;
+    u->payload.sha256 = sha256;
     EVP_DigestInit_ex(md5, md5_algorithm, NULL);
     return u;
 }
@@ -46,6 +51,7 @@ void upload_free_all(struct worker *w) {
         struct upload *u = w->free_uploads;
         w->free_uploads = u->next_free;
         EVP_MD_CTX_free(u->md5);
+        EVP_MD_CTX_free(u->payload.sha256);
         free(u);
     }
     EVP_MD_free(w->index == 0 ? md5_algorithm : NULL);
@@ -149,10 +155,12 @@ static void copy_names(struct upload *u, const struct request *r) {
     }
 }
 
-static enum error_code prepare(struct upload *u, struct request *r) {
+static enum error_code prepare(struct worker *w, struct upload *u, struct request *r) {
     uint64_t length;
     struct kept_headers none = {.metadata_count = 0};
     enum error_code error = read_checks(u, r);
+    if (error == ERROR_NONE && w->auth != NULL)
+        error = payload_begin(&u->payload, r->content_sha256, auth_seal(w->auth));
     if (error == ERROR_NONE && !u->is_delete)
         error = check_put(u, r);
     if (error == ERROR_NONE)
@@ -177,7 +185,7 @@ struct upload *upload_open(struct connection *c, struct request *r, bool is_dele
         u->is_delete = is_delete;
         u->bytes_max = is_delete ? DELETE_BODY_BYTES_MAX : c->worker->options->object_bytes_max;
         copy_names(u, r);
-        error = prepare(u, r);
+        error = prepare(c->worker, u, r);
     }
     if (error == ERROR_NONE)
         return u;
@@ -196,22 +204,52 @@ static void take_content(struct upload *u, struct text bytes) {
         return;
     }
     EVP_DigestUpdate(u->md5, bytes.p, bytes.n);
+    payload_add(&u->payload, bytes);
     if (u->wants_crc32 || u->wants_trailer)
         u->crc32 = (uint32_t)crc32(u->crc32, (const Bytef *)bytes.p, (uInt)bytes.n);
     if (!object_append(u->object, bytes.p, bytes.n))
         u->error = ERROR_SLOW_DOWN;
 }
 
+static void take_trailer(struct upload *u) {
+    struct text value = u->aws.value;
+    payload_add_trailer(&u->payload, u->aws.name, value);
+    if (!text_is(u->aws.name, TEXT("x-amz-checksum-crc32")))
+        return;
+    u->has_trailer = true;
+    u->crc32_trailer_n = value.n == sizeof u->crc32_trailer ? value.n : 0;
+    memcpy(u->crc32_trailer, value.p, u->crc32_trailer_n);
+}
+
+static enum error_code take_coded(struct upload *u, struct text *bytes) {
+    struct text content;
+    bool good = true;
+    switch (aws_chunked_next(&u->aws, bytes, &content)) {
+    case AWS_BAD:
+        return ERROR_INCOMPLETE_BODY;
+    case AWS_NOTHING:
+        break;
+    case AWS_CONTENT:
+        take_content(u, content);
+        return u->error;
+    case AWS_CHUNK_END:
+        good = payload_end_chunk(&u->payload, (struct text){u->aws.signature, u->aws.signature_n});
+        break;
+    case AWS_TRAILER_ONE:
+        take_trailer(u);
+        break;
+    case AWS_END:
+        good = payload_end_trailer(&u->payload);
+        break;
+    }
+    return good ? ERROR_NONE : ERROR_SIGNATURE;
+}
+
 void upload_feed(struct upload *u, struct text bytes) {
     if (!u->is_aws_chunked && u->error == ERROR_NONE)
         take_content(u, bytes);
-    while (u->is_aws_chunked && u->error == ERROR_NONE && bytes.n > 0) {
-        struct text content;
-        if (!aws_chunked_next(&u->aws, &bytes, &content))
-            u->error = ERROR_INCOMPLETE_BODY;
-        else if (content.n > 0)
-            take_content(u, content);
-    }
+    while (u->is_aws_chunked && u->error == ERROR_NONE && bytes.n > 0)
+        u->error = take_coded(u, &bytes);
 }
 
 static void crc32_base64(uint32_t crc, char *to) {
@@ -228,14 +266,16 @@ static enum error_code verify(struct upload *u) {
         return ERROR_INCOMPLETE_BODY;
     if (u->decoded_length != UINT64_MAX && u->object->size_bytes != u->decoded_length)
         return ERROR_INCOMPLETE_BODY;
+    if (!payload_end(&u->payload))
+        return ERROR_CONTENT_SHA256;
     if (u->wants_md5 && memcmp(u->md5_expected, u->object->md5, 16) != 0)
         return ERROR_BAD_DIGEST;
     if (u->wants_crc32 && u->crc32 != u->crc32_expected)
         return ERROR_BAD_DIGEST;
-    if (u->wants_trailer && !u->aws.has_crc32)
+    if (u->wants_trailer && !u->has_trailer)
         return ERROR_MALFORMED_TRAILER;
     crc32_base64(u->crc32, crc);
-    if (u->wants_trailer && (u->aws.crc32_n != 8 || memcmp(crc, u->aws.crc32, 8) != 0))
+    if (u->wants_trailer && (u->crc32_trailer_n != 8 || memcmp(crc, u->crc32_trailer, 8) != 0))
         return ERROR_BAD_DIGEST;
     return ERROR_NONE;
 }

@@ -3,8 +3,8 @@
 #define PAUSEMARK_UPLOAD_H
 #include "answer.h"
 #include "aws_chunked.h"
+#include "payload.h"
 #include "store.h"
-#include <openssl/evp.h>
 
 #define DELETE_BODY_BYTES_MAX ((uint64_t)8 << 20)
 #define RESOURCE_BYTES_MAX 3200
@@ -18,6 +18,10 @@ struct upload {
     uint64_t decoded_length, bytes_max;
     uint8_t md5_expected[16];
     EVP_MD_CTX *md5;
+    struct payload payload;
+    char crc32_trailer[8]; // base64
+    size_t crc32_trailer_n;
+    bool has_trailer;
     struct text crc32c, crc64nvme; // echoed, not verified
     size_t bucket_n, key_n, resource_n, echo_n;
     struct aws_chunked aws;

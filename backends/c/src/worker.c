@@ -1,4 +1,5 @@
 // The event loop: accept, serve, keep the clock, end what is silent too long.
+#include "auth.h"
 #include "upload.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -36,7 +37,9 @@ struct worker *worker_create(const struct options *options, unsigned index, int 
     w->wake = wake;
     w->epoll = epoll_create1(EPOLL_CLOEXEC);
     w->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (w->epoll < 0 || !watch(w, listener) || !watch(w, wake)) {
+    w->auth = options->verify ? auth_create(options) : NULL;
+    if ((options->verify && w->auth == NULL) || w->epoll < 0 || !watch(w, listener) ||
+        !watch(w, wake)) {
         worker_destroy(w);
         return NULL;
     }
@@ -62,6 +65,7 @@ void worker_destroy(struct worker *w) {
         free(c);
     }
     upload_free_all(w);
+    auth_destroy(w->auth);
     if (w->spare_fd >= 0)
         close(w->spare_fd);
     if (w->epoll >= 0)

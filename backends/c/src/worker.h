@@ -13,14 +13,25 @@
 #define STALL_S 30
 #define LINGER_S 2
 
+#define CREDENTIALS_MAX 16
+#define CREDENTIAL_BYTES_MAX 128 // of an id, and of a secret
+
+struct credential {
+    struct text id, secret;
+};
+
 struct options {
     const char *address;
     uint16_t port;
     unsigned threads;
     bool use_pool;
+    bool verify; // signatures
+    size_t credential_count;
+    struct credential credentials[CREDENTIALS_MAX]; // views of the command line
     uint64_t object_bytes_max, store_bytes_max;
 };
 
+struct auth;
 struct upload;
 
 struct links {
@@ -55,6 +66,7 @@ struct worker {
     char date[HTTP_DATE_BYTES];
     uint64_t request_count, request_seed;
     char request_id[16];
+    struct auth *auth; // NULL when signatures are not verified
     struct upload *free_uploads;
     struct connection *free_connections;
     struct links dead; // connections to free once this round of events is over

@@ -1,6 +1,8 @@
 // Known answers for the pieces that hold no socket.
+#include "auth.h"
 #include "aws_chunked.h"
 #include "crc32c.h"
+#include "payload.h"
 #include "request.h"
 #include "slab.h"
 #include "store.h"
@@ -26,6 +28,8 @@ static void test_text(void) {
     EXPECT(text_from_http_date((struct text){date, sizeof date}, &unix_s) && unix_s == 784111777);
     EXPECT(text_from_base64(TEXT("AAECAw=="), bytes, 4) && bytes[3] == 3);
     EXPECT(!text_from_base64(TEXT("AAECAw=x"), bytes, 4));
+    EXPECT(text_from_basic_date(TEXT("19941106T084937Z"), &unix_s) && unix_s == 784111777);
+    EXPECT(!text_from_basic_date(TEXT("20260231T000000Z"), &unix_s));
     EXPECT(!text_to_u64(TEXT("18446744073709551616"), &number));
     EXPECT(!text_is_utf8(TEXT("\xc0\xaf")) && text_is_utf8(TEXT("\xe2\x82\xac")));
 }
@@ -46,14 +50,18 @@ static void test_aws_chunked(void) {
     struct aws_chunked a = {.state = AWS_SIZE};
     char content[8];
     size_t content_n = 0;
+    unsigned chunks = 0, trailers = 0;
     for (size_t i = 0; i < sizeof wire - 1; i++) {
         struct text input = {wire + i, 1}, piece;
-        EXPECT(aws_chunked_next(&a, &input, &piece));
+        enum aws_event event = aws_chunked_next(&a, &input, &piece);
+        EXPECT(event != AWS_BAD);
+        chunks += event == AWS_CHUNK_END;
+        trailers += event == AWS_TRAILER_ONE && text_is(a.value, TEXT("NhCmhg=="));
         memcpy(content + content_n, piece.p, piece.n);
         content_n += piece.n;
     }
     EXPECT(a.state == AWS_DONE && content_n == 5 && memcmp(content, "hello", 5) == 0);
-    EXPECT(a.has_crc32 && memcmp(a.crc32, "NhCmhg==", 8) == 0);
+    EXPECT(chunks == 2 && trailers == 1);
 }
 
 static void test_crc32c(void) {
@@ -68,6 +76,107 @@ static void test_crc32c(void) {
         EXPECT(first == crc32c_by_table(0, bytes, cut));
         EXPECT(crc32c(first, bytes + cut, sizeof bytes - cut) == crc32c(0, bytes, sizeof bytes));
     }
+}
+
+// Test cases 1 and 6 of RFC 4231: a key shorter and one longer than a block.
+static void test_hmac(void) {
+    char key[131], hex[SHA256_HEX_BYTES];
+    uint8_t mac[SHA256_BYTES];
+    EVP_MD_CTX *context = sha256_create();
+    EXPECT(context != NULL);
+    memset(key, 0x0b, 20);
+    sha256_hmac(context, (struct text){key, 20}, TEXT("Hi There"), mac);
+    text_put_hex(hex, mac, sizeof mac);
+    EXPECT(memcmp(hex, "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7",
+                  sizeof hex) == 0);
+    memset(key, 0xaa, sizeof key);
+    sha256_hmac(context, (struct text){key, sizeof key},
+                TEXT("Test Using Larger Than Block-Size Key - Hash Key First"), mac);
+    text_put_hex(hex, mac, sizeof mac);
+    EXPECT(memcmp(hex, "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54",
+                  sizeof hex) == 0);
+    EVP_MD_CTX_free(context);
+}
+
+#define EXAMPLE_S 1369353600 // 20130524T000000Z, of the examples in S3's documentation
+#define EXAMPLE_CREDENTIAL                                                                         \
+    "Authorization: AWS4-HMAC-SHA256 "                                                             \
+    "Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request,"
+
+static enum error_code check_example(struct auth *a, const char *head, int64_t wall_s) {
+    static struct request r;
+    llhttp_t parser;
+    request_parser_init(&parser);
+    EXPECT(request_parse(&r, &parser, head, strlen(head)) && request_route(&r));
+    return auth_check(a, &r, wall_s);
+}
+
+static void test_auth(struct auth *a) {
+    static const char get[] =
+        "GET /test.txt HTTP/1.1\r\nHost: examplebucket.s3.amazonaws.com\r\n" EXAMPLE_CREDENTIAL
+        "SignedHeaders=host;range;x-amz-content-sha256;x-amz-date,"
+        "Signature=f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41\r\n"
+        "Range: bytes=0-9\r\nx-amz-content-sha256: " SHA256_OF_NOTHING
+        "\r\nx-amz-date: 20130524T000000Z\r\n\r\n";
+    static const char list[] =
+        "GET /?prefix=J&max-keys=2 HTTP/1.1\r\n"
+        "Host: examplebucket.s3.amazonaws.com\r\n" EXAMPLE_CREDENTIAL
+        "SignedHeaders=host;x-amz-content-sha256;x-amz-date,"
+        "Signature=34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7\r\n"
+        "x-amz-content-sha256: " SHA256_OF_NOTHING "\r\nx-amz-date: 20130524T000000Z\r\n\r\n";
+    EXPECT(check_example(a, get, EXAMPLE_S) == ERROR_NONE);
+    EXPECT(check_example(a, list, EXAMPLE_S + SKEW_S_MAX) == ERROR_NONE);
+    EXPECT(check_example(a, list, EXAMPLE_S + SKEW_S_MAX + 1) == ERROR_TIME_SKEWED);
+    EXPECT(check_example(NULL, "GET / HTTP/1.1\r\nHost: h\r\n\r\n", 0) == ERROR_NONE);
+    EXPECT(check_example(a, "GET / HTTP/1.1\r\nHost: h\r\n\r\n", 0) == ERROR_ACCESS_DENIED);
+}
+
+// The example of a body in signed chunks: 65536 and 1024 times "a".
+static void test_chunk_seals(struct auth *a) {
+    static const struct {
+        size_t bytes;
+        struct text signature;
+    } chunks[] = {{65536, {"ad80c730a21e5b8d04586a2213dd63b9a0e99e0e2307b0ade35a65485a288648", 64}},
+                  {1024, {"0055627c9e194cb4542bae2aa5492e3c1575bbb81b612b7d234b86a503ef5497", 64}},
+                  {0, {"b6c6ea8a5354eaf15b3cb7646744f4275b71ea724fed81ceb9323e279d449df9", 64}}};
+    static const char put[] =
+        "PUT /examplebucket/chunkObject.txt HTTP/1.1\r\nHost: s3.amazonaws.com\r\n"
+        "x-amz-date: 20130524T000000Z\r\n"
+        "x-amz-storage-class: REDUCED_REDUNDANCY\r\n" EXAMPLE_CREDENTIAL
+        "SignedHeaders=content-encoding;content-length;host;x-amz-content-sha256;x-amz-date;"
+        "x-amz-decoded-content-length;x-amz-storage-class,"
+        "Signature=4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9\r\n"
+        "x-amz-content-sha256: STREAMING-AWS4-HMAC-SHA256-PAYLOAD\r\n"
+        "Content-Encoding: aws-chunked\r\nx-amz-decoded-content-length: 66560\r\n"
+        "Content-Length: 66824\r\n\r\n";
+    static char data[65536];
+    struct payload p = {.sha256 = sha256_create()};
+    memset(data, 'a', sizeof data);
+    EXPECT(check_example(a, put, EXAMPLE_S) == ERROR_NONE);
+    EXPECT(payload_begin(&p, TEXT("STREAMING-AWS4-HMAC-SHA256-PAYLOAD"), auth_seal(a)) ==
+           ERROR_NONE);
+    for (size_t i = 0; i < sizeof chunks / sizeof *chunks; i++) {
+        payload_add(&p, (struct text){data, chunks[i].bytes});
+        EXPECT(payload_end_chunk(&p, chunks[i].signature));
+    }
+    payload_add(&p, (struct text){data, 1});
+    EXPECT(!payload_end_chunk(&p, chunks[2].signature) && !payload_end_chunk(&p, TEXT("")));
+    EVP_MD_CTX_free(p.sha256);
+}
+
+static void test_signatures(void) {
+    struct options options = {.verify = true,
+                              .credential_count = 1,
+                              .credentials = {{TEXT("AKIAIOSFODNN7EXAMPLE"),
+                                               TEXT("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")}}};
+    EXPECT(sha256_start());
+    struct auth *a = auth_create(&options);
+    EXPECT(a != NULL);
+    test_hmac();
+    test_auth(a);
+    test_chunk_seals(a);
+    auth_destroy(a);
+    sha256_stop();
 }
 
 static void test_xml(void) {
@@ -136,6 +245,7 @@ int main(void) {
     test_scan();
     test_aws_chunked();
     test_crc32c();
+    test_signatures();
     test_xml();
     test_store();
     puts("unit: good");
