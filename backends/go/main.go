@@ -22,6 +22,7 @@ import (
 	"pausemark/go/internal/gate"
 	"pausemark/go/internal/journal"
 	"pausemark/go/internal/s3"
+	"pausemark/go/internal/sigv4"
 	"pausemark/go/internal/store"
 )
 
@@ -45,6 +46,7 @@ type settings struct {
 	objectBytesMax int64
 	storeBytesMax  int64
 	log            journal.Settings
+	verifier       *sigv4.Verifier // nil with --auth=parse
 	version        bool
 }
 
@@ -80,7 +82,8 @@ func run(arguments []string, stdout, stderr io.Writer) int {
 	watchMeasuring(stderr)
 	fmt.Fprintf(stderr, "listening on %s, threads=%d\n", chosen.address, chosen.threads)
 	code := exitGood
-	if err := serve(listener, s3.New(held, written.Journal, chosen.objectBytesMax), written.ended()); err != nil {
+	handler := s3.New(held, written.Journal, chosen.verifier, chosen.objectBytesMax)
+	if err := serve(listener, handler, written.ended()); err != nil {
 		fmt.Fprintf(stderr, "error: serve: %s\n", err)
 		code = exitFailed
 	}
@@ -99,7 +102,7 @@ func parseFlags(arguments []string) (settings, error) {
 	flags.IntVar(&s.threads, "threads", 1, "worker threads (GOMAXPROCS)")
 	flags.Int64Var(&s.objectBytesMax, "object-bytes-max", 64<<20, "largest object")
 	flags.Int64Var(&s.storeBytesMax, "store-bytes-max", 4<<30, "all objects together")
-	parseLog := logFlags(flags, &s)
+	parseLog, parseAuth := logFlags(flags, &s), authFlags(flags, &s)
 	flags.BoolVar(&s.version, "version", false, "print the version and exit")
 	if err := flags.Parse(arguments); err != nil {
 		return s, err
@@ -118,6 +121,9 @@ func parseFlags(arguments []string) (settings, error) {
 		return s, errors.New("limits: expected 0 or more bytes, got a negative number")
 	}
 	s.address = netip.AddrPortFrom(ip, uint16(*port))
+	if err := parseAuth(); err != nil {
+		return s, err
+	}
 	return s, parseLog()
 }
 

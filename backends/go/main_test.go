@@ -26,6 +26,25 @@ func TestWrongFlagsOfTheLogEndWithTwo(t *testing.T) {
 	}
 }
 
+func TestWrongCredentialsEndWithTwoAndAreNotRepeated(t *testing.T) {
+	for name, arguments := range map[string][]string{
+		"none":          {"--auth=verify"},
+		"no colon":      {"--auth=verify", "--credential=confidential"},
+		"no id":         {"--auth=verify", "--credential=:confidential"},
+		"no secret":     {"--auth=verify", "--credential=id:"},
+		"the same id":   {"--auth=verify", "--credential=id:a", "--credential=id:confidential"},
+		"unknown auth":  {"--auth=sometimes", "--credential=id:confidential"},
+		"parse, as bad": {"--credential=confidential"},
+	} {
+		var said strings.Builder
+		code := run(arguments, io.Discard, &said)
+		if code != exitWrongUse || strings.Count(said.String(), "\n") != 1 ||
+			strings.Contains(said.String(), "confidential") {
+			t.Errorf("%s: %d, %q", name, code, said.String())
+		}
+	}
+}
+
 func TestALogThatCannotBeOpenedIsToldInOneLine(t *testing.T) {
 	directory := t.TempDir()
 	file := filepath.Join(directory, "file")

@@ -1,9 +1,8 @@
-// Receives request bodies: plain, chunked and aws-chunked, with their checksums.
+// Receives request bodies: what their headers say of them, and those that are plain or chunked.
 
 package s3
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/base64"
 	"errors"
@@ -11,31 +10,36 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
+
+	"pausemark/go/internal/sigv4"
 )
 
 // bodyPlan is how a body comes, what it must match, and then the body itself.
 type bodyPlan struct {
-	length     int64 // of the decoded body; -1 when nobody said
-	awsChunked bool
-	trailing   bool   // whether the checksum comes in a trailer
-	md5        []byte // nil, or 16 bytes
-	checksum   string // CRC-32 in base64, or ""
-	reserved   int64
-	body       []byte
+	length        int64 // of the decoded body; -1 when nobody said
+	awsChunked    bool
+	trailing      bool        // whether the checksum comes in a trailer
+	md5           []byte      // nil, or 16 bytes
+	checksum      string      // CRC-32 in base64, or ""
+	sha256        string      // in hex; "" when nobody verifies it
+	chain         *sigv4.Seal // what signed chunks continue; nil when nobody verifies them
+	signedTrailer bool        // whether the chain ends with the trailers
+	reserved      int64
+	body          []byte
 }
 
 // growBytes is the step in which a body of unknown length reserves room.
 const growBytes = 64 << 10
 
 // planBody judges the headers of a body and reserves its room, before any of it is read.
-func (h *Handler) planBody(request *http.Request) (*bodyPlan, *failure) {
+func (h *Handler) planBody(e *exchange) (*bodyPlan, *failure) {
+	request := e.request
 	plan := &bodyPlan{length: request.ContentLength}
 	chunked := len(request.TransferEncoding) > 0
 	if !chunked && request.Header["Content-Length"] == nil {
 		return nil, errMissingLength
 	}
-	if failed := plan.readHeaders(request.Header); failed != nil {
+	if failed := plan.readHeaders(request.Header, e.seal); failed != nil {
 		return nil, failed
 	}
 	if plan.length > h.objectBytesMax {
@@ -48,7 +52,7 @@ func (h *Handler) planBody(request *http.Request) (*bodyPlan, *failure) {
 	return plan, nil
 }
 
-func (p *bodyPlan) readHeaders(header http.Header) *failure {
+func (p *bodyPlan) readHeaders(header http.Header, seal *sigv4.Seal) *failure {
 	if values := header["Content-Md5"]; len(values) > 0 {
 		sum, err := base64.StdEncoding.DecodeString(values[0])
 		if err != nil || len(sum) != 16 {
@@ -58,13 +62,21 @@ func (p *bodyPlan) readHeaders(header http.Header) *failure {
 	}
 	p.checksum = header.Get(checksumHeaderCanonical)
 	switch kind := header.Get("X-Amz-Content-Sha256"); {
-	case kind == "", kind == "UNSIGNED-PAYLOAD", isHexSHA256(kind):
+	case kind == "", kind == "UNSIGNED-PAYLOAD":
 		return nil
-	case kind == "STREAMING-AWS4-HMAC-SHA256-PAYLOAD":
-	case kind == "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
-		kind == "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER":
+	case isHexSHA256(kind):
+		if seal != nil {
+			p.sha256 = kind
+		}
+		return nil
+	case kind == signedChunks:
+		p.chain = seal
+	case kind == unsignedTrailer, kind == signedChunksTrailer:
 		p.trailing = strings.EqualFold(header.Get("X-Amz-Trailer"), checksumHeader)
-	case strings.HasPrefix(kind, "STREAMING-"):
+		if kind == signedChunksTrailer {
+			p.chain, p.signedTrailer = seal, true
+		}
+	case strings.HasPrefix(kind, streamingPrefix):
 		return errNotImplemented
 	default:
 		return errInvalidArgument
@@ -107,6 +119,31 @@ func (h *Handler) readBody(from io.Reader, plan *bodyPlan) *failure {
 	}
 }
 
+// readDocument receives a body that says what to do, and is verified before any of it is done.
+func (h *Handler) readDocument(e *exchange, bytesMax int64) ([]byte, *failure) {
+	plan, failed := h.planBody(e)
+	if failed != nil {
+		return nil, failed
+	}
+	// What was reserved counts against the store only while the document is read.
+	defer func() { h.store.Release(plan.reserved) }()
+	if plan.length > bytesMax {
+		return nil, errMalformedXML
+	}
+	from := io.Reader(e.request.Body)
+	if plan.length < 0 {
+		from = io.LimitReader(from, bytesMax+1)
+	}
+	if failed := h.readBody(from, plan); failed != nil {
+		return nil, failed
+	}
+	if int64(len(plan.body)) > bytesMax {
+		return nil, errMalformedXML
+	}
+	_, failed = plan.verify()
+	return plan.body, failed
+}
+
 func (h *Handler) readUnknownLength(from io.Reader, plan *bodyPlan) *failure {
 	for {
 		if int64(len(plan.body)) == plan.reserved {
@@ -135,92 +172,4 @@ func (h *Handler) readUnknownLength(from io.Reader, plan *bodyPlan) *failure {
 			return errIncompleteBody
 		}
 	}
-}
-
-var errAWSChunked = errors.New("malformed aws-chunked body")
-
-// awsLineBytesMax holds a size, a signature or a checksum; nothing longer belongs there.
-const awsLineBytesMax = 1 << 10
-
-var chunkReaders = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 4<<10) }}
-
-func (p *bodyPlan) readAWSChunked(from io.Reader) *failure {
-	reader, _ := chunkReaders.Get().(*bufio.Reader)
-	reader.Reset(from)
-	defer func() {
-		reader.Reset(nil)
-		chunkReaders.Put(reader)
-	}()
-	p.body = make([]byte, 0, p.length)
-	if p.readChunks(reader) != nil || int64(len(p.body)) != p.length {
-		return errIncompleteBody
-	}
-	if p.readTrailers(reader) != nil {
-		return errIncompleteBody
-	}
-	if _, err := reader.ReadByte(); !errors.Is(err, io.EOF) {
-		return errIncompleteBody
-	}
-	return nil
-}
-
-func (p *bodyPlan) readChunks(reader *bufio.Reader) error {
-	for {
-		line, err := awsLine(reader)
-		if err != nil {
-			return err
-		}
-		digits, extension, extended := strings.Cut(line, ";")
-		size, err := strconv.ParseUint(digits, 16, 32)
-		if err != nil || (extended && !strings.HasPrefix(extension, "chunk-signature=")) {
-			return errAWSChunked
-		}
-		if size == 0 {
-			return nil
-		}
-		at := len(p.body)
-		if int64(at)+int64(size) > p.length {
-			return errAWSChunked
-		}
-		p.body = p.body[:at+int(size)]
-		if _, err := io.ReadFull(reader, p.body[at:]); err != nil {
-			return err
-		}
-		if end, err := awsLine(reader); err != nil || end != "" {
-			return errAWSChunked
-		}
-	}
-}
-
-// readTrailers reads to the empty line; a checksum that was announced must be there.
-func (p *bodyPlan) readTrailers(reader *bufio.Reader) error {
-	for {
-		line, err := awsLine(reader)
-		if err != nil {
-			return err
-		}
-		if line == "" {
-			break
-		}
-		name, value, _ := strings.Cut(line, ":")
-		if strings.EqualFold(name, checksumHeader) {
-			p.checksum = strings.TrimSpace(value)
-			p.trailing = false
-		}
-	}
-	if p.trailing {
-		return errAWSChunked
-	}
-	return nil
-}
-
-func awsLine(reader *bufio.Reader) (string, error) {
-	line, err := reader.ReadSlice('\n')
-	if err != nil {
-		return "", err
-	}
-	if len(line) > awsLineBytesMax || !bytes.HasSuffix(line, []byte("\r\n")) {
-		return "", errAWSChunked
-	}
-	return string(line[:len(line)-2]), nil
 }

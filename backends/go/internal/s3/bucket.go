@@ -3,7 +3,6 @@
 package s3
 
 import (
-	"io"
 	"net/http"
 
 	"pausemark/go/internal/store"
@@ -44,8 +43,10 @@ func (h *Handler) createBucket(e *exchange) *failure {
 		return errInvalidBucket
 	}
 	// A CreateBucketConfiguration may come; its region says nothing to a store that has one place.
-	if _, err := io.Copy(io.Discard, io.LimitReader(e.request.Body, configBytesMax)); err != nil {
-		return errIncompleteBody
+	if e.request.ContentLength != 0 {
+		if _, failed := h.readDocument(e, configBytesMax); failed != nil {
+			return failed
+		}
 	}
 	if failed := h.commitBucket(e, store.CreateBucket); failed != nil {
 		return failed

@@ -23,7 +23,7 @@ func durable(t *testing.T, directory string) (*Handler, *journal.Journal) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return New(held, opened, 1<<20), opened
+	return New(held, opened, nil, 1<<20), opened
 }
 
 func ask(t *testing.T, handler http.Handler, method, target, body string, headers ...string) *http.Response {

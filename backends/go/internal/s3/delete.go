@@ -28,22 +28,11 @@ func (h *Handler) deleteMany(e *exchange) *failure {
 	if bucket == nil {
 		return errNoSuchBucket
 	}
-	plan, failed := h.planBody(e.request)
+	body, failed := h.readDocument(e, deleteBytesMax)
 	if failed != nil {
 		return failed
 	}
-	// What was reserved counts against the store only while the list is read.
-	defer func() { h.store.Release(plan.reserved) }()
-	if plan.length > deleteBytesMax {
-		return errMalformedXML
-	}
-	if failed := h.readBody(e.request.Body, plan); failed != nil {
-		return failed
-	}
-	if _, failed := plan.verify(); failed != nil {
-		return failed
-	}
-	request, failed := parseDelete(plan.body)
+	request, failed := parseDelete(body)
 	if failed != nil {
 		return failed
 	}

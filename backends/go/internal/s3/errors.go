@@ -17,6 +17,8 @@ var (
 	errBadRequest       = &failure{400, "InvalidRequest", "The request is malformed.", true}
 	errHeadTooLarge     = &failure{431, "RequestHeaderSectionTooLarge", "The request head exceeds 16 KiB.", true}
 	errAuthorization    = &failure{400, "AuthorizationHeaderMalformed", "The authorization header is malformed.", false}
+	errAccessDenied     = &failure{403, "AccessDenied", "Access is denied.", false}
+	errInvalidRequest   = &failure{400, "InvalidRequest", "The request is not valid.", false}
 	errInvalidURI       = &failure{400, "InvalidURI", "The request target could not be parsed.", false}
 	errInvalidArgument  = &failure{400, "InvalidArgument", "An argument has an invalid value.", false}
 	errInvalidBucket    = &failure{400, "InvalidBucketName", "The bucket name is not valid.", false}
@@ -37,6 +39,15 @@ var (
 	errInternal         = &failure{500, "InternalError", "The write could not be logged.", false}
 	errNotImplemented   = &failure{501, "NotImplemented", "The operation is outside the subset.", false}
 	errMethod           = &failure{405, "MethodNotAllowed", "The method is not allowed here.", false}
+
+	errUnknownKey = &failure{403, "InvalidAccessKeyId",
+		"The access key is not known.", false}
+	errSignature = &failure{403, "SignatureDoesNotMatch",
+		"The signature is not the one that the server computes.", false}
+	errSkewed = &failure{403, "RequestTimeTooSkewed",
+		"The request's time is too far from the server's.", false}
+	errPayloadMismatch = &failure{400, "XAmzContentSHA256Mismatch",
+		"The body does not have the digest that x-amz-content-sha256 promised.", false}
 )
 
 // refusal is the failure for a request that the gate refused.

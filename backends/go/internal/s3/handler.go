@@ -12,6 +12,7 @@ import (
 
 	"pausemark/go/internal/gate"
 	"pausemark/go/internal/journal"
+	"pausemark/go/internal/sigv4"
 	"pausemark/go/internal/store"
 )
 
@@ -21,6 +22,7 @@ const keyBytesMax = 1024
 type Handler struct {
 	store          *store.Store
 	journal        *journal.Journal // nil: objects live in memory alone
+	verifier       *sigv4.Verifier  // nil: signatures are read and not verified
 	objectBytesMax int64
 	requests       atomic.Uint64
 	seed           uint64
@@ -28,11 +30,12 @@ type Handler struct {
 }
 
 // New makes the handler of a store. Writes go through the journal, if there is one; otherwise straight
-// into the store.
-func New(held *store.Store, log *journal.Journal, objectBytesMax int64) *Handler {
+// into the store. Requests must have the verifier's signatures, if there is one.
+func New(held *store.Store, log *journal.Journal, verifier *sigv4.Verifier, objectBytesMax int64) *Handler {
 	return &Handler{
 		store:          held,
 		journal:        log,
+		verifier:       verifier,
 		objectBytesMax: objectBytesMax,
 		seed:           rand.Uint64(),
 	}
@@ -43,9 +46,11 @@ type exchange struct {
 	http.ResponseWriter
 	request   *http.Request
 	requestID string
+	target    string // path and query as they were sent
 	bucket    string
 	key       string
 	query     query
+	seal      *sigv4.Seal // nil when nobody verifies
 }
 
 // dateHeader is the Date of one second, shared by its requests.
@@ -79,8 +84,11 @@ func (h *Handler) dispatch(e *exchange) *failure {
 	if failed := e.parseTarget(); failed != nil {
 		return failed
 	}
-	if value, there := e.request.Header["Authorization"]; there && !authorizationIsWellFormed(value) {
-		return errAuthorization
+	if failed := h.authenticate(e); failed != nil {
+		return failed
+	}
+	if len(e.key) > keyBytesMax {
+		return errKeyTooLong
 	}
 	switch {
 	case e.bucket == "":
@@ -94,20 +102,17 @@ func (h *Handler) dispatch(e *exchange) *failure {
 
 // parseTarget splits the target itself, because URL.Path cannot tell `%2F` from `/`.
 func (e *exchange) parseTarget() *failure {
-	target := e.request.RequestURI
-	if !strings.HasPrefix(target, "/") {
-		target = e.request.URL.RequestURI()
+	e.target = e.request.RequestURI
+	if !strings.HasPrefix(e.target, "/") {
+		e.target = e.request.URL.RequestURI()
 	}
-	path, rawQuery, _ := strings.Cut(target, "?")
+	path, rawQuery, _ := strings.Cut(e.target, "?")
 	rawBucket, rawKey, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	var errBucket, errKey error
 	e.bucket, errBucket = url.PathUnescape(rawBucket)
 	e.key, errKey = url.PathUnescape(rawKey)
 	if errBucket != nil || errKey != nil || !utf8.ValidString(e.bucket) || !utf8.ValidString(e.key) {
 		return errInvalidURI
-	}
-	if len(e.key) > keyBytesMax {
-		return errKeyTooLong
 	}
 	var ok bool
 	if e.query, ok = parseQuery(rawQuery); !ok {
@@ -192,20 +197,4 @@ func (h *Handler) dateNow() []string {
 		h.date.Store(cached)
 	}
 	return cached.values
-}
-
-func authorizationIsWellFormed(values []string) bool {
-	rest, found := strings.CutPrefix(values[0], "AWS4-HMAC-SHA256 ")
-	if !found || len(values) != 1 {
-		return false
-	}
-	seen := map[string]bool{}
-	for field := range strings.SplitSeq(rest, ",") {
-		name, value, _ := strings.Cut(strings.TrimSpace(field), "=")
-		if value == "" || seen[name] {
-			return false
-		}
-		seen[name] = true
-	}
-	return len(seen) == 3 && seen["Credential"] && seen["SignedHeaders"] && seen["Signature"]
 }

@@ -46,7 +46,7 @@ func (h *Handler) putObject(e *exchange, bucket *store.Bucket) *failure {
 	if object.Headers, fits = keptHeaders(header); !fits {
 		return errMetadataTooLarge
 	}
-	plan, failed := h.planBody(e.request)
+	plan, failed := h.planBody(e)
 	if failed != nil {
 		return failed
 	}
@@ -86,6 +86,9 @@ func (h *Handler) storeBody(e *exchange, bucket *store.Bucket, object *store.Obj
 // verify compares the body with every digest that came with it and returns its MD5.
 func (p *bodyPlan) verify() ([md5.Size]byte, *failure) {
 	sum := md5.Sum(p.body)
+	if p.sha256 != "" && !hasSHA256(p.body, p.sha256) {
+		return sum, errPayloadMismatch
+	}
 	if p.md5 != nil && [md5.Size]byte(p.md5) != sum {
 		return sum, errBadDigest
 	}

@@ -1,0 +1,145 @@
+// The aws-chunked coding: chunks, their signatures where they are verified, and trailers.
+
+package s3
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"strconv"
+	"sync"
+
+	"pausemark/go/internal/sigv4"
+)
+
+const (
+	// awsLineBytesMax holds a size, a signature or a checksum; nothing longer belongs there.
+	awsLineBytesMax = 1 << 10
+	// trailerBytesMax holds every checksum that there is.
+	trailerBytesMax = 4 << 10
+
+	trailerSignature = "x-amz-trailer-signature"
+)
+
+var chunkReaders = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 4<<10) }}
+
+// givenSignature has room for one byte too many, so that what is too long is not taken for its start.
+type givenSignature [sigv4.SignatureBytes + 1]byte
+
+func (p *bodyPlan) readAWSChunked(from io.Reader) *failure {
+	reader, _ := chunkReaders.Get().(*bufio.Reader)
+	reader.Reset(from)
+	defer func() {
+		reader.Reset(nil)
+		chunkReaders.Put(reader)
+	}()
+	p.body = make([]byte, 0, p.length)
+	if failed := p.readChunks(reader); failed != nil {
+		return failed
+	}
+	if int64(len(p.body)) != p.length {
+		return errIncompleteBody
+	}
+	if failed := p.readTrailers(reader); failed != nil {
+		return failed
+	}
+	if _, err := reader.ReadByte(); !errors.Is(err, io.EOF) {
+		return errIncompleteBody
+	}
+	return nil
+}
+
+// readChunks reads up to the line of the empty chunk, behind which the trailers stand.
+func (p *bodyPlan) readChunks(reader *bufio.Reader) *failure {
+	for {
+		line, ok := awsLine(reader)
+		if !ok {
+			return errIncompleteBody
+		}
+		digits, extension, extended := bytes.Cut(line, []byte{';'})
+		text, named := bytes.CutPrefix(extension, []byte("chunk-signature="))
+		size, err := strconv.ParseUint(string(digits), 16, 32)
+		if err != nil || extended != named {
+			return errIncompleteBody
+		}
+		var signature givenSignature // the line is gone with the next read
+		signed := copy(signature[:], text)
+		at := len(p.body)
+		if int64(at)+int64(size) > p.length {
+			return errIncompleteBody
+		}
+		p.body = p.body[:at+int(size)]
+		if size > 0 && !readChunk(reader, p.body[at:]) {
+			return errIncompleteBody
+		}
+		if p.chain != nil && !p.chain.Chunk(p.body[at:], signature[:signed]) {
+			return errSignature
+		}
+		if size == 0 {
+			return nil
+		}
+	}
+}
+
+func readChunk(reader *bufio.Reader, into []byte) bool {
+	if _, err := io.ReadFull(reader, into); err != nil {
+		return false
+	}
+	end, ok := awsLine(reader)
+	return ok && len(end) == 0
+}
+
+// readTrailers reads to the empty line; a checksum that was announced must be there.
+func (p *bodyPlan) readTrailers(reader *bufio.Reader) *failure {
+	var lines []byte // as they are signed
+	var signature givenSignature
+	signed := 0
+	for left := trailerBytesMax; ; {
+		line, ok := awsLine(reader)
+		if left -= len(line); !ok || left < 0 {
+			return errIncompleteBody
+		}
+		if len(line) == 0 {
+			break
+		}
+		name, value, _ := bytes.Cut(line, []byte{':'})
+		name, value = bytes.ToLower(name), bytes.TrimSpace(value)
+		switch string(name) {
+		case trailerSignature:
+			signed = copy(signature[:], value)
+			continue
+		case checksumHeader:
+			p.checksum = string(value)
+			p.trailing = false
+		}
+		lines = append(append(append(append(lines, name...), ':'), value...), '\n')
+	}
+	if failed := p.verifyTrailers(lines, signature[:signed]); failed != nil {
+		return failed
+	}
+	if p.trailing {
+		return errIncompleteBody
+	}
+	return nil
+}
+
+// verifyTrailers takes none behind signed chunks whose kind has no signature for them.
+func (p *bodyPlan) verifyTrailers(lines, signature []byte) *failure {
+	switch {
+	case p.chain == nil:
+		return nil
+	case !p.signedTrailer && len(lines)+len(signature) > 0:
+		return errIncompleteBody
+	case p.signedTrailer && !p.chain.Trailer(lines, signature):
+		return errSignature
+	}
+	return nil
+}
+
+// awsLine returns a line without its end; its bytes are the reader's, valid up to the next read.
+func awsLine(reader *bufio.Reader) ([]byte, bool) {
+	line, err := reader.ReadSlice('\n')
+	text, terminated := bytes.CutSuffix(line, []byte("\r\n"))
+	return text, err == nil && terminated && len(line) <= awsLineBytesMax
+}
