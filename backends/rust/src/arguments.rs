@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::log::{Durability, Settings};
+use crate::s3::Credentials;
 
 const THREADS_MAX: usize = 1024;
 const SYNC_INTERVAL_MS_MAX: u64 = 60_000;
@@ -20,6 +21,8 @@ pub struct Arguments {
     pub threads: usize,
     pub object_bytes_max: u64,
     pub store_bytes_max: u64,
+    /// Who may sign; `None` when signatures are not verified.
+    pub credentials: Option<Credentials>,
     pub log: Settings,
     pub version: bool,
 }
@@ -33,6 +36,7 @@ pub fn parse(words: impl Iterator<Item = String>) -> Result<Arguments, String> {
         threads: 1,
         object_bytes_max: 64 << 20,
         store_bytes_max: 4 << 30,
+        credentials: None,
         log: Settings {
             durability: Durability::Ram,
             directory: PathBuf::new(),
@@ -42,6 +46,7 @@ pub fn parse(words: impl Iterator<Item = String>) -> Result<Arguments, String> {
         },
         version: false,
     };
+    let mut auth = Auth::default();
     let mut words = words;
     while let Some(word) = words.next() {
         if word == "--version" {
@@ -66,15 +71,50 @@ pub fn parse(words: impl Iterator<Item = String>) -> Result<Arguments, String> {
             "--store-bytes-max" => {
                 arguments.store_bytes_max = read(&name, "a number of bytes", next(), |_| true)?;
             }
+            "--auth" => auth.is_verifying = read_auth(next().as_deref())?,
+            "--credential" => read_credential(&mut auth.credentials, next())?,
             _ => read_log_flag(&mut arguments.log, &name, next())?,
         }
     }
     arguments.address = SocketAddr::new(address, port);
+    arguments.credentials = auth.judged()?;
     if arguments.log.durability != Durability::Ram && arguments.log.directory.as_os_str().is_empty()
     {
         return Err("--data-directory: expected a directory for the log, got nothing".into());
     }
     Ok(arguments)
+}
+
+/// What the flags say of signatures, one by one.
+#[derive(Default)]
+struct Auth {
+    is_verifying: bool,
+    credentials: Credentials,
+}
+
+impl Auth {
+    fn judged(self) -> Result<Option<Credentials>, String> {
+        match (self.is_verifying, self.credentials.is_empty()) {
+            (false, _) => Ok(None),
+            (true, false) => Ok(Some(self.credentials)),
+            (true, true) => Err("--auth=verify: expected a --credential, got none".into()),
+        }
+    }
+}
+
+fn read_auth(value: Option<&str>) -> Result<bool, String> {
+    match value {
+        Some("parse") => Ok(false),
+        Some("verify") => Ok(true),
+        other => Err(format!("--auth: expected parse or verify, got {:?}", other.unwrap_or(""))),
+    }
+}
+
+/// The message never holds the value: it may be a secret.
+fn read_credential(credentials: &mut Credentials, value: Option<String>) -> Result<(), String> {
+    let is_good = value.is_some_and(|text| credentials.add(&text));
+    let error = || "--credential: expected ID:SECRET, got a value without one or the other".into();
+    is_good.then_some(()).ok_or_else(error)
 }
 
 fn read_log_flag(log: &mut Settings, name: &str, value: Option<String>) -> Result<(), String> {
@@ -128,7 +168,19 @@ mod tests {
     }
 
     #[test]
+    fn credentials_are_told_only_by_their_id() {
+        let read = of(&["--auth=verify", "--credential=a:b=c:d", "--credential", "e:f"]).unwrap();
+        let credentials = read.credentials.unwrap();
+        assert_eq!((credentials.secret("a"), credentials.secret("g")), (Some("b=c:d"), None));
+        assert_eq!(format!("{credentials:?}"), r#"{"a", "e"}"#);
+        assert_eq!(of(&["--auth=parse", "--credential=a:b"]).unwrap().credentials, None);
+    }
+
+    #[test]
     fn what_is_wrong_is_named() {
+        for words in [&["--auth=no"][..], &["--auth=verify"], &["--credential=:a"], &["--auth"]] {
+            assert!(of(words).unwrap_err().contains("expected"), "{words:?}");
+        }
         for words in [&["--durability=batch"][..], &["--durability=often"], &["--segment-bytes=1"]]
         {
             assert!(of(words).unwrap_err().contains("expected"), "{words:?}");

@@ -94,7 +94,8 @@ fn serve(
         Some(Started { queues, writer }) => (queues, Some(writer)),
         None => (Vec::new(), None),
     };
-    let shared = Arc::new(Shared::new(arguments.object_bytes_max, store));
+    let shared =
+        Arc::new(Shared::new(arguments.object_bytes_max, store, arguments.credentials.clone()));
     let (end, ending) = watch::channel(false);
     let mut queues = queues.into_iter();
     let workers = listeners

@@ -9,6 +9,8 @@ use hyper::body::Incoming;
 use hyper::header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING};
 
 use super::Shared;
+use super::auth::Proof;
+use super::aws_chunked::AwsChunked;
 use super::failure::{self, Failure};
 use crate::store::Reservation;
 
@@ -16,8 +18,6 @@ pub const CHECKSUM: &str = "x-amz-checksum-crc32";
 
 /// The step in which a body of unknown length reserves room.
 const GROW_BYTES: u64 = 64 << 10;
-/// Holds a size, a signature or a checksum; nothing longer belongs on a line of aws-chunked.
-const AWS_LINE_BYTES_MAX: usize = 1 << 10;
 
 /// A body that came whole, what it must match, and the room it takes.
 #[derive(Debug)]
@@ -49,6 +49,7 @@ pub async fn read<'store>(
     request: &mut Request<Incoming>,
     shared: &'store Shared,
 ) -> Result<Payload<'store>, &'static Failure> {
+    let mut proof = request.extensions_mut().remove::<Proof>();
     let headers = request.headers();
     let chunked = headers.contains_key(TRANSFER_ENCODING);
     if !chunked && !headers.contains_key(CONTENT_LENGTH) {
@@ -71,7 +72,8 @@ pub async fn read<'store>(
     let incoming = request.body_mut();
     let (body, room) = match (coding, length) {
         (Coding::AwsChunked { trailing }, Some(length)) => {
-            let mut decoder = AwsChunked::new(length, trailing);
+            let chain = proof.as_mut().and_then(Proof::chain);
+            let mut decoder = AwsChunked::new(length, trailing, chain);
             while let Some(data) = next_data(incoming).await? {
                 decoder.push(&data).ok_or(&failure::INCOMPLETE_BODY)?;
             }
@@ -82,6 +84,7 @@ pub async fn read<'store>(
         (Coding::Plain, Some(length)) => (read_known(incoming, length).await?, room),
         _ => read_unknown(incoming, room, shared.object_bytes_max).await?,
     };
+    proof.map_or(Ok(()), |proof| proof.judge(&body))?;
     Ok(Payload { body, digests, room })
 }
 
@@ -164,125 +167,4 @@ async fn read_unknown<'store>(
     room.shrink_to(body.len() as u64);
     // Exact size: what is accounted is what is held.
     Ok((Bytes::copy_from_slice(&body), room))
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum AwsPhase {
-    Size,
-    Data(u64),
-    DataEnd,
-    Trailer,
-    Done,
-}
-
-/// Decodes `size[;chunk-signature=…] CRLF data CRLF … 0 CRLF [trailers] CRLF`.
-#[derive(Debug)]
-struct AwsChunked {
-    phase: AwsPhase,
-    length: u64,
-    body: Vec<u8>,
-    line: Vec<u8>,
-    checksum: Option<String>,
-    /// Whether a checksum was announced and must come.
-    trailing: bool,
-}
-
-impl AwsChunked {
-    fn new(length: u64, trailing: bool) -> Self {
-        Self {
-            phase: AwsPhase::Size,
-            length,
-            body: Vec::with_capacity(usize::try_from(length).unwrap_or(0)),
-            line: Vec::new(),
-            checksum: None,
-            trailing,
-        }
-    }
-
-    /// Takes what came; `None` when it is malformed.
-    fn push(&mut self, mut data: &[u8]) -> Option<()> {
-        while !data.is_empty() {
-            if let AwsPhase::Data(left) = self.phase {
-                let step = usize::try_from(left).map_or(data.len(), |left| left.min(data.len()));
-                self.body.extend_from_slice(&data[..step]);
-                data = &data[step..];
-                let left = left - step as u64;
-                self.phase = if left == 0 { AwsPhase::DataEnd } else { AwsPhase::Data(left) };
-                continue;
-            }
-            let newline = data.iter().position(|&byte| byte == b'\n');
-            let step = newline.map_or(data.len(), |at| at + 1);
-            if self.phase == AwsPhase::Done || self.line.len() + step > AWS_LINE_BYTES_MAX {
-                return None;
-            }
-            self.line.extend_from_slice(&data[..step]);
-            data = &data[step..];
-            if newline.is_some() {
-                let line = std::mem::take(&mut self.line);
-                self.end_line(std::str::from_utf8(line.strip_suffix(b"\r\n")?).ok()?)?;
-            }
-        }
-        Some(())
-    }
-
-    fn end_line(&mut self, line: &str) -> Option<()> {
-        self.phase = match self.phase {
-            AwsPhase::Size => {
-                let (digits, extension) = line.split_once(';').unwrap_or((line, ""));
-                let signed = extension.is_empty() || extension.starts_with("chunk-signature=");
-                let hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-                let size = u64::from_str_radix(digits, 16).ok().filter(|_| hex && signed)?;
-                if self.body.len() as u64 + size > self.length {
-                    return None;
-                }
-                if size == 0 { AwsPhase::Trailer } else { AwsPhase::Data(size) }
-            }
-            AwsPhase::DataEnd => line.is_empty().then_some(AwsPhase::Size)?,
-            _ if line.is_empty() => AwsPhase::Done,
-            _ => {
-                let (name, value) = line.split_once(':')?;
-                if name.eq_ignore_ascii_case(CHECKSUM) {
-                    self.checksum = Some(value.trim().to_owned());
-                }
-                AwsPhase::Trailer
-            }
-        };
-        Some(())
-    }
-
-    /// The decoded body and the trailing checksum; `None` when the coding has not come to its end,
-    /// or not to the length that was announced.
-    fn finish(self) -> Option<(Bytes, Option<String>)> {
-        let ended = self.phase == AwsPhase::Done && self.body.len() as u64 == self.length;
-        let complete = ended && (self.checksum.is_some() || !self.trailing);
-        complete.then(|| (self.body.into(), self.checksum))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn aws_chunks_are_decoded_in_any_split() {
-        let data =
-            b"3;chunk-signature=00\r\nabc\r\n2\r\nde\r\n0\r\nx-amz-checksum-crc32: q\r\n\r\n";
-        for step in 1..data.len() {
-            let mut decoder = AwsChunked::new(5, true);
-            for piece in data.chunks(step) {
-                decoder.push(piece).unwrap();
-            }
-            let (body, checksum) = decoder.finish().unwrap();
-            assert_eq!((&body[..], checksum.as_deref()), (&b"abcde"[..], Some("q")));
-        }
-    }
-
-    #[test]
-    fn malformed_aws_chunks_are_refused() {
-        for data in ["", "zz\r\n", "2\r\nabX\r\n", "2\r\nab\r\n", "3\r\nabc\r\n0\r\n\r\n"] {
-            let mut decoder = AwsChunked::new(2, false);
-            let pushed = decoder.push(data.as_bytes());
-            assert!(pushed.and_then(|()| decoder.finish()).is_none(), "{data:?}");
-        }
-    }
 }

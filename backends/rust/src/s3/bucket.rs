@@ -5,15 +5,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bumpalo::Bump;
-use http_body_util::{BodyExt, Full};
+use http_body_util::Full;
 use hyper::Response;
-use hyper::body::Bytes;
+use hyper::body::{Body, Bytes};
 use hyper::header::LOCATION;
 
 use super::failure::{self, Failure};
 use super::target::Target;
 use super::xml::{NAMESPACE, Xml, encode_url};
-use super::{Answer, Exchange, reply};
+use super::{Answer, Exchange, body, reply};
 use crate::store::{Entry, ListQuery, Object, Page};
 
 pub const LIST_KEYS_MAX: usize = 1000;
@@ -50,11 +50,9 @@ pub async fn create(mut exchange: Exchange<'_>) -> Answer {
         return Err(&failure::INVALID_BUCKET_NAME);
     }
     // A CreateBucketConfiguration may come; its region says nothing to a store that has one place.
-    let mut read_bytes = 0;
-    while let Some(frame) = exchange.request.body_mut().frame().await {
-        let frame = frame.map_err(|_| &failure::INCOMPLETE_BODY)?;
-        read_bytes += frame.data_ref().map_or(0, Bytes::len);
-        if read_bytes > CONFIGURATION_BYTES_MAX {
+    if !exchange.request.body().is_end_stream() {
+        let payload = body::read(&mut exchange.request, &exchange.worker.shared).await?;
+        if payload.body.len() > CONFIGURATION_BYTES_MAX {
             return Err(&failure::MALFORMED_XML);
         }
     }
@@ -212,7 +210,7 @@ impl<'a> Listing<'a> {
 
 /// `2026-01-31T23:59:59.000Z`, by the civil-calendar arithmetic of days since 1970 (400-year eras
 /// of 146,097 days that begin in March, so that the leap day comes last).
-fn iso_time(time: SystemTime) -> String {
+pub fn iso_time(time: SystemTime) -> String {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
     let shifted = days + 719_468;

@@ -1,5 +1,7 @@
 //! Answers the S3 subset of backends/CONTRACT.md on hyper.
 
+mod auth;
+mod aws_chunked;
 mod body;
 mod bucket;
 mod changes;
@@ -11,6 +13,7 @@ mod reply;
 mod target;
 mod xml;
 
+pub use auth::Credentials;
 pub use reply::{date_value, etag};
 
 use std::cell::{Cell, RefCell};
@@ -22,7 +25,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bumpalo::Bump;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use hyper::header::HeaderValue;
 use hyper::http::Extensions;
 use hyper::{Method, Request, Response};
 
@@ -39,17 +42,20 @@ pub type Answer = Result<Response<Full<Bytes>>, &'static Failure>;
 pub struct Shared {
     pub store: Arc<Store>,
     pub object_bytes_max: u64,
+    /// Who may sign; `None` when signatures are not verified.
+    pub credentials: Option<Credentials>,
     requests: AtomicU64,
     seed: u64,
 }
 
 impl Shared {
-    pub fn new(object_bytes_max: u64, store: Arc<Store>) -> Self {
+    pub fn new(object_bytes_max: u64, store: Arc<Store>, credentials: Option<Credentials>) -> Self {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
         let nanoseconds = since_epoch.map_or(0, |since| since.as_nanos() & u128::from(u64::MAX));
         Self {
             store,
             object_bytes_max,
+            credentials,
             requests: AtomicU64::new(0),
             seed: u64::try_from(nanoseconds).unwrap_or(0),
         }
@@ -72,12 +78,14 @@ pub struct Worker {
     date: RefCell<(u64, HeaderValue)>,
     /// The way to the log's writer; `None` when there is no log.
     log: Option<RefCell<Queue>>,
+    keys: auth::Keys,
 }
 
 impl Worker {
     pub fn new(shared: Arc<Shared>, header_case: Extensions, log: Option<Queue>) -> Self {
         let date = RefCell::new((0, HeaderValue::from_static("")));
-        Self { shared, header_case, date, log: log.map(RefCell::new) }
+        let keys = auth::Keys::default();
+        Self { shared, header_case, date, log: log.map(RefCell::new), keys }
     }
 
     fn date(&self) -> HeaderValue {
@@ -134,10 +142,8 @@ pub async fn handle(
     reply::finish(response, worker.date(), request_id, &worker.header_case)
 }
 
-async fn dispatch(exchange: Exchange<'_>) -> Answer {
-    if !authorization_is_well_formed(exchange.request.headers()) {
-        return Err(&failure::AUTHORIZATION);
-    }
+async fn dispatch(mut exchange: Exchange<'_>) -> Answer {
+    exchange.authenticate()?;
     let target = exchange.target;
     if target.bucket.is_empty() {
         return match *exchange.request.method() {
@@ -202,23 +208,4 @@ impl Exchange<'_> {
         let found = self.worker.shared.store.bucket(self.target.bucket);
         found.ok_or(&failure::NO_SUCH_BUCKET)
     }
-}
-
-/// True without the header too: the profile `parse` asks only that what is there is well formed.
-fn authorization_is_well_formed(headers: &HeaderMap) -> bool {
-    let mut values = headers.get_all(AUTHORIZATION).iter();
-    let Some(value) = values.next() else { return true };
-    let text = value.to_str().unwrap_or("");
-    let Some(fields) = text.strip_prefix("AWS4-HMAC-SHA256 ") else { return false };
-    let mut seen = [0; 3];
-    for field in fields.split(',') {
-        let (name, value) = field.trim().split_once('=').unwrap_or_default();
-        let place =
-            ["Credential", "SignedHeaders", "Signature"].iter().position(|known| *known == name);
-        match place {
-            Some(place) if !value.is_empty() => seen[place] += 1,
-            _ => return false,
-        }
-    }
-    seen == [1, 1, 1] && values.next().is_none()
 }

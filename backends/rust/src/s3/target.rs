@@ -35,6 +35,11 @@ impl<'a> Target<'a> {
         Ok(Self { bucket, key, query })
     }
 
+    /// Every parameter, in the order of the request.
+    pub fn query(&self) -> &[(&'a str, &'a str)] {
+        &self.query
+    }
+
     pub fn has(&self, name: &str) -> bool {
         self.get(name).is_some()
     }
@@ -53,7 +58,7 @@ impl<'a> Target<'a> {
 }
 
 /// Decodes `%xx`, and `+` in a query only; `None` when it is malformed or not UTF-8.
-fn decode<'a>(text: &'a str, plus_is_space: bool, arena: &'a Bump) -> Option<&'a str> {
+pub fn decode<'a>(text: &'a str, plus_is_space: bool, arena: &'a Bump) -> Option<&'a str> {
     let encoded = text.contains('%') || (plus_is_space && text.contains('+'));
     if !encoded {
         return Some(text);

@@ -78,9 +78,17 @@ impl<'a> Xml<'a> {
 
 /// `encoding-type=url`: everything but the unreserved characters and `/`.
 pub fn encode_url<'a>(value: &str, arena: &'a Bump) -> &'a str {
+    percent_encode(value, "/", arena)
+}
+
+/// Everything but the unreserved characters and `kept`.
+pub fn percent_encode<'a>(value: &str, kept: &str, arena: &'a Bump) -> &'a str {
     let mut encoded = String::with_capacity_in(value.len(), arena);
     for byte in value.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~/".contains(&byte) {
+        if byte.is_ascii_alphanumeric()
+            || b"-_.~".contains(&byte)
+            || kept.as_bytes().contains(&byte)
+        {
             encoded.push(char::from(byte));
         } else {
             // Writing to a string in memory cannot fail.

@@ -1,0 +1,105 @@
+//! The `Authorization` header: its three fields, and what they say.
+
+use hyper::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName};
+
+use super::ALGORITHM;
+use crate::s3::failure::{self, Failure};
+
+const NAMES: [&str; 3] = ["Credential", "SignedHeaders", "Signature"];
+const DAY_BYTES: usize = "20260101".len();
+
+/// The values of the fields, in the order of `NAMES`; none is empty.
+pub struct Fields<'a>([&'a str; 3]);
+
+impl<'a> Fields<'a> {
+    /// `None` without the header; an error when it is there and not well formed.
+    pub fn read(headers: &'a HeaderMap) -> Result<Option<Self>, &'static Failure> {
+        let mut values = headers.get_all(AUTHORIZATION).iter();
+        let Some(value) = values.next() else { return Ok(None) };
+        let fields = value.to_str().ok().and_then(Self::parse);
+        let fields = fields.filter(|_| values.next().is_none());
+        fields.map(Some).ok_or(&failure::AUTHORIZATION)
+    }
+
+    fn parse(text: &'a str) -> Option<Self> {
+        let fields = text.strip_prefix(ALGORITHM)?.strip_prefix(' ')?;
+        let mut found = [""; 3];
+        for field in fields.split(',') {
+            let (name, value) = field.trim().split_once('=')?;
+            let place = NAMES.iter().position(|known| *known == name)?;
+            if value.is_empty() || !found[place].is_empty() {
+                return None;
+            }
+            found[place] = value;
+        }
+        (!found.contains(&"")).then_some(Self(found))
+    }
+}
+
+/// Who signed, for which day and region, and which headers.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Authorization<'a> {
+    /// All of it: `id/day/region/s3/aws4_request`.
+    pub credential: &'a str,
+    pub id: &'a str,
+    /// The credential behind the id.
+    pub scope: &'a str,
+    pub day: &'a str,
+    pub region: &'a str,
+    /// Names as they were sent, `;` between them.
+    pub signed: &'a str,
+    pub signature: &'a str,
+}
+
+impl<'a> Authorization<'a> {
+    /// `None` when the scope is not one of S3.
+    pub fn read(fields: &Fields<'a>) -> Option<Self> {
+        let [credential, signed, signature] = fields.0;
+        let (id_and_day, region) = credential.strip_suffix("/s3/aws4_request")?.rsplit_once('/')?;
+        let (id, day) = id_and_day.rsplit_once('/')?;
+        let is_day = day.len() == DAY_BYTES && day.bytes().all(|byte| byte.is_ascii_digit());
+        let scope = &credential[id.len() + 1..];
+        is_day.then_some(Self { credential, id, scope, day, region, signed, signature })
+    }
+
+    /// The host, and every header of Amazon's own that was sent.
+    pub fn signs_what_it_must(&self, headers: &HeaderMap) -> bool {
+        let signs = |name: &str| self.signed.split(';').any(|signed| signed == name);
+        let mut names = headers.keys().map(HeaderName::as_str);
+        signs(HOST.as_str()) && names.all(|name| !name.starts_with("x-amz-") || signs(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REST: &str = "SignedHeaders=host,Signature=0";
+
+    #[test]
+    fn a_scope_is_of_a_day_a_region_and_s3() {
+        let text = format!("{ALGORITHM} Credential=a/b/20260101/x/s3/aws4_request, {REST}");
+        let fields = Fields::parse(&text).unwrap();
+        let read = Authorization::read(&fields).unwrap();
+        assert_eq!((read.id, read.day, read.region), ("a/b", "20260101", "x"));
+        assert_eq!(read.scope, "20260101/x/s3/aws4_request");
+        for credential in ["a", "a/20260101/x/ec2/aws4_request", "20260101/x/s3/aws4_request"] {
+            let text = format!("{ALGORITHM} Credential={credential},{REST}");
+            let read = Fields::parse(&text).and_then(|fields| Authorization::read(&fields));
+            assert_eq!(read, None, "{credential}");
+        }
+    }
+
+    #[test]
+    fn fields_come_once_each_and_are_not_empty() {
+        for text in [
+            "AWS4-HMAC-SHA256",
+            "AWS4-HMAC-SHA256 Credential=a,SignedHeaders=b",
+            "AWS4-HMAC-SHA256 Credential=,SignedHeaders=b,Signature=c",
+            "AWS4-HMAC-SHA256 Credential=a,SignedHeaders=b,Signature=c,Signature=c",
+            "AWS4-HMAC-SHA256 Credential=a,SignedHeaders=b,Signature=c,Other=d",
+        ] {
+            assert!(Fields::parse(text).is_none(), "{text}");
+        }
+    }
+}
