@@ -27,12 +27,15 @@ failures! {
     BAD_REQUEST = 400 "InvalidRequest" "The request is malformed." closing;
     HEAD_TOO_LARGE = 431 "RequestHeaderSectionTooLarge" "The request head exceeds 16 KiB." closing;
     AUTHORIZATION = 400 "AuthorizationHeaderMalformed" "The authorization header is malformed.";
-    INVALID_REQUEST = 400 "InvalidRequest" "A header that the request needs is missing or wrong.";
-    ACCESS_DENIED = 403 "AccessDenied" "The request is not signed, or not enough of it.";
-    INVALID_ACCESS_KEY_ID = 403 "InvalidAccessKeyId" "The access key id is not known.";
-    SIGNATURE_DOES_NOT_MATCH = 403 "SignatureDoesNotMatch" "The signature is not the request's.";
-    REQUEST_TIME_TOO_SKEWED = 403 "RequestTimeTooSkewed" "The date is over 15 minutes off.";
-    CONTENT_SHA256_MISMATCH = 400 "XAmzContentSHA256Mismatch" "The body has another SHA-256.";
+    INVALID_REQUEST = 400 "InvalidRequest" "The request is not valid.";
+    ACCESS_DENIED = 403 "AccessDenied" "Access is denied.";
+    INVALID_ACCESS_KEY_ID = 403 "InvalidAccessKeyId" "The access key is not known.";
+    SIGNATURE_DOES_NOT_MATCH = 403 "SignatureDoesNotMatch"
+        "The signature is not the one that the server computes.";
+    REQUEST_TIME_TOO_SKEWED = 403 "RequestTimeTooSkewed"
+        "The request's time is too far from the server's.";
+    CONTENT_SHA256_MISMATCH = 400 "XAmzContentSHA256Mismatch"
+        "The body does not have the digest that x-amz-content-sha256 promised.";
     INVALID_URI = 400 "InvalidURI" "The request target could not be parsed.";
     INVALID_ARGUMENT = 400 "InvalidArgument" "An argument has an invalid value.";
     INVALID_BUCKET_NAME = 400 "InvalidBucketName" "The bucket name is not valid.";
