@@ -14,7 +14,7 @@ static const struct {
     ROW(ERROR_BAD_DIGEST, 400, "BadDigest", "The digest you sent did not match what was received."),
     ROW(ERROR_BUCKET_NOT_EMPTY, 409, "BucketNotEmpty", "The bucket is not empty."),
     ROW(ERROR_CONTENT_SHA256, 400, "XAmzContentSHA256Mismatch",
-        "The body does not have the digest in x-amz-content-sha256."),
+        "The body does not have the digest that x-amz-content-sha256 promised."),
     ROW(ERROR_ENTITY_TOO_LARGE, 400, "EntityTooLarge", "The object exceeds the size limit."),
     ROW(ERROR_HEAD_TOO_LARGE, 431, "RequestHeaderSectionTooLarge",
         "The request's head exceeds 16 KiB."),
@@ -24,10 +24,9 @@ static const struct {
     ROW(ERROR_INVALID_ARGUMENT, 400, "InvalidArgument", "An argument is not valid."),
     ROW(ERROR_INVALID_BUCKET_NAME, 400, "InvalidBucketName", "The bucket's name is not valid."),
     ROW(ERROR_INVALID_DIGEST, 400, "InvalidDigest", "The Content-MD5 is not valid."),
-    ROW(ERROR_INVALID_KEY_ID, 403, "InvalidAccessKeyId", "The access key id is not known."),
+    ROW(ERROR_INVALID_KEY_ID, 403, "InvalidAccessKeyId", "The access key is not known."),
     ROW(ERROR_INVALID_RANGE, 416, "InvalidRange", "The range cannot be satisfied."),
-    ROW(ERROR_INVALID_REQUEST, 400, "InvalidRequest",
-        "The request is not valid, or lacks what it needs."),
+    ROW(ERROR_INVALID_REQUEST, 400, "InvalidRequest", "The request is not valid."),
     ROW(ERROR_INVALID_URI, 400, "InvalidURI", "The URI cannot be parsed."),
     ROW(ERROR_KEY_TOO_LONG, 400, "KeyTooLongError", "The key is longer than 1024 bytes."),
     ROW(ERROR_MALFORMED_TRAILER, 400, "MalformedTrailerError",
@@ -43,10 +42,10 @@ static const struct {
     ROW(ERROR_PRECONDITION_FAILED, 412, "PreconditionFailed", "A precondition did not hold."),
     ROW(ERROR_BAD_REQUEST, 400, "BadRequest", "The request is not valid HTTP."),
     ROW(ERROR_SIGNATURE, 403, "SignatureDoesNotMatch",
-        "The signature is not the one that was calculated."),
+        "The signature is not the one that the server computes."),
     ROW(ERROR_SLOW_DOWN, 503, "SlowDown", "The store is full; reduce your rate."),
     ROW(ERROR_TIME_SKEWED, 403, "RequestTimeTooSkewed",
-        "The request's time is more than 15 minutes off."),
+        "The request's time is too far from the server's."),
     ROW(ERROR_TOO_MANY_BUCKETS, 400, "TooManyBuckets", "There are 1000 buckets already."),
 #undef ROW
 };
@@ -129,6 +128,16 @@ void answer_header(struct connection *c, struct text name, struct text value) {
     answer_put(c, TEXT(": "));
     answer_put(c, value);
     answer_put(c, TEXT("\r\n"));
+}
+
+void answer_checksums(struct connection *c, const struct checksums *sums) {
+    char base64[CHECKSUM_BASE64_BYTES_MAX];
+    for (unsigned kind = 0; kind < CHECKSUM_COUNT; kind++) {
+        if (!checksum_has(sums, kind))
+            continue;
+        size_t n = checksum_put(base64, kind, sums->values[kind]);
+        answer_header(c, checksum_header(kind), (struct text){base64, n});
+    }
 }
 
 void answer_end(struct connection *c, uint64_t length) {

@@ -57,6 +57,7 @@ void document_add_url(struct document *d, struct text t);     // percent-encoded
 void answer_begin(struct connection *c, unsigned status);
 void answer_put(struct connection *c, struct text t);
 void answer_header(struct connection *c, struct text name, struct text value);
+void answer_checksums(struct connection *c, const struct checksums *sums);
 void answer_u64(struct connection *c, uint64_t value);
 // Ends the head; `length` UINT64_MAX leaves Content-Length out (204, 304).
 void answer_end(struct connection *c, uint64_t length);

@@ -192,11 +192,12 @@ static bool query_is_signed(struct text query) {
 
 enum error_code auth_check(struct auth *a, const struct request *r, int64_t wall_s) {
     struct authorization z;
+    bool is_sent = r->authorization.p != NULL;
+    if (is_sent && !read_header(r->authorization, &z))
+        return ERROR_ACCESS_FORM;
     if (query_is_signed(r->query))
         return ERROR_NOT_IMPLEMENTED;
-    if (r->authorization.p == NULL)
-        return a == NULL ? ERROR_NONE : ERROR_ACCESS_DENIED;
-    if (!read_header(r->authorization, &z))
-        return ERROR_ACCESS_FORM;
-    return a == NULL ? ERROR_NONE : verify(a, r, &z, wall_s);
+    if (a == NULL)
+        return ERROR_NONE;
+    return is_sent ? verify(a, r, &z, wall_s) : ERROR_ACCESS_DENIED;
 }

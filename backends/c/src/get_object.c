@@ -68,7 +68,7 @@ static void put_validators(struct connection *c, const struct object *o, const c
     answer_header(c, TEXT("Last-Modified"), (struct text){date, sizeof date});
 }
 
-static void put_kept(struct connection *c, const struct object *o) {
+static void put_kept(struct connection *c, const struct object *o, bool tells_checksums) {
     struct text name, value;
     answer_put(c, TEXT("Accept-Ranges: bytes\r\n"));
     answer_header(c, TEXT("Content-Type"), object_content_type(o));
@@ -76,6 +76,8 @@ static void put_kept(struct connection *c, const struct object *o) {
         answer_header(c, TEXT("Cache-Control"), object_cache_control(o));
     if (o->encoding_n > 0)
         answer_header(c, TEXT("Content-Encoding"), object_content_encoding(o));
+    if (tells_checksums)
+        answer_checksums(c, &o->checksums);
     for (size_t at = 0; o->metadata_count > 0 && object_metadata(o, &at, &name, &value);) {
         answer_put(c, TEXT("x-amz-meta-"));
         answer_header(c, name, value);
@@ -137,7 +139,7 @@ static void answer_object(struct connection *c, struct request *r, struct object
     }
     answer_begin(c, range == RANGE_PART ? 206 : 200);
     put_validators(c, o, etag);
-    put_kept(c, o);
+    put_kept(c, o, range == RANGE_WHOLE && text_is_nocase(r->checksum_mode, TEXT("ENABLED")));
     if (range == RANGE_PART)
         put_content_range(c, from, to, o->size_bytes);
     answer_end(c, to - from);

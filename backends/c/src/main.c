@@ -1,5 +1,5 @@
 // pausemark-c: starts the workers, waits for a signal, ends them.
-#include "crc32c.h"
+#include "checksum.h"
 #include "options.h"
 #include "sha256.h"
 #include "slab.h"
@@ -132,7 +132,7 @@ int main(int count, char **arguments) {
     sigaddset(&signals, SIGINT);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     raise_descriptor_limit();
-    crc32c_start();
+    checksum_start();
     slab_start(options.use_pool);
     object_limit_store(options.store_bytes_max);
     request_on_body(connection_sink);

@@ -2,7 +2,7 @@
 // store.
 #ifndef PAUSEMARK_OBJECT_H
 #define PAUSEMARK_OBJECT_H
-#include "text.h"
+#include "checksum.h"
 #include <stdatomic.h>
 
 #define METADATA_COUNT_MAX 100
@@ -24,6 +24,7 @@ struct object {
     uint64_t charged_bytes;   // what it counts for in the store's limit
     uint64_t length_promised; // UINT64_MAX when unknown
     uint8_t md5[16];
+    struct checksums checksums; // that the client sent and that were verified
     uint32_t block_count, table_capacity;
     uint32_t last_block_bytes; // capacity of the last block
     char *single;              // the only block, while block_count <= 1

@@ -109,9 +109,10 @@ static const struct {
     {{"content-md5", 11}, offsetof(struct request, content_md5)},
     {{"x-amz-content-sha256", 20}, offsetof(struct request, content_sha256)},
     {{"x-amz-decoded-content-length", 28}, offsetof(struct request, decoded_length)},
-    {{"x-amz-checksum-crc32", 20}, offsetof(struct request, crc32)},
-    {{"x-amz-checksum-crc32c", 21}, offsetof(struct request, crc32c)},
-    {{"x-amz-checksum-crc64nvme", 24}, offsetof(struct request, crc64nvme)},
+    {{"x-amz-checksum-crc32", 20}, offsetof(struct request, checksums[CHECKSUM_CRC32])},
+    {{"x-amz-checksum-crc32c", 21}, offsetof(struct request, checksums[CHECKSUM_CRC32C])},
+    {{"x-amz-checksum-crc64nvme", 24}, offsetof(struct request, checksums[CHECKSUM_CRC64NVME])},
+    {{"x-amz-checksum-mode", 19}, offsetof(struct request, checksum_mode)},
     {{"x-amz-trailer", 13}, offsetof(struct request, trailer)},
 };
 

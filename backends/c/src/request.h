@@ -19,7 +19,8 @@ struct request {
     uint64_t length;
     struct text authorization, amz_date, date, range, if_range, if_match, if_none_match;
     struct text if_modified_since, if_unmodified_since;
-    struct text content_md5, content_sha256, decoded_length, crc32, crc32c, crc64nvme, trailer;
+    struct text content_md5, content_sha256, decoded_length, trailer, checksum_mode;
+    struct text checksums[CHECKSUM_COUNT];
     struct kept_headers kept;
     size_t metadata_bytes;
     struct text name, value; // the header that is being parsed

@@ -2,7 +2,6 @@
 #include "upload.h"
 #include "auth.h"
 #include <stdlib.h>
-#include <zlib.h>
 
 static EVP_MD *md5_algorithm;
 
@@ -75,6 +74,19 @@ static void drop_aws_chunked(struct text *encoding) {
         *encoding = text_trim((struct text){encoding->p, (size_t)(comma - encoding->p)});
 }
 
+static enum error_code checksum_error(enum checksum_verdict verdict) {
+    switch (verdict) {
+    case CHECKSUM_OTHER:
+        return ERROR_BAD_DIGEST;
+    case CHECKSUM_MALFORMED:
+        return ERROR_INVALID_REQUEST;
+    case CHECKSUM_MISSING:
+        return ERROR_MALFORMED_TRAILER;
+    default:
+        return ERROR_NONE;
+    }
+}
+
 static enum error_code read_checks(struct upload *u, const struct request *r) {
     struct text sha256 = r->content_sha256;
     if (r->content_md5.p != NULL) {
@@ -82,13 +94,11 @@ static enum error_code read_checks(struct upload *u, const struct request *r) {
         if (!text_from_base64(r->content_md5, u->md5_expected, 16))
             return ERROR_INVALID_DIGEST;
     }
-    if (r->crc32.p != NULL) {
-        uint8_t b[4];
-        u->wants_crc32 = true;
-        if (!text_from_base64(r->crc32, b, 4))
-            return ERROR_BAD_DIGEST;
-        u->crc32_expected =
-            (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | (uint32_t)b[3];
+    for (unsigned kind = 0; kind < CHECKSUM_COUNT; kind++) {
+        enum error_code error =
+            checksum_error(checksum_expect(&u->checksums, kind, r->checksums[kind]));
+        if (error != ERROR_NONE)
+            return error;
     }
     if (text_is(sha256, TEXT("STREAMING-AWS4-HMAC-SHA256-PAYLOAD")) ||
         text_is(sha256, TEXT("STREAMING-UNSIGNED-PAYLOAD-TRAILER")) ||
@@ -98,8 +108,8 @@ static enum error_code read_checks(struct upload *u, const struct request *r) {
         return ERROR_NOT_IMPLEMENTED;
     else if (sha256.p != NULL && sha256.n != 64 && !text_is(sha256, TEXT("UNSIGNED-PAYLOAD")))
         return ERROR_INVALID_ARGUMENT;
-    u->wants_trailer =
-        u->is_aws_chunked && text_is_nocase(r->trailer, TEXT("x-amz-checksum-crc32"));
+    if (u->is_aws_chunked)
+        checksum_announce(&u->checksums, r->trailer);
     return ERROR_NONE;
 }
 
@@ -144,15 +154,6 @@ static void copy_names(struct upload *u, const struct request *r) {
     u->key_n = r->key.n;
     u->resource_n = r->path.n < RESOURCE_BYTES_MAX ? r->path.n : RESOURCE_BYTES_MAX;
     memcpy(u->resource, r->path.p, u->resource_n);
-    size_t room = sizeof u->echo;
-    if (r->crc32c.n > 0 && r->crc32c.n + r->crc64nvme.n <= room) {
-        memcpy(u->echo, r->crc32c.p, r->crc32c.n);
-        u->crc32c = (struct text){u->echo, r->crc32c.n};
-    }
-    if (r->crc64nvme.n > 0 && r->crc32c.n + r->crc64nvme.n <= room) {
-        memcpy(u->echo + r->crc32c.n, r->crc64nvme.p, r->crc64nvme.n);
-        u->crc64nvme = (struct text){u->echo + r->crc32c.n, r->crc64nvme.n};
-    }
 }
 
 static enum error_code prepare(struct worker *w, struct upload *u, struct request *r) {
@@ -205,20 +206,9 @@ static void take_content(struct upload *u, struct text bytes) {
     }
     EVP_DigestUpdate(u->md5, bytes.p, bytes.n);
     payload_add(&u->payload, bytes);
-    if (u->wants_crc32 || u->wants_trailer)
-        u->crc32 = (uint32_t)crc32(u->crc32, (const Bytef *)bytes.p, (uInt)bytes.n);
+    checksum_add(&u->checksums, bytes);
     if (!object_append(u->object, bytes.p, bytes.n))
         u->error = ERROR_SLOW_DOWN;
-}
-
-static void take_trailer(struct upload *u) {
-    struct text value = u->aws.value;
-    payload_add_trailer(&u->payload, u->aws.name, value);
-    if (!text_is(u->aws.name, TEXT("x-amz-checksum-crc32")))
-        return;
-    u->has_trailer = true;
-    u->crc32_trailer_n = value.n == sizeof u->crc32_trailer ? value.n : 0;
-    memcpy(u->crc32_trailer, value.p, u->crc32_trailer_n);
 }
 
 static enum error_code take_coded(struct upload *u, struct text *bytes) {
@@ -236,7 +226,8 @@ static enum error_code take_coded(struct upload *u, struct text *bytes) {
         good = payload_end_chunk(&u->payload, (struct text){u->aws.signature, u->aws.signature_n});
         break;
     case AWS_TRAILER_ONE:
-        take_trailer(u);
+        payload_add_trailer(&u->payload, u->aws.name, u->aws.value);
+        checksum_take_trailer(&u->checksums, u->aws.name, u->aws.value);
         break;
     case AWS_END:
         good = payload_end_trailer(&u->payload);
@@ -252,13 +243,7 @@ void upload_feed(struct upload *u, struct text bytes) {
         u->error = take_coded(u, &bytes);
 }
 
-static void crc32_base64(uint32_t crc, char *to) {
-    uint8_t b[4] = {(uint8_t)(crc >> 24), (uint8_t)(crc >> 16), (uint8_t)(crc >> 8), (uint8_t)crc};
-    text_put_base64(to, b, 4);
-}
-
 static enum error_code verify(struct upload *u) {
-    char crc[8];
     EVP_DigestFinal_ex(u->md5, u->object->md5, NULL);
     if (u->error != ERROR_NONE)
         return u->error;
@@ -270,18 +255,13 @@ static enum error_code verify(struct upload *u) {
         return ERROR_CONTENT_SHA256;
     if (u->wants_md5 && memcmp(u->md5_expected, u->object->md5, 16) != 0)
         return ERROR_BAD_DIGEST;
-    if (u->wants_crc32 && u->crc32 != u->crc32_expected)
-        return ERROR_BAD_DIGEST;
-    if (u->wants_trailer && !u->has_trailer)
-        return ERROR_MALFORMED_TRAILER;
-    crc32_base64(u->crc32, crc);
-    if (u->wants_trailer && (u->crc32_trailer_n != 8 || memcmp(crc, u->crc32_trailer, 8) != 0))
-        return ERROR_BAD_DIGEST;
-    return ERROR_NONE;
+    enum error_code error = checksum_error(checksum_end_head(&u->checksums));
+    return error != ERROR_NONE ? error : checksum_error(checksum_end_trailer(&u->checksums));
 }
 
 static enum error_code store(struct connection *c, struct upload *u) {
     u->object->modified_s = c->worker->wall_s;
+    u->object->checksums = u->checksums.computed;
     object_seal(u->object);
     switch (store_put((struct text){u->bucket, u->bucket_n}, (struct text){u->key, u->key_n},
                       u->object, u->only_if_absent)) {
@@ -298,18 +278,12 @@ static enum error_code store(struct connection *c, struct upload *u) {
 }
 
 static void answer_stored(struct connection *c, const struct upload *u, const uint8_t *md5) {
-    char etag[34], crc[8];
+    char etag[34];
     etag[0] = etag[33] = '"';
     text_put_hex(etag + 1, md5, 16);
-    crc32_base64(u->crc32, crc);
     answer_begin(c, 200);
     answer_header(c, TEXT("ETag"), (struct text){etag, sizeof etag});
-    if (u->wants_crc32 || u->wants_trailer)
-        answer_header(c, TEXT("x-amz-checksum-crc32"), (struct text){crc, sizeof crc});
-    if (u->crc32c.n > 0)
-        answer_header(c, TEXT("x-amz-checksum-crc32c"), u->crc32c);
-    if (u->crc64nvme.n > 0)
-        answer_header(c, TEXT("x-amz-checksum-crc64nvme"), u->crc64nvme);
+    answer_checksums(c, &u->checksums.computed);
     answer_end(c, 0);
 }
 

@@ -12,20 +12,16 @@
 struct upload {
     struct upload *next_free;
     struct object *object; // the content so far, one reference
-    bool is_delete, only_if_absent, wants_crc32, wants_md5, is_aws_chunked, wants_trailer;
+    bool is_delete, only_if_absent, wants_md5, is_aws_chunked;
     enum error_code error; // the first thing that went wrong; the rest of the body is read past
-    uint32_t crc32, crc32_expected;
     uint64_t decoded_length, bytes_max;
     uint8_t md5_expected[16];
     EVP_MD_CTX *md5;
     struct payload payload;
-    char crc32_trailer[8]; // base64
-    size_t crc32_trailer_n;
-    bool has_trailer;
-    struct text crc32c, crc64nvme; // echoed, not verified
-    size_t bucket_n, key_n, resource_n, echo_n;
+    struct checksum_check checksums;
+    size_t bucket_n, key_n, resource_n;
     struct aws_chunked aws;
-    char bucket[64], key[KEY_BYTES_MAX], resource[RESOURCE_BYTES_MAX], echo[128];
+    char bucket[64], key[KEY_BYTES_MAX], resource[RESOURCE_BYTES_MAX];
 };
 
 // False when the machine's OpenSSL has no MD5. Call once.

@@ -1,7 +1,9 @@
 // Known answers for the pieces that hold no socket.
 #include "auth.h"
 #include "aws_chunked.h"
+#include "checksum.h"
 #include "crc32c.h"
+#include "crc64nvme.h"
 #include "payload.h"
 #include "request.h"
 #include "slab.h"
@@ -62,6 +64,27 @@ static void test_aws_chunked(void) {
     }
     EXPECT(a.state == AWS_DONE && content_n == 5 && memcmp(content, "hello", 5) == 0);
     EXPECT(chunks == 2 && trailers == 1);
+}
+
+static void test_checksums(void) {
+    struct checksum_check c = {0};
+    char base64[CHECKSUM_BASE64_BYTES_MAX];
+    uint64_t value = crc64nvme(0, "123456789", 9);
+    EXPECT(value == 0xae8b14860a799888u);
+    EXPECT(crc64nvme(crc64nvme(0, "1", 1), "23456789", 8) == value);
+    EXPECT(checksum_put(base64, CHECKSUM_CRC64NVME, value) == sizeof base64);
+    EXPECT(checksum_expect(&c, CHECKSUM_CRC64NVME, (struct text){base64, 12}) == CHECKSUM_GOOD);
+    EXPECT(checksum_expect(&c, CHECKSUM_CRC32C, TEXT("AAA=")) == CHECKSUM_MALFORMED);
+    EXPECT(checksum_expect(&c, CHECKSUM_CRC32, TEXT("AAA=")) == CHECKSUM_OTHER);
+    checksum_announce(&c, TEXT("x-amz-other, X-Amz-Checksum-Crc32c"));
+    checksum_add(&c, TEXT("12345"));
+    EXPECT(checksum_end_head(&c) == CHECKSUM_OTHER && checksum_end_trailer(&c) == CHECKSUM_MISSING);
+    checksum_add(&c, TEXT("6789"));
+    EXPECT(checksum_end_head(&c) == CHECKSUM_GOOD);
+    checksum_take_trailer(&c, TEXT("x-amz-checksum-crc32"), TEXT("AAAAAA=="));
+    EXPECT(checksum_end_trailer(&c) == CHECKSUM_MISSING);
+    checksum_take_trailer(&c, TEXT("x-amz-checksum-crc32c"), TEXT("4waSgw=="));
+    EXPECT(checksum_end_trailer(&c) == CHECKSUM_GOOD && !checksum_has(&c.computed, CHECKSUM_CRC32));
 }
 
 static void test_crc32c(void) {
@@ -240,11 +263,12 @@ int main(void) {
     slab_start(false); // malloc, so that ASan sees every block
     object_limit_store((uint64_t)64 << 20);
     EXPECT(store_start());
-    crc32c_start();
+    checksum_start();
     test_text();
     test_scan();
     test_aws_chunked();
     test_crc32c();
+    test_checksums();
     test_signatures();
     test_xml();
     test_store();
