@@ -23,7 +23,6 @@ const (
 	keyBytesMax      = 1088
 	metadataBytesMax = 16384
 	defaultType      = "binary/octet-stream"
-	checksumName     = "x-amz-checksum-crc32"
 	checksumPrefix   = "x-amz-checksum-"
 	metaPrefix       = "x-amz-meta-"
 )
@@ -79,23 +78,23 @@ func newDraft(w *store.Write) (draft, error) {
 	return d, nil
 }
 
-// appendMetadata keeps the order of the law: the checksum comes before the client's own metadata.
+// appendMetadata keeps the order of the law: checksums come before the client's own metadata.
 func (d *draft) appendMetadata(w *store.Write) {
 	pair := func(name, value string) {
 		d.names = append(append(d.names, strings.ToLower(name)...), 0)
 		d.names = append(append(d.names, value...), 0)
 	}
 	pair("content-type", w.Object.ContentType)
-	checksum := w.Checksum
-	for _, header := range w.Object.Headers {
-		if checksum != "" && strings.HasPrefix(header.Name, metaPrefix) {
-			pair(checksumName, checksum)
-			checksum = ""
-		}
-		pair(header.Name, header.Value)
+	headers := w.Object.Headers
+	for len(headers) > 0 && !strings.HasPrefix(headers[0].Name, metaPrefix) {
+		pair(headers[0].Name, headers[0].Value)
+		headers = headers[1:]
 	}
-	if checksum != "" {
-		pair(checksumName, checksum)
+	for _, checksum := range w.Object.Checksums {
+		pair(checksum.Name, checksum.Value)
+	}
+	for _, header := range headers {
+		pair(header.Name, header.Value)
 	}
 }
 
@@ -223,10 +222,9 @@ func (r *record) readMetadata(w *store.Write) error {
 			return errUnreadable
 		case name == "content-type":
 			w.Object.ContentType = value
-		case name == checksumName:
-			w.Checksum = value
 		case strings.HasPrefix(name, checksumPrefix):
-			// Another language's profile; here it is neither verified nor told.
+			// Whatever the algorithm: one that only another language knows is kept and told as well.
+			w.Object.Checksums = append(w.Object.Checksums, store.Header{Name: name, Value: value})
 		default:
 			if !strings.HasPrefix(name, metaPrefix) {
 				name = http.CanonicalHeaderKey(name)

@@ -39,7 +39,8 @@ func TestRecordsComeBackAsTheyWere(t *testing.T) {
 	several := put("parts", "pp")
 	several.Object.ETag = `"49f68a5c8493ec2c0bf489821c21fc3b-12"`
 	checked := put("checked", "x", store.Header{Name: "x-amz-meta-a", Value: "1"})
-	checked.Checksum = "jNyBGw=="
+	checked.Object.Checksums = []store.Header{{Name: "x-amz-checksum-crc32", Value: "jNyBGw=="},
+		{Name: "x-amz-checksum-sha1", Value: "of another language"}}
 	now := time.Unix(0, time.Now().UnixNano())
 	for name, write := range map[string]*store.Write{
 		"object": put("a/b c\u00e4", "body", store.Header{Name: "Cache-Control", Value: "no-cache"},

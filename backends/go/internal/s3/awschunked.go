@@ -105,20 +105,17 @@ func (p *bodyPlan) readTrailers(reader *bufio.Reader) *failure {
 		}
 		name, value, _ := bytes.Cut(line, []byte{':'})
 		name, value = bytes.ToLower(name), bytes.TrimSpace(value)
-		switch string(name) {
-		case trailerSignature:
+		if string(name) == trailerSignature {
 			signed = copy(signature[:], value)
 			continue
-		case checksumHeader:
-			p.checksum = string(value)
-			p.trailing = false
 		}
+		p.takeTrailer(name, value)
 		lines = append(append(append(append(lines, name...), ':'), value...), '\n')
 	}
 	if failed := p.verifyTrailers(lines, signature[:signed]); failed != nil {
 		return failed
 	}
-	if p.trailing {
+	if p.trailing != (trailing{}) {
 		return errIncompleteBody
 	}
 	return nil

@@ -18,9 +18,9 @@ import (
 type bodyPlan struct {
 	length        int64 // of the decoded body; -1 when nobody said
 	awsChunked    bool
-	trailing      bool        // whether the checksum comes in a trailer
-	md5           []byte      // nil, or 16 bytes
-	checksum      string      // CRC-32 in base64, or ""
+	trailing      trailing // checksums that come in a trailer
+	md5           []byte   // nil, or 16 bytes
+	checksums     checksums
 	sha256        string      // in hex; "" when nobody verifies it
 	chain         *sigv4.Seal // what signed chunks continue; nil when nobody verifies them
 	signedTrailer bool        // whether the chain ends with the trailers
@@ -60,7 +60,9 @@ func (p *bodyPlan) readHeaders(header http.Header, seal *sigv4.Seal) *failure {
 		}
 		p.md5 = sum
 	}
-	p.checksum = header.Get(checksumHeaderCanonical)
+	if failed := p.checksums.readHeaders(header); failed != nil {
+		return failed
+	}
 	switch kind := header.Get("X-Amz-Content-Sha256"); {
 	case kind == "", kind == "UNSIGNED-PAYLOAD":
 		return nil
@@ -72,7 +74,7 @@ func (p *bodyPlan) readHeaders(header http.Header, seal *sigv4.Seal) *failure {
 	case kind == signedChunks:
 		p.chain = seal
 	case kind == unsignedTrailer, kind == signedChunksTrailer:
-		p.trailing = strings.EqualFold(header.Get("X-Amz-Trailer"), checksumHeader)
+		p.trailing = announced(header)
 		if kind == signedChunksTrailer {
 			p.chain, p.signedTrailer = seal, true
 		}

@@ -14,13 +14,12 @@ import (
 
 // commitObject puts an object whose bytes are reserved; on a failure they are still the caller's.
 func (h *Handler) commitObject(e *exchange, bucket *store.Bucket, object *store.Object,
-	checksum string, onlyIfAbsent bool) *failure {
+	onlyIfAbsent bool) *failure {
 	if h.journal == nil {
 		return writeFailure(bucket.Put(e.key, object, onlyIfAbsent))
 	}
 	return writeFailure(h.journal.Write(&store.Write{Operation: store.PutObject, Bucket: e.bucket,
-		Key: e.key, Object: object, OnlyIfAbsent: onlyIfAbsent, Checksum: checksum,
-		Time: object.Modified}))
+		Key: e.key, Object: object, OnlyIfAbsent: onlyIfAbsent, Time: object.Modified}))
 }
 
 func (h *Handler) deleteObject(e *exchange, bucket *store.Bucket) *failure {

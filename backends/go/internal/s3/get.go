@@ -47,8 +47,9 @@ func (h *Handler) getObject(e *exchange, bucket *store.Bucket) *failure {
 	}
 	header["Accept-Ranges"] = acceptRanges
 	header["Content-Type"] = []string{object.ContentType}
-	for _, kept := range object.Headers {
-		header[kept.Name] = append(header[kept.Name], kept.Value)
+	e.tell(object.Headers)
+	if status == http.StatusOK && e.request.Header.Get("X-Amz-Checksum-Mode") == "ENABLED" {
+		e.tell(object.Checksums)
 	}
 	if contentRange != "" {
 		header["Content-Range"] = []string{contentRange}

@@ -4,10 +4,7 @@ package s3
 
 import (
 	"crypto/md5"
-	"encoding/base64"
-	"encoding/binary"
 	"encoding/hex"
-	"hash/crc32"
 	"net/http"
 	"sort"
 	"strings"
@@ -19,12 +16,6 @@ import (
 const (
 	metadataBytesMax = 2 << 10
 	metadataPrefix   = "X-Amz-Meta-" // as net/http spells it on the way in
-)
-
-// checksumHeader is written in lower case on the wire and found under its canonical name.
-const (
-	checksumHeader          = "x-amz-checksum-crc32"
-	checksumHeaderCanonical = "X-Amz-Checksum-Crc32"
 )
 
 func (h *Handler) putObject(e *exchange, bucket *store.Bucket) *failure {
@@ -72,13 +63,12 @@ func (h *Handler) storeBody(e *exchange, bucket *store.Bucket, object *store.Obj
 	object.ETag = `"` + hex.EncodeToString(sum[:]) + `"`
 	object.Modified = time.Now()
 	object.LastModified = object.Modified.UTC().Format(http.TimeFormat)
-	if failed := h.commitObject(e, bucket, object, plan.checksum, onlyIfAbsent); failed != nil {
+	object.Checksums = plan.checksums.kept()
+	if failed := h.commitObject(e, bucket, object, onlyIfAbsent); failed != nil {
 		return failed
 	}
 	e.Header()["ETag"] = []string{object.ETag}
-	if plan.checksum != "" {
-		e.Header()[checksumHeader] = []string{plan.checksum}
-	}
+	e.tell(object.Checksums)
 	e.reply(http.StatusOK, nil)
 	return nil
 }
@@ -92,14 +82,7 @@ func (p *bodyPlan) verify() ([md5.Size]byte, *failure) {
 	if p.md5 != nil && [md5.Size]byte(p.md5) != sum {
 		return sum, errBadDigest
 	}
-	if p.checksum != "" {
-		var bytes [4]byte
-		binary.BigEndian.PutUint32(bytes[:], crc32.ChecksumIEEE(p.body))
-		if base64.StdEncoding.EncodeToString(bytes[:]) != p.checksum {
-			return sum, errBadDigest
-		}
-	}
-	return sum, nil
+	return sum, p.checksums.verify(p.body)
 }
 
 // keptHeaders picks what a GET will repeat; false when the metadata is too large.

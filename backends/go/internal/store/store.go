@@ -31,6 +31,7 @@ type Object struct {
 	LastModified string // Modified as a header has it
 	ContentType  string
 	Headers      []Header
+	Checksums    []Header // told only to who asks for them
 }
 
 // Store holds every bucket and the account of stored bytes.

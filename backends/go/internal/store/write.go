@@ -25,7 +25,6 @@ type Write struct {
 	Key          string  // of an object's operation
 	Object       *Object // of PutObject; its bytes were reserved
 	OnlyIfAbsent bool    // of PutObject
-	Checksum     string  // of PutObject: the CRC-32 in base64 that came with it, or ""
 	Time         time.Time
 }
 
