@@ -111,7 +111,23 @@ static void get_location(struct connection *c, struct request *r) {
     answer_document(c, &d);
 }
 
-static void handle_bucket(struct connection *c, struct request *r, bool location, bool is_delete) {
+// The subresources that this subset has.
+struct asked {
+    bool location, is_delete, versioning, versions;
+};
+
+static void read_bucket(struct connection *c, struct request *r, const struct asked *asked) {
+    if (asked->location)
+        get_location(c, r);
+    else if (asked->versioning)
+        s3_get_versioning(c, r);
+    else if (asked->versions)
+        s3_list_versions(c, r);
+    else
+        s3_list_objects(c, r);
+}
+
+static void handle_bucket(struct connection *c, struct request *r, const struct asked *asked) {
     switch (r->method) {
     case HTTP_PUT:
         create_bucket(c, r);
@@ -126,13 +142,10 @@ static void handle_bucket(struct connection *c, struct request *r, bool location
         delete_bucket(c, r);
         break;
     case HTTP_GET:
-        if (location)
-            get_location(c, r);
-        else
-            s3_list_objects(c, r);
+        read_bucket(c, r, asked);
         break;
     case HTTP_POST:
-        if (is_delete)
+        if (asked->is_delete)
             c->upload = upload_open(c, r, true);
         else
             answer_error(c, ERROR_METHOD_NOT_ALLOWED, r->path);
@@ -167,8 +180,7 @@ static void handle_object(struct connection *c, struct request *r) {
 }
 
 // What is wrong before anybody looks at buckets.
-static enum error_code check(const struct worker *w, struct request *r, bool *location,
-                             bool *is_delete) {
+static enum error_code check(const struct worker *w, struct request *r, struct asked *asked) {
     struct text rest, name, value;
     if (!request_route(r))
         return ERROR_INVALID_URI;
@@ -176,11 +188,16 @@ static enum error_code check(const struct worker *w, struct request *r, bool *lo
     if (error != ERROR_NONE)
         return error;
     rest = r->query;
+    bool reads_bucket = r->method == HTTP_GET && r->bucket.n > 0 && r->key.n == 0;
     while (request_parameter(&rest, &name, &value)) {
-        if (is_unsupported(name))
+        bool versioning = reads_bucket && text_is(name, TEXT("versioning"));
+        bool versions = reads_bucket && text_is(name, TEXT("versions"));
+        if (!versioning && !versions && is_unsupported(name))
             return ERROR_NOT_IMPLEMENTED;
-        *location = *location || text_is(name, TEXT("location"));
-        *is_delete = *is_delete || text_is(name, TEXT("delete"));
+        asked->location = asked->location || text_is(name, TEXT("location"));
+        asked->is_delete = asked->is_delete || text_is(name, TEXT("delete"));
+        asked->versioning = asked->versioning || versioning;
+        asked->versions = asked->versions || versions;
     }
     if (r->key.n > KEY_BYTES_MAX)
         return ERROR_KEY_TOO_LONG;
@@ -192,21 +209,21 @@ static enum error_code check(const struct worker *w, struct request *r, bool *lo
 }
 
 void s3_handle(struct connection *c, struct request *r) {
-    bool location = false, is_delete = false;
-    enum error_code error = check(c->worker, r, &location, &is_delete);
+    struct asked asked = {.location = false};
+    enum error_code error = check(c->worker, r, &asked);
     if (error == ERROR_NONE && r->bucket.n == 0 && r->method != HTTP_GET)
         error = ERROR_METHOD_NOT_ALLOWED;
     // A final status without the 100 leaves open whether a body follows: only closing is safe.
     bool reads_body = r->method == HTTP_PUT && r->key.n > 0;
     if (r->expect_continue && !r->message_done &&
-        (error != ERROR_NONE || !(reads_body || is_delete)))
+        (error != ERROR_NONE || !(reads_body || asked.is_delete)))
         c->closing = true;
     if (error != ERROR_NONE)
         answer_error(c, error, r->path);
     else if (r->bucket.n == 0)
         list_buckets(c);
     else if (r->key.n == 0)
-        handle_bucket(c, r, location, is_delete);
+        handle_bucket(c, r, &asked);
     else
         handle_object(c, r);
 }

@@ -5,6 +5,8 @@
 
 // Answers r, or sets c->upload. May set c->closing.
 void s3_handle(struct connection *c, struct request *r);
-void s3_get_object(struct connection *c, struct request *r);   // get_object.c
-void s3_list_objects(struct connection *c, struct request *r); // list.c
+void s3_get_object(struct connection *c, struct request *r);     // get_object.c
+void s3_list_objects(struct connection *c, struct request *r);   // list.c
+void s3_list_versions(struct connection *c, struct request *r);  // versions.c
+void s3_get_versioning(struct connection *c, struct request *r); // versions.c
 #endif

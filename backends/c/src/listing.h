@@ -1,0 +1,42 @@
+// What the listings of a bucket share: one pass over its order, common prefixes skipped by seeking.
+#ifndef PAUSEMARK_LISTING_H
+#define PAUSEMARK_LISTING_H
+#include "s3.h"
+
+#define MAX_KEYS 1000
+#define TOKEN_BYTES_MAX (2 * (KEY_BYTES_MAX + 1))
+
+struct listing;
+// What differs.
+struct listing_kind {
+    // A parameter that says where to start. Called once all others were read.
+    void (*read_start)(struct listing *l, struct text name, struct text raw);
+    void (*add_item)(struct listing *l, const struct listed *item); // to l->contents
+    void (*answer)(struct connection *c, struct listing *l);
+};
+
+struct listing {
+    const struct listing_kind *kind;
+    struct request *request;
+    bool version2, url_encoded, fetch_owner, truncated, bad, has_start, has_token, has_delimiter;
+    struct text prefix, delimiter, start, token, after, version_marker;
+    uint64_t max_keys, count;
+    struct document contents, prefixes;
+    char token_key[KEY_BYTES_MAX + 1], decoded[2 * HEAD_BYTES_MAX]; // the query is read twice
+    size_t decoded_n, last_n, seek_n;
+    char last[KEY_BYTES_MAX + 1], seek[KEY_BYTES_MAX + 2];
+};
+
+void listing_serve(struct connection *c, struct request *r, const struct listing_kind *kind);
+// The parameter's value; sets l->bad when it is not UTF-8 in percent coding.
+struct text listing_decode(struct listing *l, struct text value);
+// Names are escaped, or percent-encoded when the client asked for that.
+void listing_add_name(struct listing *l, struct document *d, struct text name);
+void listing_add_element(struct listing *l, struct document *d, struct text tag, struct text value);
+// From LastModified to StorageClass.
+void listing_add_object(struct document *d, const struct listed *item, bool has_owner);
+// The elements that every document begins with (`root` is its tag and namespace), and those from
+// MaxKeys to its end.
+void listing_begin(struct listing *l, struct document *d, struct text root);
+void listing_end(struct connection *c, struct listing *l, struct document *d, struct text root);
+#endif
