@@ -10,9 +10,6 @@ use crate::log::{LogError, Operation, Record};
 use crate::s3;
 use crate::store::{Object, Store};
 
-/// Kept for backends that tell checksums; this one does not.
-const CHECKSUM_PREFIX: &str = "x-amz-checksum-";
-
 /// Does again what the record says was done.
 ///
 /// # Errors
@@ -69,7 +66,7 @@ fn object(record: &Record<'_>, modified: SystemTime) -> Option<Object> {
         let value = HeaderValue::from_bytes(value).ok()?;
         if name == CONTENT_TYPE {
             content_type = value;
-        } else if !name.as_str().starts_with(CHECKSUM_PREFIX) {
+        } else {
             kept.push((name, value));
         }
     }
@@ -91,4 +88,30 @@ fn too_small(store: &Store, record: &Record<'_>) -> LogError {
         record.lsn,
         store.bytes_max()
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_comes_back_with_the_headers_that_were_kept() {
+        let metadata = b"content-type\0a/b\0cache-control\0c\0x-amz-checksum-crc32c\0AAAAAA==\0\
+            x-amz-checksum-sha256\0d\0x-amz-meta-a\0\0";
+        let record = Record {
+            lsn: 1,
+            durable_lsn: 0,
+            epoch: 1,
+            operation: Operation::Put,
+            parts: 0,
+            md5: [0; 16],
+            time_ns: 0,
+            key: b"bucket/key",
+            metadata,
+            data: b"",
+        };
+        let object = object(&record, UNIX_EPOCH).unwrap();
+        assert_eq!(object.kept.len(), 4);
+        assert_eq!(object.metadata(), metadata);
+    }
 }

@@ -3,7 +3,8 @@
 use bytes::Bytes;
 
 use super::auth::Chain;
-use super::body::CHECKSUM;
+use super::checksum::{Announced, Checksums};
+use super::failure::{self, Failure};
 
 /// Holds a size, a signature or a checksum; nothing longer belongs on a line of aws-chunked.
 const LINE_BYTES_MAX: usize = 1 << 10;
@@ -24,22 +25,22 @@ pub struct AwsChunked<'a> {
     length: u64,
     body: Vec<u8>,
     line: Vec<u8>,
-    checksum: Option<String>,
-    /// Whether a checksum was announced and must come.
-    trailing: bool,
+    /// What came in the trailer, and what must.
+    checksums: Checksums,
+    announced: Announced,
     chain: Option<&'a mut Chain>,
 }
 
 impl<'a> AwsChunked<'a> {
     /// The chain follows where signatures are verified.
-    pub fn new(length: u64, trailing: bool, chain: Option<&'a mut Chain>) -> Self {
+    pub fn new(length: u64, announced: Announced, chain: Option<&'a mut Chain>) -> Self {
         Self {
             phase: Phase::Size,
             length,
             body: Vec::with_capacity(usize::try_from(length).unwrap_or(0)),
             line: Vec::new(),
-            checksum: None,
-            trailing,
+            checksums: Checksums::default(),
+            announced,
             chain,
         }
     }
@@ -113,23 +114,27 @@ impl<'a> AwsChunked<'a> {
         if let Some(chain) = &mut self.chain {
             chain.trailer(name, value);
         }
-        if name.eq_ignore_ascii_case(CHECKSUM) {
-            self.checksum = Some(value.to_owned());
-        }
+        self.checksums.take(name, value);
         Some(())
     }
 
-    /// The decoded body and the trailing checksum; `None` when the coding has not come to its end,
-    /// or not to the length that was announced.
-    pub fn finish(self) -> Option<(Bytes, Option<String>)> {
-        let ended = self.phase == Phase::Done && self.body.len() as u64 == self.length;
-        let complete = ended && (self.checksum.is_some() || !self.trailing);
-        complete.then(|| (self.body.into(), self.checksum))
+    /// The decoded body and the trailer's checksums; an error when the coding has not come to its
+    /// end, or not to the length that was announced, or lacks the checksum that was.
+    pub fn finish(self) -> Result<(Bytes, Checksums), &'static Failure> {
+        if self.phase != Phase::Done || self.body.len() as u64 != self.length {
+            return Err(&failure::INCOMPLETE_BODY);
+        }
+        if !self.checksums.has(self.announced) {
+            return Err(&failure::MALFORMED_TRAILER);
+        }
+        Ok((self.body.into(), self.checksums))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use hyper::header::{HeaderMap, HeaderValue};
+
     use super::*;
 
     #[test]
@@ -137,12 +142,15 @@ mod tests {
         let data =
             b"3;chunk-signature=00\r\nabc\r\n2\r\nde\r\n0\r\nx-amz-checksum-crc32: q\r\n\r\n";
         for step in 1..data.len() {
-            let mut decoder = AwsChunked::new(5, true, None);
+            let mut headers = HeaderMap::new();
+            headers.insert("x-amz-trailer", HeaderValue::from_static("x-amz-checksum-crc32"));
+            let announced = Announced::of_headers(&headers);
+            let mut decoder = AwsChunked::new(5, announced, None);
             for piece in data.chunks(step) {
                 decoder.push(piece).unwrap();
             }
-            let (body, checksum) = decoder.finish().unwrap();
-            assert_eq!((&body[..], checksum.as_deref()), (&b"abcde"[..], Some("q")));
+            let (body, checksums) = decoder.finish().unwrap();
+            assert_eq!((&body[..], checksums.has(announced)), (&b"abcde"[..], true));
         }
     }
 
@@ -156,9 +164,9 @@ mod tests {
             "3\r\nabc\r\n0\r\n\r\n",
             "1\r\na\r\nffffffffffffffff\r\nbcd",
         ] {
-            let mut decoder = AwsChunked::new(2, false, None);
+            let mut decoder = AwsChunked::new(2, Announced::default(), None);
             let pushed = decoder.push(data.as_bytes());
-            assert!(pushed.and_then(|()| decoder.finish()).is_none(), "{data:?}");
+            assert!(pushed.and_then(|()| decoder.finish().ok()).is_none(), "{data:?}");
         }
     }
 }

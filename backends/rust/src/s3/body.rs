@@ -11,10 +11,9 @@ use hyper::header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING};
 use super::Shared;
 use super::auth::Proof;
 use super::aws_chunked::AwsChunked;
+use super::checksum::{Announced, Checksums};
 use super::failure::{self, Failure};
 use crate::store::Reservation;
-
-pub const CHECKSUM: &str = "x-amz-checksum-crc32";
 
 /// The step in which a body of unknown length reserves room.
 const GROW_BYTES: u64 = 64 << 10;
@@ -31,17 +30,14 @@ pub struct Payload<'store> {
 #[derive(Debug, Default)]
 pub struct Digests {
     pub md5: Option<[u8; 16]>,
-    /// The CRC-32 in base64.
-    pub checksum: Option<String>,
+    pub checksums: Checksums,
 }
 
 #[derive(Debug)]
 enum Coding {
     Plain,
-    /// Whether a checksum must come in the trailer.
-    AwsChunked {
-        trailing: bool,
-    },
+    /// With what must come in the trailer.
+    AwsChunked(Announced),
 }
 
 /// Judges the headers, reserves the room, and only then reads (which sends 100-continue).
@@ -55,13 +51,11 @@ pub async fn read<'store>(
     if !chunked && !headers.contains_key(CONTENT_LENGTH) {
         return Err(&failure::MISSING_LENGTH);
     }
-    let mut digests = Digests {
-        md5: content_md5(headers)?,
-        checksum: text(headers, CHECKSUM).map(str::to_owned),
-    };
+    let mut digests =
+        Digests { md5: content_md5(headers)?, checksums: Checksums::of_headers(headers)? };
     let coding = coding(headers)?;
     let length = match coding {
-        Coding::AwsChunked { .. } => Some(decoded_length(headers)?),
+        Coding::AwsChunked(_) => Some(decoded_length(headers)?),
         Coding::Plain if chunked => None,
         Coding::Plain => text(headers, CONTENT_LENGTH.as_str()).and_then(|text| text.parse().ok()),
     };
@@ -71,14 +65,14 @@ pub async fn read<'store>(
     let room = shared.store.reserve(length.unwrap_or(0)).ok_or(&failure::SLOW_DOWN)?;
     let incoming = request.body_mut();
     let (body, room) = match (coding, length) {
-        (Coding::AwsChunked { trailing }, Some(length)) => {
+        (Coding::AwsChunked(announced), Some(length)) => {
             let chain = proof.as_mut().and_then(Proof::chain);
-            let mut decoder = AwsChunked::new(length, trailing, chain);
+            let mut decoder = AwsChunked::new(length, announced, chain);
             while let Some(data) = next_data(incoming).await? {
                 decoder.push(&data).ok_or(&failure::INCOMPLETE_BODY)?;
             }
-            let (body, checksum) = decoder.finish().ok_or(&failure::INCOMPLETE_BODY)?;
-            digests.checksum = checksum.or(digests.checksum);
+            let (body, trailer) = decoder.finish()?;
+            digests.checksums.extend(trailer);
             (body, room)
         }
         (Coding::Plain, Some(length)) => (read_known(incoming, length).await?, room),
@@ -100,14 +94,12 @@ fn content_md5(headers: &HeaderMap) -> Result<Option<[u8; 16]>, &'static Failure
 }
 
 fn coding(headers: &HeaderMap) -> Result<Coding, &'static Failure> {
-    let trailing = text(headers, "x-amz-trailer")
-        .is_some_and(|name| name.trim().eq_ignore_ascii_case(CHECKSUM));
     match text(headers, "x-amz-content-sha256") {
         None | Some("UNSIGNED-PAYLOAD") => Ok(Coding::Plain),
-        Some("STREAMING-AWS4-HMAC-SHA256-PAYLOAD") => Ok(Coding::AwsChunked { trailing: false }),
+        Some("STREAMING-AWS4-HMAC-SHA256-PAYLOAD") => Ok(Coding::AwsChunked(Announced::default())),
         Some(
             "STREAMING-UNSIGNED-PAYLOAD-TRAILER" | "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER",
-        ) => Ok(Coding::AwsChunked { trailing }),
+        ) => Ok(Coding::AwsChunked(Announced::of_headers(headers))),
         Some(kind) if kind.starts_with("STREAMING-") => Err(&failure::NOT_IMPLEMENTED),
         Some(hex) if hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
             Ok(Coding::Plain)

@@ -52,6 +52,7 @@ failures! {
     INVALID_DIGEST = 400 "InvalidDigest" "The digest is not valid.";
     INVALID_RANGE = 416 "InvalidRange" "The range is not satisfiable.";
     PRECONDITION = 412 "PreconditionFailed" "A precondition did not hold.";
+    MALFORMED_TRAILER = 400 "MalformedTrailerError" "The trailer is not the one announced.";
     MALFORMED_XML = 400 "MalformedXML" "The XML is not well formed or not as expected.";
     NOT_IMPLEMENTED = 501 "NotImplemented" "The operation is outside the subset.";
     INTERNAL_ERROR = 500 "InternalError" "The log could not be written.";

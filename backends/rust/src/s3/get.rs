@@ -8,7 +8,7 @@ use hyper::header::{
 };
 
 use super::failure::{self, Failure};
-use super::{Answer, Exchange, reply};
+use super::{Answer, Exchange, checksum, reply};
 use crate::store::{Bucket, Object};
 
 pub fn object(exchange: &Exchange<'_>, bucket: &Bucket) -> Answer {
@@ -39,7 +39,9 @@ pub fn object(exchange: &Exchange<'_>, bucket: &Bucket) -> Answer {
     headers.extend(tags);
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(CONTENT_TYPE, object.content_type.clone());
-    headers.extend(object.kept.iter().cloned());
+    let tells = content_range.is_none() && checksum::are_asked(request);
+    let kept = object.kept.iter().filter(|(name, _)| tells || !checksum::is_checksum(name));
+    headers.extend(kept.cloned());
     if let Some(value) = content_range {
         headers.insert(CONTENT_RANGE, value);
     }

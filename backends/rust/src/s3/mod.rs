@@ -5,6 +5,7 @@ mod aws_chunked;
 mod body;
 mod bucket;
 mod changes;
+mod checksum;
 mod delete;
 mod failure;
 mod get;

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use hyper::header::{
     CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue,
     IF_MATCH, IF_NONE_MATCH,
@@ -17,8 +15,7 @@ use super::{Answer, Exchange, reply};
 use crate::store::{Bucket, Object};
 
 const METADATA_BYTES_MAX: usize = 2 << 10;
-const METADATA_PREFIX: &str = "x-amz-meta-";
-const CHECKSUM: HeaderName = HeaderName::from_static(body::CHECKSUM);
+pub const METADATA_PREFIX: &str = "x-amz-meta-";
 
 pub async fn object(mut exchange: Exchange<'_>, bucket: &Arc<Bucket>) -> Answer {
     let headers = exchange.request.headers();
@@ -32,10 +29,11 @@ pub async fn object(mut exchange: Exchange<'_>, bucket: &Arc<Bucket>) -> Answer 
     }
     let default_type = || HeaderValue::from_static("binary/octet-stream");
     let content_type = headers.get(CONTENT_TYPE).cloned().unwrap_or_else(default_type);
-    let kept = kept_headers(headers)?;
+    let mut kept = kept_headers(headers)?;
     let shared = &exchange.worker.shared;
     let payload = body::read(&mut exchange.request, shared).await?;
     let md5 = verify(&payload)?;
+    payload.digests.checksums.keep(&mut kept);
     let etag = reply::etag(md5);
     let modified = SystemTime::now();
     let object = Object {
@@ -51,9 +49,7 @@ pub async fn object(mut exchange: Exchange<'_>, bucket: &Arc<Bucket>) -> Answer 
     exchange.worker.put(bucket, key, object, payload.room, only_if_absent).await?;
     let mut response = reply::empty(200);
     response.headers_mut().insert(ETAG, etag);
-    if let Some(checksum) = payload.digests.checksum {
-        response.headers_mut().insert(CHECKSUM, reply::header_value(checksum.as_bytes()));
-    }
+    response.headers_mut().extend(payload.digests.checksums.headers());
     Ok(response)
 }
 
@@ -63,12 +59,7 @@ pub fn verify(payload: &Payload<'_>) -> Result<[u8; 16], &'static Failure> {
     if payload.digests.md5.is_some_and(|announced| announced != sum) {
         return Err(&failure::BAD_DIGEST);
     }
-    if let Some(announced) = &payload.digests.checksum {
-        let own = crc32fast::hash(&payload.body).to_be_bytes();
-        if STANDARD.encode(own) != *announced {
-            return Err(&failure::BAD_DIGEST);
-        }
-    }
+    payload.digests.checksums.verify(&payload.body)?;
     Ok(sum)
 }
 
