@@ -52,6 +52,8 @@ type draft struct {
 	keyBytes      int
 	metadataBytes int
 	data          []byte
+	rest          [][]byte // of the data
+	dataBytes     int64    // of both
 	md5           [16]byte
 	parts         uint16
 }
@@ -64,7 +66,7 @@ func newDraft(w *store.Write) (draft, error) {
 	}
 	d.keyBytes = len(d.names)
 	if w.Object != nil {
-		d.data = w.Object.Body
+		d.data, d.rest, d.dataBytes = w.Object.Body, w.Object.Rest, w.Object.Size()
 		d.appendMetadata(w)
 		var ok bool
 		if d.md5, d.parts, ok = parseETag(w.Object.ETag); !ok {
@@ -100,7 +102,7 @@ func (d *draft) appendMetadata(w *store.Write) {
 
 // bytes is the length of the record without its fill.
 func (d *draft) bytes() int64 {
-	return recordHeadBytes + int64(len(d.names)) + int64(len(d.data))
+	return recordHeadBytes + int64(len(d.names)) + d.dataBytes
 }
 
 // seal writes the fixed part of the record, checksum and all.
@@ -115,12 +117,16 @@ func (d *draft) seal(head *[recordHeadBytes]byte, s stamp) {
 	littleEndian.PutUint16(head[38:], d.parts)
 	littleEndian.PutUint16(head[40:], uint16(d.keyBytes))
 	littleEndian.PutUint32(head[44:], uint32(d.metadataBytes))
-	littleEndian.PutUint64(head[48:], uint64(len(d.data)))
+	littleEndian.PutUint64(head[48:], uint64(d.dataBytes))
 	copy(head[56:], d.md5[:])
 	littleEndian.PutUint64(head[72:], uint64(d.write.Time.UnixNano()))
 	sum := crc32.Update(0, castagnoli, head[crcFrom:])
 	sum = crc32.Update(sum, castagnoli, d.names)
-	littleEndian.PutUint32(head[4:], crc32.Update(sum, castagnoli, d.data))
+	sum = crc32.Update(sum, castagnoli, d.data)
+	for _, part := range d.rest {
+		sum = crc32.Update(sum, castagnoli, part)
+	}
+	littleEndian.PutUint32(head[4:], sum)
 }
 
 // parseETag takes `"<md5>"` or `"<md5>-<parts>"` apart.

@@ -127,6 +127,9 @@ func dataSync(file *os.File) error {
 	})
 }
 
+// vectorsMax is Linux's UIO_MAXIOV, the most slices that one pwritev takes.
+const vectorsMax = 1024
+
 // vectorWrite writes all the parts, one pwritev as long as the kernel takes them whole. What it took
 // in part goes on where it stopped; an error ends it. The parts are used up.
 func vectorWrite(file *os.File, parts []syscall.Iovec, offset int64) error {
@@ -134,7 +137,8 @@ func vectorWrite(file *os.File, parts []syscall.Iovec, offset int64) error {
 		for len(parts) > 0 {
 			// The offset's upper half is for 32-bit systems: on 64-bit ones the kernel ignores it.
 			count, _, number := syscall.Syscall6(syscall.SYS_PWRITEV, descriptor,
-				uintptr(unsafe.Pointer(&parts[0])), uintptr(len(parts)), uintptr(offset), 0, 0)
+				uintptr(unsafe.Pointer(&parts[0])), uintptr(min(len(parts), vectorsMax)),
+				uintptr(offset), 0, 0)
 			if number == syscall.EINTR {
 				continue // nothing was written: a signal came first
 			}

@@ -15,7 +15,7 @@ import (
 const (
 	batchRecordsMax = 64
 	batchBytesMax   = 256 << 10
-	partsPerRecord  = 4 // fixed part, key and metadata, data, fill
+	partsPerRecord  = 4 // fixed part, key and metadata, data, fill; a multipart object has more
 )
 
 // writer is owned by one goroutine; nothing of it is shared.
@@ -226,6 +226,9 @@ func (w *writer) seal() []syscall.Iovec {
 		add(w.heads[at][:])
 		add(p.names)
 		add(p.data)
+		for _, part := range p.rest {
+			add(part)
+		}
 		length := p.draft.bytes()
 		add(zeros[:padded(length)-length])
 	}

@@ -37,6 +37,7 @@ var (
 	errPrecondition     = &failure{412, "PreconditionFailed", "A precondition did not hold.", false}
 	errMalformedXML     = &failure{400, "MalformedXML", "The XML is not well formed or not as expected.", false}
 	errInternal         = &failure{500, "InternalError", "The write could not be logged.", false}
+	errSelfCopy         = &failure{400, "InvalidRequest", "A copy to itself must replace the metadata.", false}
 	errNotImplemented   = &failure{501, "NotImplemented", "The operation is outside the subset.", false}
 	errMethod           = &failure{405, "MethodNotAllowed", "The method is not allowed here.", false}
 

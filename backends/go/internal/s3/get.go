@@ -23,10 +23,11 @@ func (h *Handler) getObject(e *exchange, bucket *store.Bucket) *failure {
 	if failed != nil {
 		return failed
 	}
-	body := object.Body
+	size := object.Size()
+	from, end := int64(0), size
 	contentRange := ""
 	if text := e.request.Header["Range"]; status == http.StatusOK && len(text) == 1 {
-		first, last, verdict := parseRange(text[0], int64(len(body)))
+		first, last, verdict := parseRange(text[0], size)
 		switch verdict {
 		case rangeUnsatisfiable:
 			return errInvalidRange
@@ -34,8 +35,8 @@ func (h *Handler) getObject(e *exchange, bucket *store.Bucket) *failure {
 			return errNotImplemented
 		case rangeGood:
 			status = http.StatusPartialContent
-			contentRange = formatRange(first, last, int64(len(body)))
-			body = body[first : last+1]
+			contentRange = formatRange(first, last, size)
+			from, end = first, last+1
 		}
 	}
 	header := e.Header()
@@ -54,7 +55,7 @@ func (h *Handler) getObject(e *exchange, bucket *store.Bucket) *failure {
 	if contentRange != "" {
 		header["Content-Range"] = []string{contentRange}
 	}
-	e.reply(status, body)
+	e.replyRange(status, object, from, end)
 	return nil
 }
 

@@ -180,6 +180,8 @@ func (h *Handler) onObject(e *exchange) *failure {
 		return errMethod
 	case bucket == nil:
 		return errNoSuchBucket
+	case method == http.MethodPut && e.request.Header[copySourceHeader] != nil:
+		return h.copyObject(e, bucket)
 	case method == http.MethodPut:
 		return h.putObject(e, bucket)
 	case method == http.MethodDelete:

@@ -19,23 +19,13 @@ const (
 )
 
 func (h *Handler) putObject(e *exchange, bucket *store.Bucket) *failure {
-	header := e.request.Header
-	onlyIfAbsent := header.Get("If-None-Match") == "*"
-	switch {
-	case header["X-Amz-Copy-Source"] != nil:
-		return errNotImplemented
-	case header["If-Match"] != nil, header["If-None-Match"] != nil && !onlyIfAbsent:
-		return errNotImplemented
-	case onlyIfAbsent && bucket.Get(e.key) != nil:
-		return errPrecondition
+	onlyIfAbsent, failed := putConditions(e, bucket)
+	if failed != nil {
+		return failed
 	}
-	object := &store.Object{ContentType: header.Get("Content-Type")}
-	if object.ContentType == "" {
-		object.ContentType = "binary/octet-stream"
-	}
-	var fits bool
-	if object.Headers, fits = keptHeaders(header); !fits {
-		return errMetadataTooLarge
+	object, failed := describedObject(e.request.Header)
+	if failed != nil {
+		return failed
 	}
 	plan, failed := h.planBody(e)
 	if failed != nil {
@@ -52,6 +42,37 @@ func (h *Handler) putObject(e *exchange, bucket *store.Bucket) *failure {
 	return failed
 }
 
+// putConditions judges what a write asks of its key; onlyIfAbsent is judged again when it is done.
+func putConditions(e *exchange, bucket *store.Bucket) (onlyIfAbsent bool, failed *failure) {
+	header := e.request.Header
+	onlyIfAbsent = header.Get("If-None-Match") == "*"
+	switch {
+	case header["If-Match"] != nil, header["If-None-Match"] != nil && !onlyIfAbsent:
+		return false, errNotImplemented
+	case onlyIfAbsent && bucket.Get(e.key) != nil:
+		return false, errPrecondition
+	}
+	return onlyIfAbsent, nil
+}
+
+// describedObject is an object without a body: what the request says of it.
+func describedObject(header http.Header) (*store.Object, *failure) {
+	object := &store.Object{ContentType: header.Get("Content-Type")}
+	if object.ContentType == "" {
+		object.ContentType = "binary/octet-stream"
+	}
+	var fits bool
+	if object.Headers, fits = keptHeaders(header); !fits {
+		return nil, errMetadataTooLarge
+	}
+	return object, nil
+}
+
+func stampNow(object *store.Object) {
+	object.Modified = time.Now()
+	object.LastModified = object.Modified.UTC().Format(http.TimeFormat)
+}
+
 // storeBody verifies the digests and puts the object; the caller gives room back on a failure.
 func (h *Handler) storeBody(e *exchange, bucket *store.Bucket, object *store.Object, plan *bodyPlan,
 	onlyIfAbsent bool) *failure {
@@ -61,9 +82,8 @@ func (h *Handler) storeBody(e *exchange, bucket *store.Bucket, object *store.Obj
 	}
 	object.Body = plan.body
 	object.ETag = `"` + hex.EncodeToString(sum[:]) + `"`
-	object.Modified = time.Now()
-	object.LastModified = object.Modified.UTC().Format(http.TimeFormat)
 	object.Checksums = plan.checksums.kept()
+	stampNow(object)
 	if failed := h.commitObject(e, bucket, object, onlyIfAbsent); failed != nil {
 		return failed
 	}

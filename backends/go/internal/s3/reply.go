@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"pausemark/go/internal/store"
 )
 
 const xmlHeader = `<?xml version="1.0" encoding="UTF-8"?>`
@@ -20,6 +22,17 @@ func (e *exchange) reply(status int, body []byte) {
 	if len(body) > 0 {
 		// A client that went away is net/http's to notice: there is nobody left to tell.
 		_, _ = e.Write(body)
+	}
+}
+
+// replyRange writes the bytes of an object from first on and before end.
+func (e *exchange) replyRange(status int, object *store.Object, first, end int64) {
+	e.Header()["Content-Length"] = []string{strconv.FormatInt(end-first, 10)}
+	e.WriteHeader(status)
+	for slice := range object.Range(first, end) {
+		if _, err := e.Write(slice); err != nil {
+			return // as in reply; and HEAD's answer has no body
+		}
 	}
 }
 

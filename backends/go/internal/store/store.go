@@ -26,7 +26,8 @@ type Header struct {
 // Object is what a key names. It is never changed once it is in a bucket.
 type Object struct {
 	Body         []byte
-	ETag         string // quoted
+	Rest         [][]byte // of a multipart object: the parts behind the first
+	ETag         string   // quoted
 	Modified     time.Time
 	LastModified string // Modified as a header has it
 	ContentType  string
@@ -147,7 +148,7 @@ func (b *Bucket) Put(key string, object *Object, onlyIfAbsent bool) error {
 		if onlyIfAbsent {
 			return ErrExists
 		}
-		b.store.Release(int64(len(found.object.Body)))
+		b.store.Release(found.object.Size())
 		found.object = object
 		return nil
 	}
@@ -163,7 +164,7 @@ func (b *Bucket) Delete(key string) {
 	if found == nil {
 		return
 	}
-	b.store.Release(int64(len(found.object.Body)))
+	b.store.Release(found.object.Size())
 	delete(b.index, key)
 	b.ordered.remove(key)
 }

@@ -90,7 +90,7 @@ func (s *Store) Apply(w *Write) error {
 // last one whether all of them fit.
 func (s *Store) Restore(w *Write) error {
 	if w.Object != nil {
-		s.used.Add(int64(len(w.Object.Body)))
+		s.used.Add(w.Object.Size())
 	}
 	return s.Apply(w)
 }
