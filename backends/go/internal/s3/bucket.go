@@ -91,6 +91,9 @@ func (h *Handler) getBucket(e *exchange) *failure {
 	case asks("versions", "prefix", "delimiter", "key-marker", "version-id-marker", "max-keys",
 		"encoding-type"):
 		return h.listVersions(e)
+	case asks("uploads", "prefix", "delimiter", "key-marker", "upload-id-marker", "max-uploads",
+		"encoding-type"):
+		return h.listUploads(e)
 	case e.query.only(listTypeParameter, "prefix", "delimiter", "max-keys", "start-after",
 		"continuation-token", "encoding-type", "fetch-owner", "marker"):
 		return h.listObjects(e)

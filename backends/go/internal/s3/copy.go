@@ -21,41 +21,65 @@ const (
 
 // copyObject makes an object that shares its bytes with the source: neither of them is ever changed.
 // Each is accounted whole, because the other may go first.
-func (h *Handler) copyObject(e *exchange, bucket *store.Bucket) *failure {
+func (h *Handler) copyObject(e *exchange) *failure {
+	header := e.request.Header
+	from, failed := readSource(header[copySourceHeader])
+	if failed != nil {
+		return failed
+	}
+	replaced, failed := replacedMetadata(header)
+	if failed != nil {
+		return failed
+	}
+	if replaced == nil && from.bucket == e.bucket && from.key == e.key {
+		return errSelfCopy
+	}
+	bucket := h.store.Bucket(e.bucket)
+	if bucket == nil {
+		return errNoSuchBucket
+	}
 	onlyIfAbsent, failed := putConditions(e, bucket)
 	if failed != nil {
 		return failed
 	}
-	from, failed := h.findSource(e.request.Header)
+	object, failed := h.findSource(from, header)
 	if failed != nil {
 		return failed
 	}
-	copied := *from.object
-	switch directive, there := e.request.Header[copyDirectiveHeader]; {
-	case !there || (len(directive) == 1 && directive[0] == "COPY"):
-		if from.bucket == e.bucket && from.key == e.key {
-			return errSelfCopy
-		}
-	case len(directive) == 1 && directive[0] == "REPLACE":
-		described, failed := describedObject(e.request.Header)
-		if failed != nil {
-			return failed
-		}
-		copied.ContentType, copied.Headers = described.ContentType, described.Headers
-	default:
-		return errInvalidArgument
+	copied := *object
+	if replaced != nil {
+		copied.ContentType, copied.Headers = replaced.ContentType, replaced.Headers
 	}
+	return h.storeCopy(e, bucket, &copied, onlyIfAbsent)
+}
+
+// storeCopy puts the object as its source is, in room of its own.
+func (h *Handler) storeCopy(e *exchange, bucket *store.Bucket, copied *store.Object,
+	onlyIfAbsent bool) *failure {
 	size := copied.Size()
 	if !h.store.Reserve(size) {
 		return errSlowDown
 	}
-	stampNow(&copied)
-	if failed := h.commitObject(e, bucket, &copied, onlyIfAbsent); failed != nil {
+	stampNow(copied)
+	if failed := h.commitObject(e, bucket, copied, onlyIfAbsent); failed != nil {
 		h.store.Release(size)
 		return failed
 	}
 	e.replyCopied("CopyObjectResult", copied.ETag, copied.Modified)
 	return nil
+}
+
+// replacedMetadata is what the request says of the copy, or nil where it has the source's metadata.
+func replacedMetadata(header http.Header) (*store.Object, *failure) {
+	directive, there := header[copyDirectiveHeader]
+	switch {
+	case !there || (len(directive) == 1 && directive[0] == "COPY"):
+		return nil, nil
+	case len(directive) == 1 && directive[0] == "REPLACE":
+		return describedObject(header)
+	default:
+		return nil, errInvalidArgument
+	}
 }
 
 func (e *exchange) replyCopied(root, etag string, modified time.Time) {
@@ -71,21 +95,17 @@ func (e *exchange) replyCopied(root, etag string, modified time.Time) {
 type source struct {
 	bucket string
 	key    string
-	object *store.Object
 }
 
-// findSource finds the object that the request names and judges the request's conditions on it.
-func (h *Handler) findSource(header http.Header) (source, *failure) {
-	from, failed := readSource(header[copySourceHeader])
-	if failed != nil {
-		return from, failed
-	}
+// findSource finds the object that is copied and judges the request's conditions on it.
+func (h *Handler) findSource(from source, header http.Header) (*store.Object, *failure) {
 	bucket := h.store.Bucket(from.bucket)
 	if bucket == nil {
-		return from, errNoSuchBucket
+		return nil, errNoSuchBucket
 	}
-	if from.object = bucket.Get(from.key); from.object == nil {
-		return from, errNoSuchKey
+	object := bucket.Get(from.key)
+	if object == nil {
+		return nil, errNoSuchKey
 	}
 	conditions := http.Header{}
 	for _, name := range []string{"If-Match", "If-None-Match", "If-Modified-Since",
@@ -94,10 +114,10 @@ func (h *Handler) findSource(header http.Header) (source, *failure) {
 			conditions[name] = values
 		}
 	}
-	if status, failed := judgeConditions(conditions, from.object); failed != nil || status != http.StatusOK {
-		return from, errPrecondition // also where a GET is told that nothing was modified
+	if status, failed := judgeConditions(conditions, object); failed != nil || status != http.StatusOK {
+		return nil, errPrecondition // also where a GET is told that nothing was modified
 	}
-	return from, nil
+	return object, nil
 }
 
 // readSource reads `[/]bucket/key[?versionId=null]`, percent-encoded.
@@ -123,5 +143,5 @@ func readSource(values []string) (source, *failure) {
 			return source{}, errNotImplemented
 		}
 	}
-	return source{bucket: bucket, key: key}, nil
+	return source{bucket, key}, nil
 }

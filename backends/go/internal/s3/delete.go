@@ -63,15 +63,19 @@ func writeDeleted(text *xmlText, key string, failed *failure) {
 	text.close(outcome)
 }
 
-func parseDelete(body []byte) (*deleteRequest, *failure) {
+// parseDocument reads one document that nothing follows.
+func parseDocument(body []byte, into any) *failure {
 	decoder := xml.NewDecoder(bytes.NewReader(body))
-	request := &deleteRequest{}
-	if decoder.Decode(request) != nil {
-		return nil, errMalformedXML
+	if decoder.Decode(into) != nil || len(bytes.TrimSpace(body[decoder.InputOffset():])) > 0 {
+		return errMalformedXML
 	}
-	rest := body[decoder.InputOffset():]
-	if len(bytes.TrimSpace(rest)) > 0 {
-		return nil, errMalformedXML
+	return nil
+}
+
+func parseDelete(body []byte) (*deleteRequest, *failure) {
+	request := &deleteRequest{}
+	if failed := parseDocument(body, request); failed != nil {
+		return nil, failed
 	}
 	if len(request.Objects) == 0 || len(request.Objects) > listKeysMax {
 		return nil, errMalformedXML

@@ -33,11 +33,17 @@ var (
 	errIncompleteBody   = &failure{400, "IncompleteBody", "The body is not what its headers announced.", true}
 	errBadDigest        = &failure{400, "BadDigest", "The body does not match its digest.", false}
 	errInvalidDigest    = &failure{400, "InvalidDigest", "The digest is not valid.", false}
+	errPartsTooLarge    = &failure{400, "EntityTooLarge", "The object exceeds the size limit.", false}
+	errPartTooSmall     = &failure{400, "EntityTooSmall", "A part but the last is smaller than 5 MiB.", false}
+	errInvalidPart      = &failure{400, "InvalidPart", "A part is not there, or has another ETag.", false}
+	errPartOrder        = &failure{400, "InvalidPartOrder", "The parts are not in ascending order.", false}
+	errNoSuchUpload     = &failure{404, "NoSuchUpload", "The upload does not exist.", false}
+	errCopyRange        = &failure{400, "InvalidRange", "The range cannot be satisfied.", false}
 	errInvalidRange     = &failure{416, "InvalidRange", "The range is not satisfiable.", false}
 	errPrecondition     = &failure{412, "PreconditionFailed", "A precondition did not hold.", false}
 	errMalformedXML     = &failure{400, "MalformedXML", "The XML is not well formed or not as expected.", false}
 	errInternal         = &failure{500, "InternalError", "The write could not be logged.", false}
-	errSelfCopy         = &failure{400, "InvalidRequest", "A copy to itself must replace the metadata.", false}
+	errSelfCopy         = &failure{400, "InvalidRequest", "The request is not valid.", false}
 	errNotImplemented   = &failure{501, "NotImplemented", "The operation is outside the subset.", false}
 	errMethod           = &failure{405, "MethodNotAllowed", "The method is not allowed here.", false}
 

@@ -172,16 +172,16 @@ func (h *Handler) onObject(e *exchange) *failure {
 		return errMethod
 	}
 	if !e.query.only() {
-		return errNotImplemented
+		return h.onUpload(e)
 	}
 	bucket := h.store.Bucket(e.bucket)
 	switch {
 	case method == http.MethodPost:
 		return errMethod
+	case method == http.MethodPut && e.request.Header[copySourceHeader] != nil:
+		return h.copyObject(e)
 	case bucket == nil:
 		return errNoSuchBucket
-	case method == http.MethodPut && e.request.Header[copySourceHeader] != nil:
-		return h.copyObject(e, bucket)
 	case method == http.MethodPut:
 		return h.putObject(e, bucket)
 	case method == http.MethodDelete:

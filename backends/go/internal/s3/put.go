@@ -68,6 +68,10 @@ func describedObject(header http.Header) (*store.Object, *failure) {
 	return object, nil
 }
 
+func quotedHex(sum [md5.Size]byte) string {
+	return `"` + hex.EncodeToString(sum[:]) + `"`
+}
+
 func stampNow(object *store.Object) {
 	object.Modified = time.Now()
 	object.LastModified = object.Modified.UTC().Format(http.TimeFormat)
@@ -81,16 +85,20 @@ func (h *Handler) storeBody(e *exchange, bucket *store.Bucket, object *store.Obj
 		return failed
 	}
 	object.Body = plan.body
-	object.ETag = `"` + hex.EncodeToString(sum[:]) + `"`
+	object.ETag = quotedHex(sum)
 	object.Checksums = plan.checksums.kept()
 	stampNow(object)
 	if failed := h.commitObject(e, bucket, object, onlyIfAbsent); failed != nil {
 		return failed
 	}
-	e.Header()["ETag"] = []string{object.ETag}
-	e.tell(object.Checksums)
-	e.reply(http.StatusOK, nil)
+	e.replyStored(object.ETag, object.Checksums)
 	return nil
+}
+
+func (e *exchange) replyStored(etag string, checksums []store.Header) {
+	e.Header()["ETag"] = []string{etag}
+	e.tell(checksums)
+	e.reply(http.StatusOK, nil)
 }
 
 // verify compares the body with every digest that came with it and returns its MD5.

@@ -39,13 +39,15 @@ type Object struct {
 type Store struct {
 	mutex    sync.RWMutex
 	buckets  map[string]*Bucket
+	uploads  uploads
 	used     atomic.Int64
 	bytesMax int64
 }
 
 // New makes an empty store that takes at most bytesMax bytes of bodies.
 func New(bytesMax int64) *Store {
-	return &Store{buckets: map[string]*Bucket{}, bytesMax: bytesMax}
+	return &Store{buckets: map[string]*Bucket{}, uploads: uploads{open: map[string]*Upload{}},
+		bytesMax: bytesMax}
 }
 
 // Reserve takes room for a body before it is read; false when the store is full.
@@ -97,6 +99,7 @@ func (s *Store) Remove(name string) error {
 	}
 	bucket.removed = true
 	delete(s.buckets, name)
+	s.uploads.endBucket(bucket)
 	return nil
 }
 

@@ -1,0 +1,128 @@
+// CompleteMultipartUpload: the parts that it names become an object, without a copy of their bytes.
+
+package s3
+
+import (
+	"crypto/md5"
+	"encoding/hex"
+	"encoding/xml"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"pausemark/go/internal/store"
+)
+
+const (
+	// completeBytesMax holds 10000 parts with an ETag, every checksum that S3 knows, and their tags.
+	completeBytesMax = 8 << 20
+	// partBytesMin is the least size of a part but the last.
+	partBytesMin = 5 << 20
+)
+
+type completeRequest struct {
+	XMLName xml.Name        `xml:"CompleteMultipartUpload"`
+	Parts   []completedPart `xml:"Part"`
+}
+
+type completedPart struct {
+	Number *int    `xml:"PartNumber"`
+	ETag   *string `xml:"ETag"`
+}
+
+func (h *Handler) completeUpload(e *exchange) *failure {
+	upload, bucket, failed := h.findUpload(e)
+	if failed != nil {
+		return failed
+	}
+	onlyIfAbsent, failed := putConditions(e, bucket)
+	if failed != nil {
+		return failed
+	}
+	body, failed := h.readDocument(e, completeBytesMax)
+	if failed != nil {
+		return failed
+	}
+	named, failed := parseCompletion(body)
+	if failed != nil {
+		return failed
+	}
+	var object *store.Object
+	open := upload.Complete(func(parts map[int]*store.Part) (kept int64, done bool) {
+		if object, failed = h.assemble(upload, named, parts); failed == nil {
+			failed = h.commitObject(e, bucket, object, onlyIfAbsent)
+		}
+		if failed != nil {
+			return 0, false
+		}
+		return object.Size(), true
+	})
+	switch {
+	case !open:
+		return errNoSuchUpload
+	case failed != nil:
+		return failed
+	}
+	e.replyCompleted(object.ETag)
+	return nil
+}
+
+func (e *exchange) replyCompleted(etag string) {
+	var text xmlText
+	text.openS3("CompleteMultipartUploadResult")
+	text.element("Location", encodeURL("/"+e.bucket+"/"+e.key))
+	text.element("Bucket", e.bucket)
+	text.element("Key", e.key)
+	text.element("ETag", etag)
+	text.close("CompleteMultipartUploadResult")
+	e.replyXML(http.StatusOK, text.bytes())
+}
+
+func parseCompletion(body []byte) ([]completedPart, *failure) {
+	request := &completeRequest{}
+	if failed := parseDocument(body, request); failed != nil {
+		return nil, failed
+	}
+	if len(request.Parts) == 0 || len(request.Parts) > partNumberMax {
+		return nil, errMalformedXML
+	}
+	for _, part := range request.Parts {
+		if part.Number == nil || part.ETag == nil {
+			return nil, errMalformedXML
+		}
+	}
+	for at := 1; at < len(request.Parts); at++ {
+		if *request.Parts[at].Number <= *request.Parts[at-1].Number {
+			return nil, errPartOrder
+		}
+	}
+	return request.Parts, nil
+}
+
+// assemble makes the object of the named parts, which become its slices.
+func (h *Handler) assemble(upload *store.Upload, named []completedPart,
+	parts map[int]*store.Part) (*store.Object, *failure) {
+	bodies := make([][]byte, 0, len(named))
+	sums := md5.New()
+	for _, one := range named {
+		part := parts[*one.Number]
+		if part == nil || strings.Trim(strings.TrimSpace(*one.ETag), `"`) != hex.EncodeToString(part.Sum[:]) {
+			return nil, errInvalidPart
+		}
+		bodies = append(bodies, part.Body)
+		sums.Write(part.Sum[:])
+	}
+	for _, body := range bodies[:len(bodies)-1] {
+		if len(body) < partBytesMin {
+			return nil, errPartTooSmall
+		}
+	}
+	object := *upload.Described
+	object.Body, object.Rest = bodies[0], bodies[1:]
+	if object.Size() > h.objectBytesMax {
+		return nil, errPartsTooLarge
+	}
+	object.ETag = `"` + hex.EncodeToString(sums.Sum(nil)) + "-" + strconv.Itoa(len(bodies)) + `"`
+	stampNow(&object)
+	return &object, nil
+}
