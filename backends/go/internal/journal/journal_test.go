@@ -381,3 +381,22 @@ func TestPartialWritesGoOnWhereTheyStopped(t *testing.T) {
 		t.Fatalf("%+v", rest)
 	}
 }
+
+func TestMoreSlicesThanTheKernelTakesAtOnceAreOneRecord(t *testing.T) {
+	settings := settingsFor(t.TempDir(), Batch)
+	j, _, _ := opened(t, settings)
+	must(t, j.Write(onBucket(store.CreateBucket)))
+	several := put("k", strings.Repeat("ab", 3*vectorsMax))
+	body := several.Object.Body
+	several.Object.Body = body[:2]
+	for at := 2; at < len(body); at += 2 {
+		several.Object.Rest = append(several.Object.Rest, body[at:at+2])
+	}
+	must(t, j.Write(several))
+	closed(t, j)
+	j, held, _ := opened(t, settings)
+	if got := held.Bucket("bucket").Get("k"); got == nil || !bytes.Equal(got.Body, body) {
+		t.Error("another body")
+	}
+	closed(t, j)
+}

@@ -68,6 +68,20 @@ func TestRecordsComeBackAsTheyWere(t *testing.T) {
 	}
 }
 
+func TestSlicesAreOneBodyInTheRecord(t *testing.T) {
+	whole, several := put("k", "012345"), put("k", "012345")
+	several.Object.Body, several.Object.Rest = []byte("01"), [][]byte{[]byte("234"), {}, []byte("5")}
+	d, err := newDraft(several)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var head [recordHeadBytes]byte
+	d.seal(&head, stamp{lsn: 1, epoch: 1})
+	if want := encoded(t, whole, stamp{lsn: 1, epoch: 1}); !bytes.Equal(head[:], want[:recordHeadBytes]) {
+		t.Fatalf("got  %x\nwant %x", head, want[:recordHeadBytes])
+	}
+}
+
 // The bytes were written down by hand from backends/LOG.md.
 func TestTheBytesAreThoseOfTheLaw(t *testing.T) {
 	write := put("k", "hi")

@@ -17,13 +17,18 @@ import (
 
 func durable(t *testing.T, directory string) (*Handler, *journal.Journal) {
 	t.Helper()
-	held := store.New(1 << 20)
+	return durableOf(t, directory, 1<<20)
+}
+
+func durableOf(t *testing.T, directory string, bytesMax int64) (*Handler, *journal.Journal) {
+	t.Helper()
+	held := store.New(bytesMax)
 	opened, err := journal.Open(journal.Settings{Mode: journal.Batch, Directory: directory,
-		SyncInterval: time.Second, SegmentBytes: 64 << 10, LogBytesMax: 1 << 20, Threads: 1}, held, os.Stderr)
+		SyncInterval: time.Second, SegmentBytes: 64 << 10, LogBytesMax: bytesMax, Threads: 1}, held, os.Stderr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return New(held, opened, nil, 1<<20), opened
+	return New(held, opened, nil, bytesMax), opened
 }
 
 func ask(t *testing.T, handler http.Handler, method, target, body string, headers ...string) *http.Response {
