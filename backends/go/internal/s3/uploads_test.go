@@ -106,7 +106,7 @@ func TestACopyIsAccountedAndSharesItsBytes(t *testing.T) {
 	held := store.New(10)
 	handler := New(held, nil, nil, 10)
 	ask(t, handler, "PUT", "/bucket", "")
-	ask(t, handler, "PUT", "/bucket/a", "12345")
+	ask(t, handler, "PUT", "/bucket/a", "12345", "X-Amz-Checksum-Crc32", "y/U6HA==")
 	for at, target := range []string{"/bucket/b", "/bucket/c"} {
 		got := ask(t, handler, "PUT", target, "", "X-Amz-Copy-Source", "bucket/a")
 		if want := []int{200, 503}[at]; got.StatusCode != want {
@@ -116,6 +116,10 @@ func TestACopyIsAccountedAndSharesItsBytes(t *testing.T) {
 	bucket := held.Bucket("bucket")
 	if &bucket.Get("a").Body[0] != &bucket.Get("b").Body[0] {
 		t.Error("copied")
+	}
+	got := ask(t, handler, "GET", "/bucket/b", "", "X-Amz-Checksum-Mode", "ENABLED")
+	if told := got.Header["x-amz-checksum-crc32"]; len(told) != 1 || told[0] != "y/U6HA==" {
+		t.Error("the same bytes have the same checksum, got", told)
 	}
 }
 
