@@ -374,6 +374,18 @@ def test_a_tampered_delete_objects_deletes_nothing(client: Client, bucket: str) 
     assert client.ask("HEAD", f"/{bucket}/b").status == 200
 
 
+def test_a_tampered_configuration_makes_no_bucket(client: Client, bucket: str) -> None:
+    body = b"<CreateBucketConfiguration><LocationConstraint>eu-west-3</LocationConstraint>"
+    body += b"</CreateBucketConfiguration>"
+    other = f"{bucket}-2"
+    headers = client.signed("PUT", f"/{other}", [], body)
+    reply = client.send("PUT", f"/{other}", headers, body.replace(b"west-3", b"west-1"))
+    assert told(reply) == (400, "XAmzContentSHA256Mismatch")
+    assert absent(client, f"/{other}")
+    assert client.ask("PUT", f"/{other}", [], body).status == 200
+    assert client.ask("HEAD", f"/{other}").status == 200
+
+
 def test_an_unsigned_payload_is_stored_as_it_comes(client: Client, bucket: str) -> None:
     sent = [("x-amz-content-sha256", "UNSIGNED-PAYLOAD")]
     headers = client.signed("PUT", f"/{bucket}/k", sent)

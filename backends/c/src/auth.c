@@ -1,6 +1,7 @@
 // Signature Version 4 of a request's head: credential, date, canonical request, signature.
 #include "auth.h"
 #include "canonical.h"
+#include "payload.h"
 #include <openssl/crypto.h>
 #include <stdlib.h>
 
@@ -147,6 +148,8 @@ static enum error_code check_signature(struct auth *a, const struct request *r,
                                        const struct authorization *z) {
     char hex[SHA256_HEX_BYTES];
     switch (canonical_digest(&a->canonical, r, z->signed_headers, hex)) {
+    case CANONICAL_UNSORTED:
+        return ERROR_ACCESS_FORM;
     case CANONICAL_ABSENT:
         return ERROR_SIGNATURE;
     case CANONICAL_UNSIGNED:
@@ -173,12 +176,7 @@ static enum error_code verify(struct auth *a, const struct request *r, struct au
         return ERROR_INVALID_REQUEST;
     load_key(a, z, which);
     error = check_signature(a, r, z);
-    bool is_digest = r->content_sha256.n == SHA256_HEX_BYTES;
-    // Without a body nobody reads one, and so nobody else would compare.
-    if (error == ERROR_NONE && r->message_done && is_digest &&
-        !text_is_nocase(r->content_sha256, TEXT(SHA256_OF_NOTHING)))
-        return ERROR_CONTENT_SHA256;
-    return error;
+    return error == ERROR_NONE ? payload_judge(r->content_sha256, r->message_done) : error;
 }
 
 static bool query_is_signed(struct text query) {

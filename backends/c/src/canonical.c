@@ -140,9 +140,15 @@ static bool must_be_signed(const struct canonical_header *h) {
 }
 
 static enum canonical_result put_headers(struct canonical *c, struct text names) {
+    struct text last = {NULL, 0};
     while (names.n > 0) {
-        if (!put_header(c, text_cut(&names, ';')))
+        struct text name = text_cut(&names, ';');
+        // A name that comes again and again would make a request of any size from a small head.
+        if (text_compare(last, name) >= 0)
+            return CANONICAL_UNSORTED;
+        if (!put_header(c, name))
             return CANONICAL_ABSENT;
+        last = name;
     }
     for (size_t i = 0; i < c->header_count; i++) {
         if (!c->headers[i].is_signed && must_be_signed(&c->headers[i]))

@@ -25,6 +25,7 @@ struct canonical {
 enum canonical_result {
     CANONICAL_OK,
     CANONICAL_ABSENT,   // a signed header was not sent
+    CANONICAL_UNSORTED, // the names do not rise
     CANONICAL_UNSIGNED, // host or an x-amz-* header is not among the signed
     CANONICAL_TOO_MANY
 };

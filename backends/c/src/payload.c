@@ -2,6 +2,9 @@
 #include "payload.h"
 #include <openssl/crypto.h>
 
+#define CHUNKS "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
+#define CHUNKS_TRAILER CHUNKS "-TRAILER"
+
 static bool from_hex(struct text hex, uint8_t *to, size_t n) {
     if (hex.n != 2 * n)
         return false;
@@ -14,20 +17,30 @@ static bool from_hex(struct text hex, uint8_t *to, size_t n) {
     return true;
 }
 
-enum error_code payload_begin(struct payload *p, struct text content_sha256,
-                              const struct seal *seal) {
+enum error_code payload_judge(struct text content_sha256, bool has_no_body) {
+    uint8_t digest[SHA256_BYTES];
+    if (text_is(content_sha256, TEXT("UNSIGNED-PAYLOAD")) ||
+        text_is(content_sha256, TEXT("STREAMING-UNSIGNED-PAYLOAD-TRAILER")) ||
+        text_is(content_sha256, TEXT(CHUNKS)) || text_is(content_sha256, TEXT(CHUNKS_TRAILER)))
+        return ERROR_NONE;
+    if (text_starts(content_sha256, TEXT("STREAMING-")))
+        return ERROR_NOT_IMPLEMENTED;
+    if (!from_hex(content_sha256, digest, sizeof digest))
+        return ERROR_INVALID_ARGUMENT;
+    // Where no body is read, nobody else would compare.
+    return has_no_body && !text_is_nocase(content_sha256, TEXT(SHA256_OF_NOTHING))
+               ? ERROR_CONTENT_SHA256
+               : ERROR_NONE;
+}
+
+void payload_begin(struct payload *p, struct text content_sha256, const struct seal *seal) {
     p->seal = *seal;
-    sha256_begin(p->sha256);
-    if (text_starts(content_sha256, TEXT("STREAMING-AWS4-HMAC-SHA256-PAYLOAD"))) {
+    p->has_trailer = text_is(content_sha256, TEXT(CHUNKS_TRAILER));
+    if (p->has_trailer || text_is(content_sha256, TEXT(CHUNKS)))
         p->kind = PAYLOAD_CHUNKS;
-        p->has_trailer =
-            text_is(content_sha256, TEXT("STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"));
-    } else if (content_sha256.n == SHA256_HEX_BYTES) {
+    else if (from_hex(content_sha256, p->expected, sizeof p->expected))
         p->kind = PAYLOAD_DIGEST;
-        if (!from_hex(content_sha256, p->expected, sizeof p->expected))
-            return ERROR_INVALID_ARGUMENT;
-    }
-    return ERROR_NONE;
+    sha256_begin(p->sha256);
 }
 
 void payload_add(struct payload *p, struct text content) {
@@ -44,19 +57,22 @@ bool payload_end_chunk(struct payload *p, struct text signature) {
     return seal_chunk(&p->seal, hex, signature);
 }
 
-void payload_add_trailer(struct payload *p, struct text name, struct text value) {
+bool payload_add_trailer(struct payload *p, struct text name, struct text value) {
     if (p->kind != PAYLOAD_CHUNKS)
-        return;
+        return true;
+    if (!p->has_trailer)
+        return false;
     if (text_is(name, TEXT("x-amz-trailer-signature"))) {
         p->has_trailer_signature = value.n == sizeof p->trailer_signature;
         if (p->has_trailer_signature)
             memcpy(p->trailer_signature, value.p, value.n);
-        return;
+        return true;
     }
     sha256_add(p->sha256, name);
     sha256_add(p->sha256, TEXT(":"));
     sha256_add(p->sha256, value);
     sha256_add(p->sha256, TEXT("\n"));
+    return true;
 }
 
 bool payload_end_trailer(struct payload *p) {

@@ -14,13 +14,15 @@ struct payload {
     struct seal seal;
 };
 
-// `seal` is the verified request's.
-enum error_code payload_begin(struct payload *p, struct text content_sha256,
-                              const struct seal *seal);
+// What x-amz-content-sha256 may say: a digest (without a body that of nothing), or a kind we know.
+enum error_code payload_judge(struct text content_sha256, bool has_no_body);
+// Only after a good judgement; `seal` is the verified request's.
+void payload_begin(struct payload *p, struct text content_sha256, const struct seal *seal);
 void payload_add(struct payload *p, struct text content);
 // The functions of chunks do nothing but for PAYLOAD_CHUNKS. False on a wrong or absent signature.
 bool payload_end_chunk(struct payload *p, struct text signature);
-void payload_add_trailer(struct payload *p, struct text name, struct text value);
+// False where no trailer may stand, since nobody would have signed it.
+bool payload_add_trailer(struct payload *p, struct text name, struct text value);
 bool payload_end_trailer(struct payload *p);
 // Whether the whole content has the digest that was signed.
 bool payload_end(struct payload *p);

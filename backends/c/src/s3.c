@@ -80,14 +80,14 @@ static void list_buckets(struct connection *c) {
     answer_document(c, &d);
 }
 
-static void create_bucket(struct connection *c, struct request *r) {
-    if (store_create_bucket(r->bucket, c->worker->wall_s) != STORE_OK) {
-        answer_error(c, ERROR_TOO_MANY_BUCKETS, r->path);
+void s3_create_bucket(struct connection *c, struct text bucket, struct text resource) {
+    if (store_create_bucket(bucket, c->worker->wall_s) != STORE_OK) {
+        answer_error(c, ERROR_TOO_MANY_BUCKETS, resource);
         return;
     }
     answer_begin(c, 200);
     answer_put(c, TEXT("Location: /"));
-    answer_put(c, r->bucket);
+    answer_put(c, bucket);
     answer_put(c, TEXT("\r\n"));
     answer_end(c, 0);
 }
@@ -111,6 +111,11 @@ static void get_location(struct connection *c, struct request *r) {
     answer_document(c, &d);
 }
 
+// A bucket's configuration says nothing to us, but a signature that covers it must hold.
+static bool must_verify_body(const struct connection *c, const struct request *r) {
+    return c->worker->auth != NULL && r->method == HTTP_PUT && !r->message_done;
+}
+
 // The subresources that this subset has.
 struct asked {
     bool location, is_delete, versioning, versions;
@@ -130,7 +135,10 @@ static void read_bucket(struct connection *c, struct request *r, const struct as
 static void handle_bucket(struct connection *c, struct request *r, const struct asked *asked) {
     switch (r->method) {
     case HTTP_PUT:
-        create_bucket(c, r);
+        if (must_verify_body(c, r))
+            c->upload = upload_open(c, r, UPLOAD_BUCKET);
+        else
+            s3_create_bucket(c, r->bucket, r->path);
         break;
     case HTTP_HEAD:
         if (store_has_bucket(r->bucket))
@@ -146,7 +154,7 @@ static void handle_bucket(struct connection *c, struct request *r, const struct 
         break;
     case HTTP_POST:
         if (asked->is_delete)
-            c->upload = upload_open(c, r, true);
+            c->upload = upload_open(c, r, UPLOAD_KEY_LIST);
         else
             answer_error(c, ERROR_METHOD_NOT_ALLOWED, r->path);
         break;
@@ -169,7 +177,7 @@ static void handle_object(struct connection *c, struct request *r) {
         s3_get_object(c, r);
         break;
     case HTTP_PUT:
-        c->upload = upload_open(c, r, false);
+        c->upload = upload_open(c, r, UPLOAD_OBJECT);
         break;
     case HTTP_DELETE:
         delete_object(c, r);
@@ -214,7 +222,7 @@ void s3_handle(struct connection *c, struct request *r) {
     if (error == ERROR_NONE && r->bucket.n == 0 && r->method != HTTP_GET)
         error = ERROR_METHOD_NOT_ALLOWED;
     // A final status without the 100 leaves open whether a body follows: only closing is safe.
-    bool reads_body = r->method == HTTP_PUT && r->key.n > 0;
+    bool reads_body = (r->method == HTTP_PUT && r->key.n > 0) || must_verify_body(c, r);
     if (r->expect_continue && !r->message_done &&
         (error != ERROR_NONE || !(reads_body || asked.is_delete)))
         c->closing = true;

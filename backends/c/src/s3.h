@@ -5,6 +5,7 @@
 
 // Answers r, or sets c->upload. May set c->closing.
 void s3_handle(struct connection *c, struct request *r);
+void s3_create_bucket(struct connection *c, struct text bucket, struct text resource);
 void s3_get_object(struct connection *c, struct request *r);     // get_object.c
 void s3_list_objects(struct connection *c, struct request *r);   // list.c
 void s3_list_versions(struct connection *c, struct request *r);  // versions.c

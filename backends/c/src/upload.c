@@ -1,6 +1,6 @@
 // Digests while the bytes arrive, verdict at the end.
-#include "upload.h"
 #include "auth.h"
+#include "s3.h"
 #include <stdlib.h>
 
 static EVP_MD *md5_algorithm;
@@ -124,7 +124,7 @@ static enum error_code read_length(struct upload *u, const struct request *r, ui
         *length = u->decoded_length;
     }
     if (*length != UINT64_MAX && *length > u->bytes_max)
-        return u->is_delete ? ERROR_MALFORMED_XML : ERROR_ENTITY_TOO_LARGE;
+        return u->kind == UPLOAD_OBJECT ? ERROR_ENTITY_TOO_LARGE : ERROR_MALFORMED_XML;
     return ERROR_NONE;
 }
 
@@ -161,30 +161,31 @@ static enum error_code prepare(struct worker *w, struct upload *u, struct reques
     struct kept_headers none = {.metadata_count = 0};
     enum error_code error = read_checks(u, r);
     if (error == ERROR_NONE && w->auth != NULL)
-        error = payload_begin(&u->payload, r->content_sha256, auth_seal(w->auth));
-    if (error == ERROR_NONE && !u->is_delete)
+        payload_begin(&u->payload, r->content_sha256, auth_seal(w->auth));
+    if (error == ERROR_NONE && u->kind == UPLOAD_OBJECT)
         error = check_put(u, r);
     if (error == ERROR_NONE)
         error = read_length(u, r, &length);
     if (error != ERROR_NONE)
         return error;
-    if (!store_has_bucket(r->bucket))
+    if (u->kind != UPLOAD_BUCKET && !store_has_bucket(r->bucket))
         return ERROR_NO_SUCH_BUCKET;
     struct object *present = NULL;
     if (u->only_if_absent && store_get(r->bucket, r->key, &present) == STORE_OK) {
         object_release(present);
         return ERROR_PRECONDITION_FAILED;
     }
-    u->object = object_create(u->is_delete ? &none : &r->kept, length, r->key.n);
+    u->object = object_create(u->kind == UPLOAD_OBJECT ? &r->kept : &none, length, r->key.n);
     return u->object == NULL ? ERROR_SLOW_DOWN : ERROR_NONE;
 }
 
-struct upload *upload_open(struct connection *c, struct request *r, bool is_delete) {
+struct upload *upload_open(struct connection *c, struct request *r, enum upload_kind kind) {
     struct upload *u = upload_take(c->worker);
     enum error_code error = ERROR_INTERNAL;
     if (u != NULL) {
-        u->is_delete = is_delete;
-        u->bytes_max = is_delete ? DELETE_BODY_BYTES_MAX : c->worker->options->object_bytes_max;
+        u->kind = kind;
+        u->bytes_max =
+            kind == UPLOAD_OBJECT ? c->worker->options->object_bytes_max : DOCUMENT_BYTES_MAX;
         copy_names(u, r);
         error = prepare(c->worker, u, r);
     }
@@ -200,8 +201,8 @@ static void take_content(struct upload *u, struct text bytes) {
     uint64_t limit = u->decoded_length == UINT64_MAX ? u->bytes_max : u->decoded_length;
     if (bytes.n > limit - u->object->size_bytes) {
         u->error = u->decoded_length != UINT64_MAX ? ERROR_INCOMPLETE_BODY
-                   : u->is_delete                  ? ERROR_MALFORMED_XML
-                                                   : ERROR_ENTITY_TOO_LARGE;
+                   : u->kind == UPLOAD_OBJECT      ? ERROR_ENTITY_TOO_LARGE
+                                                   : ERROR_MALFORMED_XML;
         return;
     }
     EVP_DigestUpdate(u->md5, bytes.p, bytes.n);
@@ -226,7 +227,8 @@ static enum error_code take_coded(struct upload *u, struct text *bytes) {
         good = payload_end_chunk(&u->payload, (struct text){u->aws.signature, u->aws.signature_n});
         break;
     case AWS_TRAILER_ONE:
-        payload_add_trailer(&u->payload, u->aws.name, u->aws.value);
+        if (!payload_add_trailer(&u->payload, u->aws.name, u->aws.value))
+            return ERROR_INCOMPLETE_BODY;
         checksum_take_trailer(&u->checksums, u->aws.name, u->aws.value);
         break;
     case AWS_END:
@@ -293,8 +295,11 @@ void upload_finish(struct connection *c) {
     c->upload = NULL;
     enum error_code error = verify(u);
     memcpy(md5, u->object->md5, sizeof md5);
-    if (error == ERROR_NONE && u->is_delete)
+    if (error == ERROR_NONE && u->kind == UPLOAD_KEY_LIST)
         delete_many(c, u);
+    else if (error == ERROR_NONE && u->kind == UPLOAD_BUCKET)
+        s3_create_bucket(c, (struct text){u->bucket, u->bucket_n},
+                         (struct text){u->resource, u->resource_n});
     else if (error == ERROR_NONE && (error = store(c, u)) == ERROR_NONE)
         answer_stored(c, u, md5);
     if (error != ERROR_NONE)

@@ -6,13 +6,17 @@
 #include "payload.h"
 #include "store.h"
 
-#define DELETE_BODY_BYTES_MAX ((uint64_t)8 << 20)
+#define DOCUMENT_BYTES_MAX ((uint64_t)8 << 20)
 #define RESOURCE_BYTES_MAX 3200
+
+// UPLOAD_BUCKET: the configuration in a bucket's PUT, which is verified and says nothing to us.
+enum upload_kind { UPLOAD_OBJECT, UPLOAD_KEY_LIST, UPLOAD_BUCKET };
 
 struct upload {
     struct upload *next_free;
     struct object *object; // the content so far, one reference
-    bool is_delete, only_if_absent, wants_md5, is_aws_chunked;
+    enum upload_kind kind;
+    bool only_if_absent, wants_md5, is_aws_chunked;
     enum error_code error; // the first thing that went wrong; the rest of the body is read past
     uint64_t decoded_length, bytes_max;
     uint8_t md5_expected[16];
@@ -27,7 +31,7 @@ struct upload {
 // False when the machine's OpenSSL has no MD5. Call once.
 bool upload_start(void);
 // Checks the head and prepares to read the body; answers the error itself and returns NULL.
-struct upload *upload_open(struct connection *c, struct request *r, bool is_delete);
+struct upload *upload_open(struct connection *c, struct request *r, enum upload_kind kind);
 void upload_feed(struct upload *u, struct text bytes);
 // Verifies, stores, answers, and gives the upload back.
 void upload_finish(struct connection *c);

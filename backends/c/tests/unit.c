@@ -147,6 +147,10 @@ static void test_auth(struct auth *a) {
         "SignedHeaders=host;x-amz-content-sha256;x-amz-date,"
         "Signature=34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7\r\n"
         "x-amz-content-sha256: " SHA256_OF_NOTHING "\r\nx-amz-date: 20130524T000000Z\r\n\r\n";
+    static const char twice[] =
+        "GET / HTTP/1.1\r\nHost: h\r\n" EXAMPLE_CREDENTIAL "SignedHeaders=host;host,Signature=0\r\n"
+        "x-amz-content-sha256: " SHA256_OF_NOTHING "\r\nx-amz-date: 20130524T000000Z\r\n\r\n";
+    EXPECT(check_example(a, twice, EXAMPLE_S) == ERROR_ACCESS_FORM);
     EXPECT(check_example(a, get, EXAMPLE_S) == ERROR_NONE);
     EXPECT(check_example(a, list, EXAMPLE_S + SKEW_S_MAX) == ERROR_NONE);
     EXPECT(check_example(a, list, EXAMPLE_S + SKEW_S_MAX + 1) == ERROR_TIME_SKEWED);
@@ -176,8 +180,7 @@ static void test_chunk_seals(struct auth *a) {
     struct payload p = {.sha256 = sha256_create()};
     memset(data, 'a', sizeof data);
     EXPECT(check_example(a, put, EXAMPLE_S) == ERROR_NONE);
-    EXPECT(payload_begin(&p, TEXT("STREAMING-AWS4-HMAC-SHA256-PAYLOAD"), auth_seal(a)) ==
-           ERROR_NONE);
+    payload_begin(&p, TEXT("STREAMING-AWS4-HMAC-SHA256-PAYLOAD"), auth_seal(a));
     for (size_t i = 0; i < sizeof chunks / sizeof *chunks; i++) {
         payload_add(&p, (struct text){data, chunks[i].bytes});
         EXPECT(payload_end_chunk(&p, chunks[i].signature));
