@@ -1,13 +1,13 @@
 // The two bodies that Beast is taught: one that feeds an upload, one that sends from where bytes
 // lie.
 #pragma once
+#include "answer_content.h"
 #include "upload.h"
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/core/buffers_range.hpp>
 #include <boost/beast/core/error.hpp>
 #include <boost/beast/http/message.hpp>
 #include <boost/optional.hpp>
-#include <string>
 
 namespace pausemark {
 
@@ -50,13 +50,8 @@ struct upload_body {
     };
 };
 
-// A part of an object, or a document.
 struct answer_body {
-    struct value_type {
-        object_ref object;
-        std::uint64_t from = 0, to = 0;
-        std::string document; // when there is no object
-    };
+    using value_type = answer_content;
 
     // A view of the writer's own array, valid until its next get().
     class pieces {
@@ -90,7 +85,7 @@ struct answer_body {
             ec = {};
             std::size_t count = 0;
             for (; at_ < value_.to && count < array_.size(); count++) {
-                const text piece = next_piece();
+                const text piece = value_.slice(at_);
                 array_[count] = asio::const_buffer(piece.data(), piece.size());
                 at_ += piece.size();
             }
@@ -100,13 +95,6 @@ struct answer_body {
         }
 
       private:
-        [[nodiscard]] text next_piece() const noexcept {
-            const auto rest = static_cast<std::size_t>(value_.to - at_);
-            if (value_.object == nullptr)
-                return text(value_.document).substr(static_cast<std::size_t>(at_), rest);
-            return value_.object->slice(at_).substr(0, rest);
-        }
-
         const value_type &value_;
         std::uint64_t at_;
         std::array<asio::const_buffer, 16> array_; // a system call takes 64 with the head's

@@ -1,5 +1,6 @@
 // A request as its handler sees it, and the answer that the handler builds.
 #pragma once
+#include "answer_content.h"
 #include "desk.h"
 #include "error.h"
 #include "request.h"
@@ -9,9 +10,16 @@
 
 namespace pausemark {
 
-// Every call is an exchange (exchange.h), which adds the HTTP library's part.
+// Every call is an exchange, which adds the HTTP library's part: what it makes of an answer, told
+// in the order in which it goes out.
 struct call {
     explicit call(desk &d) noexcept : at(d) {}
+    call(const call &) = delete;
+    call &operator=(const call &) = delete;
+    virtual void begin_response(unsigned status) = 0;
+    virtual void add_header(text name, text value) = 0;
+    // Into the desk's output; a large body goes when the connection sends it.
+    virtual void end_response(answer_content body) = 0;
 
     desk &at;
     request asked;
@@ -24,6 +32,17 @@ struct call {
     void (*then)(call &) = nullptr; // answers, or goes on, once nothing is waited for
     std::shared_ptr<void> work;     // what `then` needs beyond this, when it is more than a change
     unsigned waiting = 0;           // how many writes the log has not given back yet
+
+  protected:
+    ~call() = default;
+    // As before the first request.
+    void forget() noexcept {
+        asked.reset();
+        closing = head_only = body_follows = false;
+        change = {};
+        work.reset();
+        then = nullptr;
+    }
 };
 
 // One answer, its headers in the contract's order. The temporary lives for one statement:
@@ -42,7 +61,7 @@ class answer {
     }
 
   private:
-    void end(std::uint64_t length, bool has_length);
+    void end(answer_content body, bool has_length = true);
 
     call &call_;
     const unsigned status_;

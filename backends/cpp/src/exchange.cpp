@@ -3,6 +3,9 @@
 
 namespace pausemark {
 
+// More than any chunk's size line or trailer section may take.
+constexpr std::size_t framing_bytes_max = 16384;
+
 static method to_method(http::verb verb) noexcept {
     switch (verb) {
     case http::verb::get:
@@ -20,6 +23,10 @@ static method to_method(http::verb verb) noexcept {
     default:
         return method::other;
     }
+}
+
+static beast::string_view to_beast(text t) noexcept {
+    return {t.data(), t.size()};
 }
 
 static text to_text(beast::string_view s) noexcept {
@@ -48,8 +55,28 @@ error exchange::read_head(text head) {
     if (!asked.is_sound() || (asked.has_encoding && !is_11))
         return error::bad_request;
     asked.keep_alive = is_11 && parser->keep_alive();
+    body_follows = !parser->is_done();
     parser->eager(true);
     return error::none;
+}
+
+static bool has_bare_feed(text bytes) noexcept {
+    for (std::size_t at = 0; (at = bytes.find('\n', at)) != text::npos; at++) {
+        if (at > 0 && bytes[at - 1] != '\r')
+            return true;
+    }
+    return false;
+}
+
+body_step exchange::feed_body(text input) {
+    beast::error_code ec;
+    const std::size_t used = parser->put(asio::const_buffer(input.data(), input.size()), ec);
+    if (parser->is_done())
+        return {body_state::complete, used};
+    const text rest = input.substr(used);
+    const bool partial = !ec || ec == http::error::need_more;
+    const bool good = partial && rest.size() <= framing_bytes_max && !has_bare_feed(rest);
+    return {good ? body_state::partial : body_state::bad, used};
 }
 
 void exchange::reset() noexcept {
@@ -58,11 +85,7 @@ void exchange::reset() noexcept {
     response.reset();
     parser.reset();
     arena_.release();
-    asked.reset();
-    closing = head_only = body_follows = false;
-    change = {};
-    work.reset();
-    then = nullptr;
+    forget();
 }
 
 void exchange::begin_response(unsigned status) {
@@ -73,7 +96,15 @@ void exchange::begin_response(unsigned status) {
     response->result(status);
 }
 
-void exchange::end_response(std::uint64_t body_bytes) {
+// Without Beast's enumeration of names: nobody looks these up, so nobody need classify them.
+void exchange::add_header(text name, text value) {
+    response->insert(http::field::unknown, to_beast(name), to_beast(value));
+}
+
+// Serializes: a small body into the desk's output, a large one when the connection sends it.
+void exchange::end_response(answer_content sent) {
+    const std::uint64_t body_bytes = sent.to - sent.from;
+    response->body() = std::move(sent);
     serializer.emplace(*response);
     if (body_bytes > inline_body_bytes_max)
         return;

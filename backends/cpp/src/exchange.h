@@ -2,6 +2,7 @@
 #pragma once
 #include "body.h"
 #include "call.h"
+#include "conversation.h"
 #include <boost/beast/http/fields.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/serializer.hpp>
@@ -22,17 +23,17 @@ using serializer_type = http::serializer<false, answer_body, fields_type>;
 class exchange final : public call {
   public:
     explicit exchange(desk &d) noexcept : call(d) {}
-    exchange(const exchange &) = delete;
-    exchange &operator=(const exchange &) = delete;
 
     // Parses exactly one head; what is wrong with it, or none.
     [[nodiscard]] error read_head(text head);
+    // What the body takes of the input.
+    [[nodiscard]] body_step feed_body(text input);
     // Ready for the next request.
     void reset() noexcept;
 
-    void begin_response(unsigned status);
-    // Serializes: a small body into the desk's output, a large one when the connection sends it.
-    void end_response(std::uint64_t body_bytes);
+    void begin_response(unsigned status) override;
+    void add_header(text name, text value) override;
+    void end_response(answer_content body) override;
     [[nodiscard]] bool is_sending() const noexcept {
         return serializer.has_value();
     }

@@ -1,7 +1,10 @@
 // pausemark-cpp: starts the workers, waits for a signal, ends them.
 #include "log_writer.h"
 #include "replay.h"
-#include "worker.h"
+#include "server.h"
+#include "store.h"
+#include "upload.h"
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/version.hpp>
 #include <cerrno>
 #include <csignal>
@@ -13,11 +16,13 @@
 
 namespace pausemark {
 
+namespace ip = boost::asio::ip;
+
 constexpr int backlog = 4096;
 enum exit_code { exit_good = 0, exit_failed = 1, exit_bad_flags = 2, exit_environment = 4 };
 
 // Less than zero with errno set when the address cannot be had.
-static descriptor bind_socket(const asio::ip::tcp::endpoint &at, bool shared) {
+static descriptor bind_socket(const ip::tcp::endpoint &at, bool shared) {
     constexpr int on = 1;
     descriptor fd(::socket(at.protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (fd.get() < 0)
@@ -36,7 +41,7 @@ static descriptor bind_socket(const asio::ip::tcp::endpoint &at, bool shared) {
 // One listener a thread; fewer when one cannot be had, with errno set. A first bind without
 // SO_REUSEPORT finds out whether the port is taken, which sharing would hide when the other process
 // is of the same user.
-static std::vector<descriptor> open_listeners(const options &o, const asio::ip::tcp::endpoint &at) {
+static std::vector<descriptor> open_listeners(const options &o, const ip::tcp::endpoint &at) {
     std::vector<descriptor> listeners;
     {
         const descriptor probe = bind_socket(at, false);
@@ -60,14 +65,25 @@ static void raise_descriptor_limit() noexcept {
     }
 }
 
+static std::unique_ptr<server> make_server(const options &o, unsigned index, int listener,
+                                           bool is_v6, log_gate *log) {
+    if (o.http == stack::epoll)
+        return make_epoll_server(o, index, listener, log);
+    return make_beast_server(o, index, listener, is_v6, log);
+}
+
 // `log` is null in ram. It ends behind the threads that submit to it and before the workers, which
 // own what it still reads.
-static void serve(const options &o, const sigset_t &signals, std::vector<descriptor> listeners,
+// False with errno set when the system refuses.
+static bool serve(const options &o, const sigset_t &signals, std::vector<descriptor> listeners,
                   bool is_v6, log_writer *log) {
-    std::vector<std::unique_ptr<worker>> workers;
-    for (unsigned i = 0; i < o.threads; i++)
-        workers.push_back(std::make_unique<worker>(o, i, listeners[i].release(), is_v6,
-                                                   log == nullptr ? nullptr : &log->gate(i)));
+    std::vector<std::unique_ptr<server>> workers;
+    for (unsigned i = 0; i < o.threads; i++) {
+        workers.push_back(make_server(o, i, listeners[i].release(), is_v6,
+                                      log == nullptr ? nullptr : &log->gate(i)));
+        if (workers.back() == nullptr)
+            return false;
+    }
     if (log != nullptr)
         log->start([] { kill(getpid(), SIGTERM); });
     {
@@ -81,6 +97,13 @@ static void serve(const options &o, const sigset_t &signals, std::vector<descrip
     }
     if (log != nullptr)
         log->stop();
+    return true;
+}
+
+static int refuse_listener(const options &o) {
+    std::fprintf(stderr, "error: listen: cannot use %s port %u: %s\n", o.address.c_str(),
+                 unsigned{o.port}, std::strerror(errno));
+    return exit_environment;
 }
 
 static int refuse_directory(const options &o, const char *what) {
@@ -109,14 +132,11 @@ static int recover_log(const options &o, log_directory &directory, log_end &end)
 }
 
 static int serve(const options &o, const sigset_t &signals, log_writer *log) {
-    const asio::ip::tcp::endpoint at(asio::ip::make_address(o.address), o.port);
+    const ip::tcp::endpoint at(ip::make_address(o.address), o.port);
     std::vector<descriptor> listeners = open_listeners(o, at);
-    if (listeners.size() < o.threads) {
-        std::fprintf(stderr, "error: listen: cannot use %s port %u: %s\n", o.address.c_str(),
-                     unsigned{o.port}, std::strerror(errno));
-        return exit_environment;
-    }
-    serve(o, signals, std::move(listeners), at.protocol() == asio::ip::tcp::v6(), log);
+    const bool is_v6 = at.protocol() == ip::tcp::v6();
+    if (listeners.size() < o.threads || !serve(o, signals, std::move(listeners), is_v6, log))
+        return refuse_listener(o);
     return log != nullptr && log->has_failed() ? exit_failed : exit_good;
 }
 

@@ -99,13 +99,18 @@ static text apply(options &o, text name, text value) {
         return read_size(value, object_bytes_ceiling, o.object_bytes_max) ? "" : "1 to 512MiB";
     if (name == "--store-bytes-max")
         return read_size(value, UINT64_MAX, o.store_bytes_max) ? "" : "a size such as 4GiB";
+    if (name == "--stack") {
+        o.http = value == "epoll" ? stack::epoll : stack::beast;
+        return value == "epoll" || value == "beast" ? "" : "beast or epoll";
+    }
     if (name == "--allocator") {
         o.use_pool = value == "pool";
         return o.use_pool || value == "malloc" ? "" : "pool or malloc";
     }
     if (const auto of_log = apply_log(o, name, value))
         return *of_log;
-    return "one of --address --port --threads --allocator --object-bytes-max --store-bytes-max "
+    return "one of --address --port --threads --stack --allocator --object-bytes-max "
+           "--store-bytes-max "
            "--durability --data-directory --sync-interval-ms --segment-bytes --log-bytes-max "
            "--version";
 }

@@ -9,12 +9,14 @@ namespace pausemark {
 
 inline constexpr unsigned threads_max = 64;
 
+enum class stack { beast, epoll };
 enum class durability { ram, buffered, interval, batch, sync };
 
 struct options {
     std::string address = "127.0.0.1";
     std::uint16_t port = 9000;
     unsigned threads = 1;
+    stack http = stack::beast;
     bool use_pool = true;
     bool wants_version = false;
     std::uint64_t object_bytes_max = std::uint64_t{64} << 20;

@@ -4,7 +4,7 @@
 namespace pausemark {
 
 // Returns how much of it is gone.
-std::size_t connection::send_head(text bytes) noexcept {
+std::size_t connection::send(text bytes) noexcept {
     std::size_t gone = 0;
     while (gone < bytes.size()) {
         beast::error_code ec;
@@ -37,29 +37,6 @@ void connection::send_body() {
         serializer.consume(sent);
     }
     exchange_->serializer.reset();
-}
-
-bool connection::flush() {
-    desk &d = worker_.desk;
-    if (pending_.empty()) {
-        const text output(d.output.data(), d.output_n);
-        pending_ = std::string(output.substr(send_head(output)));
-        d.output_n = 0;
-    } else {
-        pending_at_ += send_head(pending());
-    }
-    if (!failed_ && pending().empty()) {
-        pending_ = {};
-        pending_at_ = 0;
-        if (exchange_ && exchange_->is_sending())
-            send_body();
-    }
-    if (failed_)
-        return false;
-    blocked_ = !pending_.empty() || (exchange_ && exchange_->is_sending());
-    if (blocked_)
-        wait_to_write();
-    return !blocked_;
 }
 
 } // namespace pausemark

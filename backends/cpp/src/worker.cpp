@@ -10,8 +10,12 @@
 namespace pausemark {
 
 using namespace std::chrono_literals;
-constexpr auto stop_limit = 1500ms; // of the 2 s that the contract gives for what is in flight
-constexpr auto stop_step = 50ms;
+using std::chrono::milliseconds;
+
+std::unique_ptr<server> make_beast_server(const options &o, unsigned index, int listener,
+                                          bool is_v6, log_gate *log) {
+    return std::make_unique<worker>(o, index, listener, is_v6, log);
+}
 
 worker::worker(const options &o, unsigned index, int listener, bool is_v6, log_gate *log)
     : desk(o, index, log), spare_fd_(open("/dev/null", O_RDONLY | O_CLOEXEC)),
@@ -138,13 +142,13 @@ void worker::begin_stop() {
     accept_all(); // whoever is in the backlog has connected and may have asked
     stopping_ = true;
     acceptor_.close(ec);
-    deadline_ = std::chrono::steady_clock::now() + stop_limit;
+    deadline_ = std::chrono::steady_clock::now() + milliseconds(stop_ms);
     end_idle();
 }
 
 // The first round gives what was on its way the time to be read.
 void worker::end_idle() {
-    grace_.expires_after(stop_step);
+    grace_.expires_after(milliseconds(stop_step_ms));
     grace_.async_wait([this](beast::error_code ec) {
         if (ec)
             return;

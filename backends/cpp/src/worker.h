@@ -2,6 +2,7 @@
 // between workers.
 #pragma once
 #include "connection.h"
+#include "server.h"
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/basic_waitable_timer.hpp>
 #include <chrono>
@@ -14,21 +15,14 @@ using steady_timer =
     asio::basic_waitable_timer<std::chrono::steady_clock,
                                asio::wait_traits<std::chrono::steady_clock>, executor>;
 
-inline constexpr std::int64_t stall_s = 30;
-inline constexpr std::int64_t linger_s = 2;
-
-class worker {
+class worker final : public server {
   public:
     // Takes over the listening socket.
     worker(const options &o, unsigned index, int listener, bool is_v6, log_gate *log);
-    ~worker();
-    worker(const worker &) = delete;
-    worker &operator=(const worker &) = delete;
+    ~worker() override;
 
-    // Until stop(), and until what is in flight is done.
-    void run();
-    // From any thread.
-    void stop();
+    void run() override;
+    void stop() override;
 
     // For its connections, from its own thread.
     [[nodiscard]] std::unique_ptr<exchange> take_exchange();
@@ -54,15 +48,9 @@ class worker {
     void end_idle();
     void take_commits();
 
-    template <list_hook connection::*hook>
-    using list_of =
-        boost::intrusive::list<connection,
-                               boost::intrusive::member_hook<connection, list_hook, hook>,
-                               boost::intrusive::constant_time_size<false>>;
-
-    list_of<&connection::all_hook> all_;
-    list_of<&connection::timed_hook> timed_;
-    list_of<&connection::commit_hook> committing_;
+    list_by<connection, all_link> all_;
+    list_by<connection, timed_link> timed_;
+    list_by<connection, commit_link> committing_;
     std::vector<std::unique_ptr<exchange>> free_exchanges_;
     int spare_fd_;
     bool stopping_ = false, watching_ = false;

@@ -1,0 +1,58 @@
+// One thread of the epoll stack: its listener, its epoll set, its connections and its desk.
+#pragma once
+#include "epoll_connection.h"
+#include "server.h"
+#include <atomic>
+#include <vector>
+
+namespace pausemark::epoll {
+
+class worker final : public server {
+  public:
+    worker(const options &o, unsigned index, descriptor listener, log_gate *log);
+    ~worker() override;
+
+    // False with errno set when the system refuses.
+    [[nodiscard]] bool open() noexcept;
+    void run() override;
+    void stop() override;
+
+    // For its connections, from its own thread.
+    [[nodiscard]] std::unique_ptr<exchange> take_exchange();
+    void give_exchange(std::unique_ptr<exchange> x) noexcept;
+    // The clock of silence starts anew.
+    void watch(connection &c) noexcept {
+        timed_.push_back(c);
+    }
+    // It is closed, and freed once nobody names it.
+    void bury(connection &c) noexcept;
+    [[nodiscard]] bool is_stopping() const noexcept {
+        return stopping_;
+    }
+    [[nodiscard]] int set() const noexcept {
+        return set_.get();
+    }
+
+    pausemark::desk desk;
+
+  private:
+    void dispatch(void *of, std::uint32_t events);
+    void on_wake();
+    void accept_all();
+    void shed() noexcept;
+    void take_commits();
+    void end_silent() noexcept;
+    void begin_stop();
+    void close_idle() noexcept;
+    void free_dead() noexcept;
+
+    using connections = list_by<connection, all_link>;
+    descriptor listener_, set_, wake_, spare_;
+    std::vector<std::unique_ptr<exchange>> free_exchanges_;
+    connections all_, dead_;
+    list_by<connection, timed_link> timed_;
+    std::atomic<bool> stop_asked_ = false;
+    bool stopping_ = false;
+};
+
+} // namespace pausemark::epoll
