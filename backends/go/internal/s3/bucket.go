@@ -9,7 +9,6 @@ import (
 )
 
 const (
-	isoTime        = "2006-01-02T15:04:05.000Z"
 	configBytesMax = 64 << 10
 	ownerID        = "pausemark"
 )
@@ -22,7 +21,7 @@ func (h *Handler) listBuckets(e *exchange) *failure {
 	for _, bucket := range h.store.Buckets() {
 		text.start("Bucket")
 		text.element("Name", bucket.Name)
-		text.element("CreationDate", bucket.Created.UTC().Format(isoTime))
+		text.time("CreationDate", bucket.Created)
 		text.close("Bucket")
 	}
 	text.close("Buckets")

@@ -85,7 +85,7 @@ func replacedMetadata(header http.Header) (*store.Object, *failure) {
 func (e *exchange) replyCopied(root, etag string, modified time.Time) {
 	var text xmlText
 	text.openS3(root)
-	text.element("LastModified", modified.UTC().Format(isoTime))
+	text.time("LastModified", modified)
 	text.element("ETag", etag)
 	text.close(root)
 	e.replyXML(http.StatusOK, text.bytes())

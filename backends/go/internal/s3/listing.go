@@ -178,7 +178,7 @@ func (r *listRequest) writePosition(text *xmlText, page store.Page) {
 }
 
 func (r *listRequest) writeObject(text *xmlText, object *store.Object) {
-	text.element("LastModified", object.Modified.UTC().Format(isoTime))
+	text.time("LastModified", object.Modified)
 	text.element("ETag", object.ETag)
 	text.element("Size", strconv.FormatInt(object.Size(), 10))
 	if r.owner {

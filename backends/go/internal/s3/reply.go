@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"pausemark/go/internal/store"
 )
@@ -95,6 +96,11 @@ func (x *xmlText) element(name, value string) {
 	x.start(name)
 	x.escape(value)
 	x.close(name)
+}
+
+// time is told to the second, in a form with milliseconds: headers and documents tell the same.
+func (x *xmlText) time(name string, at time.Time) {
+	x.element(name, at.UTC().Truncate(time.Second).Format("2006-01-02T15:04:05.000Z"))
 }
 
 // escape writes characters that XML reserves, or cannot hold as they are, by number, as S3 does.

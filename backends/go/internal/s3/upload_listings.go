@@ -52,7 +52,7 @@ func (h *Handler) listParts(e *exchange) *failure {
 func (x *xmlText) part(part *store.Part) {
 	x.start("Part")
 	x.element("PartNumber", strconv.Itoa(part.Number))
-	x.element("LastModified", part.Modified.UTC().Format(isoTime))
+	x.time("LastModified", part.Modified)
 	x.element("ETag", quotedHex(part.Sum))
 	x.element("Size", strconv.Itoa(len(part.Body)))
 	x.close("Part")
@@ -103,7 +103,7 @@ func (r *listRequest) writeUploads(bucket, idMarker string, page store.UploadPag
 		text.element("Key", r.text(upload.Key))
 		text.element("UploadId", upload.ID)
 		text.keeper()
-		text.element("Initiated", upload.Initiated.UTC().Format(isoTime))
+		text.time("Initiated", upload.Initiated)
 		text.close("Upload")
 	}
 	for _, prefix := range page.Prefixes {
