@@ -52,14 +52,16 @@ pub struct Authorization<'a> {
 }
 
 impl<'a> Authorization<'a> {
-    /// `None` when the scope is not one of S3.
+    /// `None` when the scope is not one of S3, or the signed names do not rise: one that came again
+    /// and again would make a canonical request of any size from a small head.
     pub fn read(fields: &Fields<'a>) -> Option<Self> {
         let [credential, signed, signature] = fields.0;
         let (id_and_day, region) = credential.strip_suffix("/s3/aws4_request")?.rsplit_once('/')?;
         let (id, day) = id_and_day.rsplit_once('/')?;
         let is_day = day.len() == DAY_BYTES && day.bytes().all(|byte| byte.is_ascii_digit());
+        let rises = signed.split(';').is_sorted_by(|before, name| before < name);
         let scope = &credential[id.len() + 1..];
-        is_day.then_some(Self { credential, id, scope, day, region, signed, signature })
+        (is_day && rises).then_some(Self { credential, id, scope, day, region, signed, signature })
     }
 
     /// The host, and every header of Amazon's own that was sent.
@@ -87,6 +89,14 @@ mod tests {
             let text = format!("{ALGORITHM} Credential={credential},{REST}");
             let read = Fields::parse(&text).and_then(|fields| Authorization::read(&fields));
             assert_eq!(read, None, "{credential}");
+        }
+    }
+
+    #[test]
+    fn signed_names_rise() {
+        for (names, is_good) in [("host;x-amz-date", true), ("b;a", false), ("a;a", false)] {
+            let fields = Fields(["a/20260101/x/s3/aws4_request", names, "0"]);
+            assert_eq!(Authorization::read(&fields).is_some(), is_good, "{names}");
         }
     }
 
