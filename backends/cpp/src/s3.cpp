@@ -2,6 +2,7 @@
 #include "s3.h"
 #include "commit.h"
 #include "store.h"
+#include "subresource.h"
 #include "xml_writer.h"
 #include <algorithm>
 
@@ -35,44 +36,6 @@ static bool is_formed(text authorization) noexcept {
         }
     }
     return seen == 7;
-}
-
-// Subresources that S3 has and this subset does not; unknown parameters (x-id) are ignored as S3
-// does.
-static bool is_unsupported(text name) noexcept {
-    constexpr text names[] = {"accelerate",
-                              "acl",
-                              "analytics",
-                              "attributes",
-                              "cors",
-                              "encryption",
-                              "intelligent-tiering",
-                              "inventory",
-                              "legal-hold",
-                              "lifecycle",
-                              "logging",
-                              "metrics",
-                              "notification",
-                              "object-lock",
-                              "ownershipControls",
-                              "partNumber",
-                              "policy",
-                              "policyStatus",
-                              "publicAccessBlock",
-                              "replication",
-                              "requestPayment",
-                              "restore",
-                              "retention",
-                              "select",
-                              "tagging",
-                              "torrent",
-                              "uploadId",
-                              "uploads",
-                              "versionId",
-                              "versioning",
-                              "versions",
-                              "website"};
-    return std::ranges::find(names, name) != std::end(names) || name.starts_with("response-");
 }
 
 struct bucket_list final : store::bucket_visitor {
@@ -118,13 +81,14 @@ static void answer_deleted(call &c) {
         answer_error(c, c.change.outcome, c.asked.path);
 }
 
-static void get_location(call &c) {
+// What was never configured is an empty element.
+static void get_unconfigured(call &c, text element) {
     if (!store::has_bucket(c.asked.bucket)) {
         answer_error(c, error::no_such_bucket, c.asked.path);
         return;
     }
     std::string xml(xml::declaration);
-    xml.append("<LocationConstraint").append(xml::name_space).append("/>");
+    xml.append("<").append(element).append(xml::name_space).append("/>");
     answer(c, 200).document(std::move(xml));
 }
 
@@ -135,11 +99,18 @@ static void head_bucket(call &c) {
         answer_error(c, error::no_such_bucket, c.asked.path);
 }
 
-struct subresource {
-    bool location = false, is_delete = false;
-};
+static void get_bucket(call &c, const subresource &asked) {
+    if (asked.location)
+        get_unconfigured(c, "LocationConstraint");
+    else if (asked.versioning)
+        get_unconfigured(c, "VersioningConfiguration");
+    else if (asked.versions)
+        list_versions(c);
+    else
+        list_objects(c);
+}
 
-static void handle_bucket(call &c, subresource asked) {
+static void handle_bucket(call &c, const subresource &asked) {
     const method verb = c.asked.verb;
     if (verb == method::put)
         change(c, operation::create_bucket, answer_created);
@@ -147,10 +118,8 @@ static void handle_bucket(call &c, subresource asked) {
         head_bucket(c);
     else if (verb == method::remove)
         change(c, operation::delete_bucket, answer_deleted);
-    else if (verb == method::get && asked.location)
-        get_location(c);
     else if (verb == method::get)
-        list_objects(c);
+        get_bucket(c, asked);
     else if (verb == method::post && asked.is_delete)
         open_upload(c, true);
     else
@@ -169,19 +138,21 @@ static void handle_object(call &c) {
         answer_error(c, error::method_not_allowed, c.asked.path);
 }
 
+// What only some methods and some resources have, and S3 has more widely.
+static bool is_implemented(const request &r, const subresource &asked) noexcept {
+    const bool reads_bucket = r.verb == method::get && r.key.empty();
+    return reads_bucket || !(asked.versioning || asked.versions);
+}
+
 // What is wrong before anybody looks at buckets.
 static error check(request &r, subresource &asked) noexcept {
     if (!r.route())
         return error::invalid_uri;
     if (r.authorization.data() != nullptr && !is_formed(r.authorization))
         return error::access_form;
-    text rest = r.query, name, value;
-    while (next_parameter(rest, name, value)) {
-        if (is_unsupported(name))
-            return error::not_implemented;
-        asked.location = asked.location || name == "location";
-        asked.is_delete = asked.is_delete || name == "delete";
-    }
+    asked = read_subresource(r.query);
+    if (asked.unsupported || !is_implemented(r, asked))
+        return error::not_implemented;
     if (r.key.size() > store::key_bytes_max)
         return error::key_too_long;
     if (r.bucket.empty() ? !r.key.empty() : !is_bucket_name(r.bucket))

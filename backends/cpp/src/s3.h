@@ -11,5 +11,6 @@ void handle(call &c);
 void get_object(call &c);
 // Both versions of ListObjects.
 void list_objects(call &c);
+void list_versions(call &c);
 
 } // namespace pausemark::s3

@@ -1,0 +1,56 @@
+// The names that queries are known by.
+#include "subresource.h"
+#include <algorithm>
+
+namespace pausemark::s3 {
+
+// Subresources that S3 has and this subset does not; unknown parameters (x-id) are ignored as S3
+// does.
+static bool is_unsupported(text name) noexcept {
+    constexpr text names[] = {"accelerate",
+                              "acl",
+                              "analytics",
+                              "attributes",
+                              "cors",
+                              "encryption",
+                              "intelligent-tiering",
+                              "inventory",
+                              "legal-hold",
+                              "lifecycle",
+                              "logging",
+                              "metrics",
+                              "notification",
+                              "object-lock",
+                              "ownershipControls",
+                              "partNumber",
+                              "policy",
+                              "policyStatus",
+                              "publicAccessBlock",
+                              "replication",
+                              "requestPayment",
+                              "restore",
+                              "retention",
+                              "select",
+                              "tagging",
+                              "torrent",
+                              "uploadId",
+                              "uploads",
+                              "versionId",
+                              "website"};
+    return std::ranges::find(names, name) != std::end(names) || name.starts_with("response-");
+}
+
+subresource read_subresource(text query) noexcept {
+    subresource asked;
+    text name, value;
+    while (next_parameter(query, name, value)) {
+        asked.unsupported = asked.unsupported || is_unsupported(name);
+        asked.location = asked.location || name == "location";
+        asked.is_delete = asked.is_delete || name == "delete";
+        asked.versioning = asked.versioning || name == "versioning";
+        asked.versions = asked.versions || name == "versions";
+    }
+    return asked;
+}
+
+} // namespace pausemark::s3
