@@ -109,13 +109,9 @@ impl<'a> Listing<'a> {
     fn read(target: &Target<'a>, arena: &'a Bump) -> Result<Self, &'static Failure> {
         let parameter = |name| target.get(name).unwrap_or("");
         let is_v2 = target.has("list-type");
-        let url = target.has("encoding-type");
-        let max = match parameter("max-keys") {
-            "" => LIST_KEYS_MAX as u64,
-            text => text.parse::<u32>().map_err(|_| &failure::INVALID_ARGUMENT)?.into(),
-        };
-        if (is_v2 && parameter("list-type") != "2") || (url && parameter("encoding-type") != "url")
-        {
+        let max = page_limit(target, "max-keys", LIST_KEYS_MAX)?;
+        let url = encoding(target)?;
+        if is_v2 && parameter("list-type") != "2" {
             return Err(&failure::INVALID_ARGUMENT);
         }
         let token = if is_v2 { parameter("continuation-token") } else { "" };
@@ -133,7 +129,7 @@ impl<'a> Listing<'a> {
             prefix: parameter("prefix"),
             delimiter: parameter("delimiter"),
             after,
-            max: usize::try_from(max).unwrap_or(LIST_KEYS_MAX).min(LIST_KEYS_MAX),
+            max,
         };
         let owner = !is_v2 || parameter("fetch-owner") == "true";
         Ok(Self { arena, query, is_v2, owner, url, start_after, token })
@@ -143,7 +139,7 @@ impl<'a> Listing<'a> {
     where
         'a: 't,
     {
-        if self.url { encode_url(value, self.arena) } else { value }
+        text_of(value, self.url, self.arena)
     }
 
     fn write(&self, bucket: &str, page: &Page) -> Bytes {
@@ -206,6 +202,30 @@ impl<'a> Listing<'a> {
         text.element("StorageClass", "STANDARD");
         text.end("Contents");
     }
+}
+
+/// How many entries a page may have: what is asked for, but never more than the most.
+pub fn page_limit(target: &Target<'_>, name: &str, most: usize) -> Result<usize, &'static Failure> {
+    let text = target.get(name).unwrap_or("");
+    if text.is_empty() {
+        return Ok(most);
+    }
+    let asked: u32 = text.parse().map_err(|_| &failure::INVALID_ARGUMENT)?;
+    Ok(usize::try_from(asked).unwrap_or(most).min(most))
+}
+
+/// Whether the answer has its names percent-encoded.
+pub fn encoding(target: &Target<'_>) -> Result<bool, &'static Failure> {
+    match target.get("encoding-type") {
+        None => Ok(false),
+        Some("url") => Ok(true),
+        Some(_) => Err(&failure::INVALID_ARGUMENT),
+    }
+}
+
+/// A name as the answer writes it.
+pub fn text_of<'a>(value: &'a str, url: bool, arena: &'a Bump) -> &'a str {
+    if url { encode_url(value, arena) } else { value }
 }
 
 /// `2026-01-31T23:59:59.000Z`, by the civil-calendar arithmetic of days since 1970 (400-year eras

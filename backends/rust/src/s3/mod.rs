@@ -12,6 +12,7 @@ mod get;
 mod put;
 mod reply;
 mod target;
+mod versions;
 mod xml;
 
 pub use auth::Credentials;
@@ -163,6 +164,9 @@ async fn on_bucket(exchange: Exchange<'_>) -> Answer {
     let target = exchange.target;
     let plain = target.query_only(&[]);
     match *exchange.request.method() {
+        Method::GET if target.has("versioning") || target.has("versions") => {
+            versions::get(&exchange)
+        }
         Method::GET => bucket::get(&exchange),
         Method::POST if target.has("delete") && target.query_only(&["delete"]) => {
             delete::many(exchange).await

@@ -1,0 +1,108 @@
+//! The stubs for clients that ask for versions: each object is its only one, named `null`.
+
+use super::bucket::{LIST_KEYS_MAX, encoding, iso_time, page_limit, text_of};
+use super::failure::{self, Failure};
+use super::xml::{NAMESPACE, Xml};
+use super::{Answer, Exchange, reply};
+use crate::store::{Entry, ListQuery, Object, Page};
+
+const PARAMETERS: [&str; 7] = [
+    "versions",
+    "prefix",
+    "delimiter",
+    "key-marker",
+    "version-id-marker",
+    "max-keys",
+    "encoding-type",
+];
+const ONLY_VERSION: &str = "null";
+
+/// GET ?versioning, which nobody has configured, or GET ?versions.
+pub fn get(exchange: &Exchange<'_>) -> Answer {
+    let target = exchange.target;
+    if target.query_only(&["versioning"]) {
+        exchange.bucket()?;
+        let text = Xml::new("VersioningConfiguration", NAMESPACE, exchange.arena);
+        return Ok(reply::xml(200, text.finish("VersioningConfiguration")));
+    }
+    if !target.query_only(&PARAMETERS) {
+        return Err(&failure::NOT_IMPLEMENTED);
+    }
+    let bucket = exchange.bucket()?;
+    let listing = Listing::read(exchange)?;
+    let page = bucket.list(&listing.query);
+    Ok(reply::xml(200, listing.write(&page).finish("ListVersionsResult")))
+}
+
+struct Listing<'a> {
+    exchange: &'a Exchange<'a>,
+    query: ListQuery<'a>,
+    url: bool,
+}
+
+impl<'a> Listing<'a> {
+    fn read(exchange: &'a Exchange<'a>) -> Result<Self, &'static Failure> {
+        let target = exchange.target;
+        let parameter = |name| target.get(name).unwrap_or("");
+        // A key has one version: to begin behind it, or behind its key, is the same.
+        let query = ListQuery {
+            prefix: parameter("prefix"),
+            delimiter: parameter("delimiter"),
+            after: parameter("key-marker"),
+            max: page_limit(target, "max-keys", LIST_KEYS_MAX)?,
+        };
+        Ok(Self { exchange, query, url: encoding(target)? })
+    }
+
+    fn text<'t>(&self, value: &'t str) -> &'t str
+    where
+        'a: 't,
+    {
+        text_of(value, self.url, self.exchange.arena)
+    }
+
+    fn write(&self, page: &Page) -> Xml<'a> {
+        let mut text = Xml::new("ListVersionsResult", NAMESPACE, self.exchange.arena);
+        let target = self.exchange.target;
+        text.element("Name", target.bucket);
+        text.element("Prefix", self.text(self.query.prefix));
+        text.element("KeyMarker", self.text(self.query.after));
+        text.element("VersionIdMarker", target.get("version-id-marker").unwrap_or(""));
+        if let Some(last) = page.entries.last().filter(|_| page.truncated) {
+            text.element("NextKeyMarker", self.text(&last.name));
+            text.element("NextVersionIdMarker", ONLY_VERSION);
+        }
+        text.element("MaxKeys", &self.query.max.to_string());
+        if !self.query.delimiter.is_empty() {
+            text.element("Delimiter", self.text(self.query.delimiter));
+        }
+        if self.url {
+            text.element("EncodingType", "url");
+        }
+        text.element("IsTruncated", if page.truncated { "true" } else { "false" });
+        for entry in &page.entries {
+            if let Some(object) = &entry.object {
+                self.write_version(&mut text, &entry.name, object);
+            }
+        }
+        for Entry { name, .. } in page.entries.iter().filter(|entry| entry.object.is_none()) {
+            text.start("CommonPrefixes");
+            text.element("Prefix", self.text(name));
+            text.end("CommonPrefixes");
+        }
+        text
+    }
+
+    fn write_version(&self, text: &mut Xml<'_>, key: &str, object: &Object) {
+        text.start("Version");
+        text.element("Key", self.text(key));
+        text.element("VersionId", ONLY_VERSION);
+        text.element("IsLatest", "true");
+        text.element("LastModified", &iso_time(object.modified));
+        text.element("ETag", object.etag.to_str().unwrap_or(""));
+        text.element("Size", &object.body.len().to_string());
+        text.owner();
+        text.element("StorageClass", "STANDARD");
+        text.end("Version");
+    }
+}
