@@ -1,12 +1,14 @@
 //! `pausemark-rust` is the Rust backend: the S3 subset of backends/CONTRACT.md on hyper.
 
 mod arguments;
+mod content;
 mod gate;
 mod header_case;
 mod log;
 mod restore;
 mod s3;
 mod store;
+mod uploads;
 mod worker;
 
 use std::io;

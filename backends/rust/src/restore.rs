@@ -50,14 +50,6 @@ pub fn apply(store: &Store, record: &Record<'_>) -> Result<(), LogError> {
 }
 
 fn object(record: &Record<'_>, modified: SystemTime) -> Option<Object> {
-    let etag = match record.parts {
-        0 => s3::etag(record.md5),
-        parts => {
-            let quoted = s3::etag(record.md5);
-            let hex = quoted.to_str().ok()?.trim_matches('"');
-            HeaderValue::from_str(&format!("\"{hex}-{parts}\"")).ok()?
-        }
-    };
     let mut content_type = HeaderValue::from_static("binary/octet-stream");
     let mut kept = Vec::new();
     let mut texts = record.metadata.split(|byte| *byte == 0);
@@ -71,9 +63,10 @@ fn object(record: &Record<'_>, modified: SystemTime) -> Option<Object> {
         }
     }
     Some(Object {
-        body: Bytes::copy_from_slice(record.data),
+        body: Bytes::from(record.data.pieces().collect::<Vec<_>>().concat()).into(),
+        parts: record.parts,
         md5: record.md5,
-        etag,
+        etag: s3::etag_of(record.md5, record.parts),
         modified,
         last_modified: s3::date_value(modified),
         content_type,
@@ -93,6 +86,7 @@ fn too_small(store: &Store, record: &Record<'_>) -> LogError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::Data;
 
     #[test]
     fn an_object_comes_back_with_the_headers_that_were_kept() {
@@ -108,7 +102,7 @@ mod tests {
             time_ns: 0,
             key: b"bucket/key",
             metadata,
-            data: b"",
+            data: Data::Read(b""),
         };
         let object = object(&record, UNIX_EPOCH).unwrap();
         assert_eq!(object.kept.len(), 4);

@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::SystemTime;
 
-use bytes::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+
+use crate::content::Content;
+use crate::uploads::{Slots, Uploads};
 
 /// Why an operation on a bucket could not be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,10 +22,12 @@ pub enum StoreError {
 /// What a key names. It is never changed once it is in a bucket.
 #[derive(Debug)]
 pub struct Object {
-    pub body: Bytes,
-    /// Computed once, on PUT.
+    pub body: Content,
+    /// Of a multipart object; else 0.
+    pub parts: u16,
+    /// Computed once, on PUT; of a multipart object that of its parts' MD5s.
     pub md5: [u8; 16],
-    /// The same, quoted, in hex.
+    /// The same, quoted, in hex, with the count of parts if there is one.
     pub etag: HeaderValue,
     pub modified: SystemTime,
     /// `modified` as a header has it.
@@ -54,6 +58,7 @@ pub struct Store {
     buckets: RwLock<HashMap<Box<str>, Arc<Bucket>>>,
     used_bytes: AtomicU64,
     bytes_max: u64,
+    pub upload_slots: Slots,
 }
 
 /// Room for a body that is on its way; given back when dropped before it was kept.
@@ -65,13 +70,23 @@ pub struct Reservation<'store> {
 
 impl Store {
     pub fn new(bytes_max: u64) -> Self {
-        Self { buckets: RwLock::default(), used_bytes: AtomicU64::new(0), bytes_max }
+        Self {
+            buckets: RwLock::default(),
+            used_bytes: AtomicU64::new(0),
+            bytes_max,
+            upload_slots: Slots::default(),
+        }
     }
 
     /// Takes room for a body before it is read; `None` when the store is full.
     pub fn reserve(&self, bytes: u64) -> Option<Reservation<'_>> {
         let mut reservation = Reservation { store: self, bytes: 0 };
         reservation.grow(bytes).then_some(reservation)
+    }
+
+    /// Room that is accounted already, to be given back or kept.
+    pub fn take_over(&self, bytes: u64) -> Reservation<'_> {
+        Reservation { store: self, bytes }
     }
 
     pub fn bucket(&self, name: &str) -> Option<Arc<Bucket>> {
@@ -101,6 +116,7 @@ impl Store {
         }
         index.removed = true;
         drop(index);
+        bucket.uploads.end(self);
         buckets.remove(name);
         Ok(())
     }
@@ -223,6 +239,7 @@ impl Index {
 pub struct Bucket {
     pub name: Box<str>,
     pub created: SystemTime,
+    pub uploads: Uploads,
     index: RwLock<Index>,
 }
 
@@ -252,7 +269,7 @@ pub struct Page {
 
 impl Bucket {
     fn new(name: &str, created: SystemTime) -> Self {
-        Self { name: name.into(), created, index: RwLock::default() }
+        Self { name: name.into(), created, uploads: Uploads::default(), index: RwLock::default() }
     }
 
     /// Why a write of this key cannot be done.
@@ -304,7 +321,7 @@ impl ListQuery<'_> {
     }
 
     /// The common prefix that a key is rolled up into.
-    fn common<'key>(&self, key: &'key str) -> Option<&'key str> {
+    pub fn common<'key>(&self, key: &'key str) -> Option<&'key str> {
         if self.delimiter.is_empty() {
             return None;
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::record::Operation;
+use super::record::{Data, Operation};
 use crate::store::{Bucket, Object, Store, StoreError};
 
 /// A change of state, whole and checked but for its conditions.
@@ -42,7 +42,9 @@ pub struct Described<'a> {
     pub operation: Operation,
     pub key: String,
     pub metadata: Vec<u8>,
-    pub data: &'a [u8],
+    pub data: Data<'a>,
+    /// Of a multipart object; else 0.
+    pub parts: u16,
     pub md5: [u8; 16],
     pub time_ns: u64,
 }
@@ -78,14 +80,16 @@ impl Change {
             operation,
             key,
             metadata: Vec::new(),
-            data: &[],
+            data: Data::Pieces(&[]),
+            parts: 0,
             md5: [0; 16],
             time_ns: nanoseconds(SystemTime::now()),
         };
         match self {
             Self::Put { bucket, key, object, .. } => Described {
                 metadata: object.metadata(),
-                data: &object.body,
+                data: Data::Pieces(object.body.pieces()),
+                parts: object.parts,
                 md5: object.md5,
                 time_ns: nanoseconds(object.modified),
                 ..plain(Operation::Put, format!("{}/{key}", bucket.name))

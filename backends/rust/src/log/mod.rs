@@ -12,6 +12,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 pub use change::Change;
+#[cfg(test)]
+pub use record::Data;
 pub use record::{Operation, Record};
 pub use recovery::{Recovered, recover};
 pub use writer::{Queue, Refusal, Started, start};

@@ -1,5 +1,7 @@
 //! One record of the log: its bytes, and the judgement whether bytes are one.
 
+use bytes::Bytes;
+
 const MAGIC: &[u8; 4] = b"PMR1";
 /// Of a record before its key.
 pub const HEAD_BYTES: usize = 80;
@@ -26,6 +28,27 @@ impl Operation {
     }
 }
 
+/// A record's data: a stretch of the log, or an object's pieces on their way there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Data<'a> {
+    Read(&'a [u8]),
+    Pieces(&'a [Bytes]),
+}
+
+impl<'a> Data<'a> {
+    pub fn pieces(self) -> impl Iterator<Item = &'a [u8]> {
+        let (read, pieces): (_, &[Bytes]) = match self {
+            Self::Read(read) => (Some(read), &[]),
+            Self::Pieces(pieces) => (None, pieces),
+        };
+        read.into_iter().chain(pieces.iter().map(AsRef::as_ref))
+    }
+
+    pub fn len(self) -> usize {
+        self.pieces().map(<[u8]>::len).sum()
+    }
+}
+
 /// A record; key, metadata and data are borrowed from whoever has them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record<'a> {
@@ -40,7 +63,7 @@ pub struct Record<'a> {
     pub key: &'a [u8],
     /// `name NUL value NUL` for each kept header.
     pub metadata: &'a [u8],
-    pub data: &'a [u8],
+    pub data: Data<'a>,
     pub md5: [u8; 16],
     pub time_ns: u64,
 }
@@ -70,7 +93,8 @@ impl<'a> Record<'a> {
         out.extend_from_slice(&self.time_ns.to_le_bytes());
         out.extend_from_slice(self.key);
         out.extend_from_slice(self.metadata);
-        let sum = crc32c::crc32c_append(crc32c::crc32c(&out[start + 8..]), self.data);
+        let head_sum = crc32c::crc32c(&out[start + 8..]);
+        let sum = self.data.pieces().fold(head_sum, crc32c::crc32c_append);
         out[start + 4..start + 8].copy_from_slice(&sum.to_le_bytes());
     }
 
@@ -103,7 +127,7 @@ impl<'a> Record<'a> {
             parts: u16::try_from(number(bytes, 38, 2)).ok()?,
             key,
             metadata,
-            data,
+            data: Data::Read(data),
             md5: bytes[56..72].try_into().ok()?,
             time_ns: number(bytes, 72, 8),
         })

@@ -67,12 +67,10 @@ impl Segment {
         self.at == HEADER_BYTES as u64
     }
 
-    /// Writes whole records where the segment ends, and moves its end.
-    pub fn append(&mut self, parts: &[&[u8]]) -> io::Result<()> {
-        for part in parts {
-            self.file.write_all_at(part, self.at)?;
-            self.at += part.len() as u64;
-        }
+    /// Writes where the segment ends, and moves its end.
+    pub fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all_at(bytes, self.at)?;
+        self.at += bytes.len() as u64;
         Ok(())
     }
 }

@@ -245,7 +245,7 @@ impl Writer {
             durable_lsn: self.durable_lsn,
             epoch: 0,
             operation: described.operation,
-            parts: 0,
+            parts: described.parts,
             key: described.key.as_bytes(),
             metadata: &described.metadata,
             data: described.data,
@@ -267,10 +267,13 @@ impl Writer {
         record.epoch = segment.header.epoch;
         record.encode_head(&mut self.buffer);
         if record.data.len() <= COPIED_BYTES_MAX {
-            self.buffer.extend_from_slice(record.data);
+            record.data.pieces().for_each(|piece| self.buffer.extend_from_slice(piece));
         } else {
-            segment.append(&[&self.buffer, record.data]).map_err(Append::Io)?;
+            segment.append(&self.buffer).map_err(Append::Io)?;
             self.buffer.clear();
+            for piece in record.data.pieces() {
+                segment.append(piece).map_err(Append::Io)?;
+            }
         }
         self.buffer.resize(self.buffer.len() + fill(record.bytes()), 0);
         self.recovered.last_lsn += 1;
@@ -279,7 +282,7 @@ impl Writer {
 
     fn flush(&mut self) -> io::Result<()> {
         if let Some(segment) = &mut self.recovered.segment {
-            segment.append(&[&self.buffer])?;
+            segment.append(&self.buffer)?;
             self.buffer.clear();
             if segment.left() < segment.header.bytes / 2
                 && self.recovered.segments_bytes + self.settings.segment_bytes

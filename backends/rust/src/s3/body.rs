@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::Request;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING};
 
 use super::Shared;
@@ -80,6 +80,17 @@ pub async fn read<'store>(
     };
     proof.map_or(Ok(()), |proof| proof.judge(&body))?;
     Ok(Payload { body, digests, room })
+}
+
+/// Reads what says nothing to the operation, but may have been signed; how many bytes it was.
+pub async fn discard(
+    request: &mut Request<Incoming>,
+    shared: &Shared,
+) -> Result<usize, &'static Failure> {
+    if request.body().is_end_stream() {
+        return Ok(0);
+    }
+    Ok(read(request, shared).await?.body.len())
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

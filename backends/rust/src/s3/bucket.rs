@@ -5,15 +5,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bumpalo::Bump;
-use http_body_util::Full;
 use hyper::Response;
-use hyper::body::{Body, Bytes};
+use hyper::body::Bytes;
 use hyper::header::LOCATION;
 
 use super::failure::{self, Failure};
 use super::target::Target;
 use super::xml::{NAMESPACE, Xml, encode_url};
 use super::{Answer, Exchange, body, reply};
+use crate::content::Sending;
 use crate::store::{Entry, ListQuery, Object, Page};
 
 pub const LIST_KEYS_MAX: usize = 1000;
@@ -30,7 +30,7 @@ const PARAMETERS: [&str; 9] = [
     "marker",
 ];
 
-pub fn list_all(exchange: &Exchange<'_>) -> Response<Full<Bytes>> {
+pub fn list_all(exchange: &Exchange<'_>) -> Response<Sending> {
     let mut text = Xml::new("ListAllMyBucketsResult", NAMESPACE, exchange.arena);
     text.owner();
     text.start("Buckets");
@@ -50,11 +50,9 @@ pub async fn create(mut exchange: Exchange<'_>) -> Answer {
         return Err(&failure::INVALID_BUCKET_NAME);
     }
     // A CreateBucketConfiguration may come; its region says nothing to a store that has one place.
-    if !exchange.request.body().is_end_stream() {
-        let payload = body::read(&mut exchange.request, &exchange.worker.shared).await?;
-        if payload.body.len() > CONFIGURATION_BYTES_MAX {
-            return Err(&failure::MALFORMED_XML);
-        }
+    let read_bytes = body::discard(&mut exchange.request, &exchange.worker.shared).await?;
+    if read_bytes > CONFIGURATION_BYTES_MAX {
+        return Err(&failure::MALFORMED_XML);
     }
     exchange.worker.create_bucket(name).await?;
     let mut response = reply::empty(200);

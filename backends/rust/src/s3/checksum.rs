@@ -117,10 +117,22 @@ impl Checksums {
 
     /// Puts them among an object's headers: before the metadata.
     pub fn keep(&self, kept: &mut Vec<(HeaderName, HeaderValue)>) {
-        let is_metadata = |(name, _): &(HeaderName, _)| name.as_str().starts_with(METADATA_PREFIX);
-        let place = kept.iter().position(is_metadata).unwrap_or(kept.len());
-        kept.splice(place..place, self.headers());
+        insert(kept, self.headers());
     }
+}
+
+/// Keeps those of a content that stays the same, where everything else about it is replaced.
+pub fn carry(from: &[(HeaderName, HeaderValue)], kept: &mut Vec<(HeaderName, HeaderValue)>) {
+    insert(kept, from.iter().filter(|(name, _)| is_checksum(name)).cloned());
+}
+
+fn insert(
+    kept: &mut Vec<(HeaderName, HeaderValue)>,
+    checksums: impl Iterator<Item = (HeaderName, HeaderValue)>,
+) {
+    let is_metadata = |(name, _): &(HeaderName, _)| name.as_str().starts_with(METADATA_PREFIX);
+    let place = kept.iter().position(is_metadata).unwrap_or(kept.len());
+    kept.splice(place..place, checksums);
 }
 
 /// The checksum that `x-amz-trailer` promises, if it is one of these.

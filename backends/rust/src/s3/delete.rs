@@ -1,13 +1,9 @@
 //! POST ?delete: up to 1000 keys at once.
 
-use quick_xml::Reader;
-use quick_xml::escape::resolve_predefined_entity;
-use quick_xml::events::{BytesRef, Event};
-
 use super::bucket::LIST_KEYS_MAX;
 use super::failure::{self, Failure};
 use super::xml::{NAMESPACE, Xml};
-use super::{Answer, Exchange, body, put, reply};
+use super::{Answer, Exchange, body, put, reply, xml_read};
 
 /// Holds 1000 keys of 1024 bytes, escaped, and their tags.
 const DELETE_BYTES_MAX: usize = 8 << 20;
@@ -43,52 +39,14 @@ struct DeleteRequest {
 
 impl DeleteRequest {
     fn parse(text: &str) -> Result<Self, &'static Failure> {
-        let mut reader = Reader::from_str(text);
         let mut request = Self::default();
-        let mut path: Vec<Vec<u8>> = Vec::new();
-        let mut value = String::new();
-        let mut roots = 0;
-        loop {
-            match reader.read_event().map_err(|_| &failure::MALFORMED_XML)? {
-                Event::Start(tag) => {
-                    roots += usize::from(path.is_empty());
-                    path.push(tag.local_name().as_ref().to_vec());
-                    value.clear();
-                }
-                Event::Empty(tag) => {
-                    roots += usize::from(path.is_empty());
-                    path.push(tag.local_name().as_ref().to_vec());
-                    request.end_element(&path, "")?;
-                    path.pop();
-                }
-                Event::Text(part) => {
-                    let part = part.decode().map_err(|_| &failure::MALFORMED_XML)?;
-                    if path.is_empty() && !part.trim().is_empty() {
-                        return Err(&failure::MALFORMED_XML);
-                    }
-                    value.push_str(&part);
-                }
-                Event::CData(part) => {
-                    value.push_str(&part.decode().map_err(|_| &failure::MALFORMED_XML)?);
-                }
-                Event::GeneralRef(reference) => push_reference(&mut value, &reference)?,
-                Event::End(_) => {
-                    request.end_element(&path, &value)?;
-                    path.pop();
-                    value.clear();
-                }
-                Event::Eof if path.is_empty() && roots == 1 => break,
-                Event::Eof | Event::DocType(_) => return Err(&failure::MALFORMED_XML),
-                Event::Decl(_) | Event::PI(_) | Event::Comment(_) => {}
-            }
-        }
+        xml_read::read(text, |path, value| request.end_element(path, value))?;
         let known = (1..=LIST_KEYS_MAX).contains(&request.keys.len());
         if known { Ok(request) } else { Err(&failure::MALFORMED_XML) }
     }
 
-    fn end_element(&mut self, path: &[Vec<u8>], value: &str) -> Result<(), &'static Failure> {
-        let path: Vec<&[u8]> = path.iter().map(Vec::as_slice).collect();
-        match path[..] {
+    fn end_element(&mut self, path: &[&[u8]], value: &str) -> Result<(), &'static Failure> {
+        match *path {
             [b"Delete", b"Object", b"Key"] if !value.is_empty() => self.keys.push(value.to_owned()),
             [b"Delete", b"Object", b"VersionId"] => return Err(&failure::NOT_IMPLEMENTED),
             [b"Delete", b"Quiet"] => self.quiet = ["true", "1"].contains(&value.trim()),
@@ -97,17 +55,6 @@ impl DeleteRequest {
         }
         Ok(())
     }
-}
-
-fn push_reference(value: &mut String, reference: &BytesRef<'_>) -> Result<(), &'static Failure> {
-    let malformed = || &failure::MALFORMED_XML;
-    if let Some(character) = reference.resolve_char_ref().map_err(|_| malformed())? {
-        value.push(character);
-        return Ok(());
-    }
-    let name = reference.decode().map_err(|_| malformed())?;
-    value.push_str(resolve_predefined_entity(&name).ok_or_else(malformed)?);
-    Ok(())
 }
 
 #[cfg(test)]

@@ -41,6 +41,11 @@ failures! {
     INVALID_BUCKET_NAME = 400 "InvalidBucketName" "The bucket name is not valid.";
     NO_SUCH_BUCKET = 404 "NoSuchBucket" "The bucket does not exist.";
     NO_SUCH_KEY = 404 "NoSuchKey" "The key does not exist.";
+    NO_SUCH_UPLOAD = 404 "NoSuchUpload" "The upload does not exist.";
+    INVALID_PART = 400 "InvalidPart" "A part is not there, or has another ETag.";
+    INVALID_PART_ORDER = 400 "InvalidPartOrder" "The parts are not in ascending order.";
+    ENTITY_TOO_SMALL = 400 "EntityTooSmall" "A part but the last is smaller than 5 MiB.";
+    SUM_TOO_LARGE = 400 "EntityTooLarge" "The object exceeds the size limit.";
     BUCKET_NOT_EMPTY = 409 "BucketNotEmpty" "The bucket is not empty.";
     KEY_TOO_LONG = 400 "KeyTooLongError" "The key exceeds 1024 bytes.";
     METADATA_TOO_LARGE = 400 "MetadataTooLarge" "The metadata exceeds 2 KiB.";
@@ -51,6 +56,7 @@ failures! {
     BAD_DIGEST = 400 "BadDigest" "The body does not match its digest.";
     INVALID_DIGEST = 400 "InvalidDigest" "The digest is not valid.";
     INVALID_RANGE = 416 "InvalidRange" "The range is not satisfiable.";
+    COPY_RANGE = 400 "InvalidRange" "The range cannot be satisfied.";
     PRECONDITION = 412 "PreconditionFailed" "A precondition did not hold.";
     MALFORMED_TRAILER = 400 "MalformedTrailerError" "The trailer is not the one announced.";
     MALFORMED_XML = 400 "MalformedXML" "The XML is not well formed or not as expected.";

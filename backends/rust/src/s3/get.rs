@@ -15,7 +15,7 @@ pub fn object(exchange: &Exchange<'_>, bucket: &Bucket) -> Answer {
     let object = bucket.get(exchange.target.key).ok_or(&failure::NO_SUCH_KEY)?;
     let request = exchange.request.headers();
     let tags = [(ETAG, object.etag.clone()), (LAST_MODIFIED, object.last_modified.clone())];
-    if !is_modified(request, &object)? {
+    if !CONDITIONS.hold(request, &object)? {
         let mut response = reply::bodyless(304);
         response.headers_mut().extend(tags);
         return Ok(response);
@@ -28,11 +28,13 @@ pub fn object(exchange: &Exchange<'_>, bucket: &Bucket) -> Answer {
         Some(RangeVerdict::Good(first, last)) => {
             // Both lie inside a body that is in memory.
             #[allow(clippy::cast_possible_truncation)]
-            let part = object.body.slice(first as usize..=last as usize);
+            let part = object.body.send(first as usize, (last - first) as usize + 1);
             let text = format!("bytes {first}-{last}/{size}");
             (reply::with_body(206, part), Some(reply::header_value(text.as_bytes())))
         }
-        Some(RangeVerdict::Malformed) | None => (reply::with_body(200, object.body.clone()), None),
+        Some(RangeVerdict::Malformed) | None => {
+            (reply::with_body(200, object.body.send(0, object.body.len())), None)
+        }
     };
     let headers = response.headers_mut();
     headers.reserve(6 + object.kept.len());
@@ -48,21 +50,38 @@ pub fn object(exchange: &Exchange<'_>, bucket: &Bucket) -> Answer {
     Ok(response)
 }
 
-/// Follows RFC 9110, section 13.2.2: false is a 304, an error a 412.
-fn is_modified(headers: &HeaderMap, object: &Object) -> Result<bool, &'static Failure> {
-    // Headers have whole seconds.
-    let modified = whole_seconds(object.modified);
-    if headers.contains_key(IF_MATCH) {
-        if !matches_tag(headers, &IF_MATCH, &object.etag) {
+/// The headers that hold conditions, which a copy has under names of its own.
+pub struct Conditions {
+    pub matching: HeaderName,
+    pub none_match: HeaderName,
+    pub modified_since: HeaderName,
+    pub unmodified_since: HeaderName,
+}
+
+static CONDITIONS: Conditions = Conditions {
+    matching: IF_MATCH,
+    none_match: IF_NONE_MATCH,
+    modified_since: IF_MODIFIED_SINCE,
+    unmodified_since: IF_UNMODIFIED_SINCE,
+};
+
+impl Conditions {
+    /// Follows RFC 9110, section 13.2.2: false is a 304, an error a 412.
+    pub fn hold(&self, headers: &HeaderMap, object: &Object) -> Result<bool, &'static Failure> {
+        // Headers have whole seconds.
+        let modified = whole_seconds(object.modified);
+        if headers.contains_key(&self.matching) {
+            if !matches_tag(headers, &self.matching, &object.etag) {
+                return Err(&failure::PRECONDITION);
+            }
+        } else if time(headers, &self.unmodified_since).is_some_and(|since| modified > since) {
             return Err(&failure::PRECONDITION);
         }
-    } else if time(headers, &IF_UNMODIFIED_SINCE).is_some_and(|since| modified > since) {
-        return Err(&failure::PRECONDITION);
+        if headers.contains_key(&self.none_match) {
+            return Ok(!matches_tag(headers, &self.none_match, &object.etag));
+        }
+        Ok(time(headers, &self.modified_since).is_none_or(|since| modified > since))
     }
-    if headers.contains_key(IF_NONE_MATCH) {
-        return Ok(!matches_tag(headers, &IF_NONE_MATCH, &object.etag));
-    }
-    Ok(time(headers, &IF_MODIFIED_SINCE).is_none_or(|since| modified > since))
 }
 
 fn whole_seconds(time: SystemTime) -> SystemTime {
@@ -116,7 +135,7 @@ fn parse_range(text: &str, size: u64) -> RangeVerdict {
 }
 
 /// Reads digits; a number beyond 64 bits is beyond every object.
-fn number(text: &str) -> Option<u64> {
+pub fn number(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().unwrap_or(u64::MAX))
 }

@@ -6,17 +6,22 @@ mod body;
 mod bucket;
 mod changes;
 mod checksum;
+mod complete;
+mod copy;
 mod delete;
 mod failure;
 mod get;
+mod list_uploads;
+mod multipart;
 mod put;
 mod reply;
 mod target;
 mod versions;
 mod xml;
+mod xml_read;
 
 pub use auth::Credentials;
-pub use reply::{date_value, etag};
+pub use reply::{date_value, etag_of};
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -25,19 +30,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bumpalo::Bump;
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::Incoming;
 use hyper::header::HeaderValue;
 use hyper::http::Extensions;
 use hyper::{Method, Request, Response};
 
+use crate::content::Sending;
 use crate::gate::Refusals;
 use crate::log::Queue;
 use crate::store::{Bucket, Store};
 use failure::Failure;
 use target::Target;
 
-pub type Answer = Result<Response<Full<Bytes>>, &'static Failure>;
+pub type Reply = Response<Sending>;
+pub type Answer = Result<Reply, &'static Failure>;
 
 /// What all workers share.
 #[derive(Debug)]
@@ -122,7 +128,7 @@ pub async fn handle(
     worker: &Worker,
     connection: &Connection,
     request: Request<Incoming>,
-) -> Response<Full<Bytes>> {
+) -> Response<Sending> {
     let refusal = connection.refusals.next();
     let mut arena = connection.arena.take();
     let request_id = worker.shared.request_id();
@@ -167,6 +173,7 @@ async fn on_bucket(exchange: Exchange<'_>) -> Answer {
         Method::GET if target.has("versioning") || target.has("versions") => {
             versions::get(&exchange)
         }
+        Method::GET if target.has("uploads") => list_uploads::uploads(&exchange),
         Method::GET => bucket::get(&exchange),
         Method::POST if target.has("delete") && target.query_only(&["delete"]) => {
             delete::many(exchange).await
@@ -191,11 +198,17 @@ async fn on_object(exchange: Exchange<'_>) -> Answer {
     if !known.contains(method) {
         return Err(&failure::METHOD);
     }
+    if let Some(operation) = multipart::Operation::of(&exchange) {
+        return operation.answer(exchange).await;
+    }
     if !exchange.target.query_only(&[]) {
         return Err(&failure::NOT_IMPLEMENTED);
     }
     if method == Method::POST {
         return Err(&failure::METHOD);
+    }
+    if method == Method::PUT && copy::is_asked(&exchange) {
+        return copy::object(exchange).await;
     }
     let bucket = exchange.bucket()?;
     match *method {

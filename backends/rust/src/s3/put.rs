@@ -9,9 +9,9 @@ use hyper::header::{
 };
 use md5::{Digest, Md5};
 
-use super::body::{self, Payload};
+use super::body::{self, Digests, Payload};
 use super::failure::{self, Failure};
-use super::{Answer, Exchange, reply};
+use super::{Answer, Exchange, Reply, reply};
 use crate::store::{Bucket, Object};
 
 const METADATA_BYTES_MAX: usize = 2 << 10;
@@ -19,16 +19,11 @@ pub const METADATA_PREFIX: &str = "x-amz-meta-";
 
 pub async fn object(mut exchange: Exchange<'_>, bucket: &Arc<Bucket>) -> Answer {
     let headers = exchange.request.headers();
-    let only_if_absent = headers.get(IF_NONE_MATCH).is_some_and(|value| value == "*");
-    let conditional = headers.contains_key(IF_MATCH) || headers.contains_key(IF_NONE_MATCH);
-    if headers.contains_key("x-amz-copy-source") || (conditional && !only_if_absent) {
-        return Err(&failure::NOT_IMPLEMENTED);
-    }
+    let only_if_absent = only_if_absent(headers)?;
     if only_if_absent && bucket.get(exchange.target.key).is_some() {
         return Err(&failure::PRECONDITION);
     }
-    let default_type = || HeaderValue::from_static("binary/octet-stream");
-    let content_type = headers.get(CONTENT_TYPE).cloned().unwrap_or_else(default_type);
+    let content_type = content_type(headers);
     let mut kept = kept_headers(headers)?;
     let shared = &exchange.worker.shared;
     let payload = body::read(&mut exchange.request, shared).await?;
@@ -37,7 +32,8 @@ pub async fn object(mut exchange: Exchange<'_>, bucket: &Arc<Bucket>) -> Answer 
     let etag = reply::etag(md5);
     let modified = SystemTime::now();
     let object = Object {
-        body: payload.body,
+        body: payload.body.into(),
+        parts: 0,
         md5,
         etag: etag.clone(),
         modified,
@@ -47,10 +43,27 @@ pub async fn object(mut exchange: Exchange<'_>, bucket: &Arc<Bucket>) -> Answer 
     };
     let key = exchange.target.key;
     exchange.worker.put(bucket, key, object, payload.room, only_if_absent).await?;
+    Ok(answer(etag, &payload.digests))
+}
+
+/// What tells the client that an object or a part was taken.
+pub fn answer(etag: HeaderValue, digests: &Digests) -> Reply {
     let mut response = reply::empty(200);
     response.headers_mut().insert(ETAG, etag);
-    response.headers_mut().extend(payload.digests.checksums.headers());
-    Ok(response)
+    response.headers_mut().extend(digests.checksums.headers());
+    response
+}
+
+/// The one condition of a write that this subset has.
+pub fn only_if_absent(headers: &HeaderMap) -> Result<bool, &'static Failure> {
+    let absent = headers.get(IF_NONE_MATCH).is_some_and(|value| value == "*");
+    let conditional = headers.contains_key(IF_MATCH) || headers.contains_key(IF_NONE_MATCH);
+    if conditional && !absent { Err(&failure::NOT_IMPLEMENTED) } else { Ok(absent) }
+}
+
+pub fn content_type(headers: &HeaderMap) -> HeaderValue {
+    let default = || HeaderValue::from_static("binary/octet-stream");
+    headers.get(CONTENT_TYPE).cloned().unwrap_or_else(default)
 }
 
 /// Compares the body with every digest that came with it; its MD5.
@@ -64,7 +77,9 @@ pub fn verify(payload: &Payload<'_>) -> Result<[u8; 16], &'static Failure> {
 }
 
 /// What a GET will repeat, in the contract's order, the metadata by name.
-fn kept_headers(headers: &HeaderMap) -> Result<Vec<(HeaderName, HeaderValue)>, &'static Failure> {
+pub fn kept_headers(
+    headers: &HeaderMap,
+) -> Result<Vec<(HeaderName, HeaderValue)>, &'static Failure> {
     let mut kept = Vec::new();
     if let Some(value) = headers.get(CACHE_CONTROL) {
         kept.push((CACHE_CONTROL, value.clone()));

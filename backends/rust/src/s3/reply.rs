@@ -3,7 +3,6 @@
 use std::time::SystemTime;
 
 use bumpalo::Bump;
-use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{
     CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, SERVER,
@@ -14,6 +13,7 @@ use hyper::{Response, StatusCode};
 use super::failure::Failure;
 use super::target::Target;
 use super::xml::Xml;
+use crate::content::Sending;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
 
@@ -21,9 +21,9 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
 const HEADERS_USUAL: usize = 12;
 
 /// An answer whose Content-Length is that of the body; headers are added before `finish`.
-pub fn with_body(status: u16, body: Bytes) -> Response<Full<Bytes>> {
+pub fn with_body(status: u16, body: Sending) -> Response<Sending> {
     let length = HeaderValue::from(body.len());
-    let mut response = Response::new(Full::new(body));
+    let mut response = Response::new(body);
     *response.status_mut() = status_code(status);
     response.headers_mut().reserve(2);
     response.headers_mut().insert(CONTENT_LENGTH, length);
@@ -31,19 +31,19 @@ pub fn with_body(status: u16, body: Bytes) -> Response<Full<Bytes>> {
 }
 
 /// An answer of no bytes, which its Content-Length says.
-pub fn empty(status: u16) -> Response<Full<Bytes>> {
-    with_body(status, Bytes::new())
+pub fn empty(status: u16) -> Response<Sending> {
+    with_body(status, Bytes::new().into())
 }
 
 /// An answer that has no Content-Length either (204, 304).
-pub fn bodyless(status: u16) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::default());
+pub fn bodyless(status: u16) -> Response<Sending> {
+    let mut response = Response::new(Bytes::new().into());
     *response.status_mut() = status_code(status);
     response
 }
 
-pub fn xml(status: u16, body: Bytes) -> Response<Full<Bytes>> {
-    let mut response = with_body(status, body);
+pub fn xml(status: u16, body: Bytes) -> Response<Sending> {
+    let mut response = with_body(status, body.into());
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
     response
@@ -58,7 +58,7 @@ pub fn failure(
     failed: &Failure,
     target: Option<&Target<'_>>,
     request_id: u64,
-) -> Response<Full<Bytes>> {
+) -> Response<Sending> {
     let arena = Bump::new();
     let (bucket, key) = target.map_or(("", ""), |target| (target.bucket, target.key));
     let slash = if key.is_empty() { "" } else { "/" };
@@ -76,11 +76,11 @@ pub fn failure(
 
 /// Puts the headers that every answer carries before the operation's own, and the length last.
 pub fn finish(
-    mut response: Response<Full<Bytes>>,
+    mut response: Response<Sending>,
     date: HeaderValue,
     request_id: u64,
     header_case: &Extensions,
-) -> Response<Full<Bytes>> {
+) -> Response<Sending> {
     let mut headers = HeaderMap::with_capacity(HEADERS_USUAL);
     headers.insert(DATE, date);
     headers.insert(SERVER, HeaderValue::from_static("pausemark"));
@@ -119,6 +119,16 @@ pub fn etag(md5: [u8; 16]) -> HeaderValue {
         place.copy_from_slice(&[digit(byte >> 4), digit(byte)]);
     }
     header_value(&text)
+}
+
+/// The entity tag of an object: of its content, or of so many parts.
+pub fn etag_of(md5: [u8; 16], parts: u16) -> HeaderValue {
+    let plain = etag(md5);
+    if parts == 0 {
+        return plain;
+    }
+    let hex = plain.to_str().unwrap_or("").trim_matches('"');
+    header_value(format!("\"{hex}-{parts}\"").as_bytes())
 }
 
 /// A header value from text that this program made; empty if it could not stand in a header.

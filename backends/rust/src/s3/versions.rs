@@ -28,8 +28,8 @@ pub fn get(exchange: &Exchange<'_>) -> Answer {
     if !target.query_only(&PARAMETERS) {
         return Err(&failure::NOT_IMPLEMENTED);
     }
-    let bucket = exchange.bucket()?;
     let listing = Listing::read(exchange)?;
+    let bucket = exchange.bucket()?;
     let page = bucket.list(&listing.query);
     Ok(reply::xml(200, listing.write(&page).finish("ListVersionsResult")))
 }

@@ -52,6 +52,16 @@ impl<'a> Xml<'a> {
         self.end("Owner");
     }
 
+    /// Who began an upload and will own its object, and how that is stored.
+    pub fn keeper(&mut self) {
+        self.start("Initiator");
+        self.element("ID", "pausemark");
+        self.element("DisplayName", "pausemark");
+        self.end("Initiator");
+        self.owner();
+        self.element("StorageClass", "STANDARD");
+    }
+
     /// Writes characters that XML reserves, or cannot hold as they are, by number, as S3 does.
     fn escape(&mut self, value: &str) {
         for character in value.chars() {
