@@ -227,7 +227,8 @@ pub fn text_of<'a>(value: &'a str, url: bool, arena: &'a Bump) -> &'a str {
 }
 
 /// `2026-01-31T23:59:59.000Z`, by the civil-calendar arithmetic of days since 1970 (400-year eras
-/// of 146,097 days that begin in March, so that the leap day comes last).
+/// of 146,097 days that begin in March, so that the leap day comes last). Whole seconds, as headers
+/// have them.
 pub fn iso_time(time: SystemTime) -> String {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
@@ -241,8 +242,7 @@ pub fn iso_time(time: SystemTime) -> String {
     let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
     let year = era * 400 + year_of_era + u64::from(month <= 2);
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    let millisecond = since.subsec_millis();
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}Z")
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.000Z")
 }
 
 #[cfg(test)]
