@@ -28,3 +28,23 @@ proof-tuning:
 	$(PROOF)/tuning.py $(FLAGS)
 
 proofs: proof-clean proof-stops proof-own-pauses proof-hog proof-gc
+
+BENCHMARK := .venv/bin/python benchmarks/backends
+
+.PHONY: bench-ceilings bench-durability bench-idle bench-allocations
+
+## bench-ceilings  GETs per core of every variant beside nginx
+bench-ceilings:
+	$(BENCHMARK)/ceilings.py $(FLAGS)
+
+## bench-durability  PUTs by durability mode
+bench-durability:
+	$(BENCHMARK)/modes.py $(FLAGS)
+
+## bench-idle    10,000 idle connections beside 10,000 RPS
+bench-idle:
+	$(BENCHMARK)/idle.py $(FLAGS)
+
+## bench-allocations  heap allocations of a request, counted by eBPF
+bench-allocations:
+	$(BENCHMARK)/allocations.py $(FLAGS)

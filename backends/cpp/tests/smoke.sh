@@ -4,7 +4,8 @@
 set -eu
 server=$1 allocator=$2 threads=$3 stack=$4
 port=$((20000 + $$ % 20000)) url=http://127.0.0.1:$((20000 + $$ % 20000))
-"$server" --port "$port" --threads "$threads" --stack "$stack" --allocator "$allocator" --store-bytes-max 40MiB &
+"$server" --port "$port" --threads "$threads" --stack "$stack" --allocator "$allocator" \
+    --store-bytes-max 40MiB &
 pid=$!
 body=$(mktemp)
 trap 'kill "$pid" 2>/dev/null || true; rm -f "$body" "$body.got"' EXIT
