@@ -4,21 +4,12 @@
 #include "checksum.h"
 #include "crc32c.h"
 #include "crc64nvme.h"
+#include "expect.h"
 #include "payload.h"
 #include "request.h"
 #include "slab.h"
 #include "store.h"
 #include "xml.h"
-#include <stdio.h>
-#include <stdlib.h>
-
-#define EXPECT(condition)                                                                          \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "error: unit: %s:%d: %s\n", __FILE__, __LINE__, #condition);           \
-            exit(1);                                                                               \
-        }                                                                                          \
-    } while (0)
 
 static void test_text(void) {
     char date[HTTP_DATE_BYTES];
