@@ -1,7 +1,7 @@
 // GET and HEAD of an object: preconditions, one range, the head, and where the body comes from.
 #include "s3.h"
 
-static bool etag_listed(struct text list, const char *hex) {
+static bool etag_listed(struct text list, struct text etag) {
     while (list.n > 0) {
         struct text tag = text_trim(text_cut(&list, ','));
         if (text_starts(tag, TEXT("W/"))) {
@@ -12,24 +12,24 @@ static bool etag_listed(struct text list, const char *hex) {
             tag.p++;
             tag.n -= 2;
         }
-        if (text_is(tag, TEXT("*")) || text_is(tag, (struct text){hex, 32}))
+        if (text_is(tag, TEXT("*")) || text_is(tag, etag))
             return true;
     }
     return false;
 }
 
 // RFC 9110 section 13.2.2: entity tags win over dates. 0, 304 or 412.
-static unsigned precondition(const struct request *r, const struct object *o, const char *hex) {
+static unsigned precondition(const struct request *r, const struct object *o, struct text etag) {
     int64_t date_s;
     if (r->if_match.p != NULL) {
-        if (!etag_listed(r->if_match, hex))
+        if (!etag_listed(r->if_match, etag))
             return 412;
     } else if (r->if_unmodified_since.p != NULL &&
                text_from_http_date(r->if_unmodified_since, &date_s) && o->modified_s > date_s) {
         return 412;
     }
     if (r->if_none_match.p != NULL)
-        return etag_listed(r->if_none_match, hex) ? 304 : 0;
+        return etag_listed(r->if_none_match, etag) ? 304 : 0;
     if (r->if_modified_since.p != NULL && text_from_http_date(r->if_modified_since, &date_s) &&
         o->modified_s <= date_s)
         return 304;
@@ -61,10 +61,10 @@ static enum range read_range(struct text header, uint64_t size, uint64_t *from, 
     return first >= size ? RANGE_IMPOSSIBLE : RANGE_PART;
 }
 
-static void put_validators(struct connection *c, const struct object *o, const char *etag) {
+static void put_validators(struct connection *c, const struct object *o, struct text quoted_etag) {
     char date[HTTP_DATE_BYTES];
     text_put_http_date(date, o->modified_s);
-    answer_header(c, TEXT("ETag"), (struct text){etag, 34});
+    answer_header(c, TEXT("ETag"), quoted_etag);
     answer_header(c, TEXT("Last-Modified"), (struct text){date, sizeof date});
 }
 
@@ -115,30 +115,31 @@ static void put_body(struct connection *c, struct object *o, uint64_t from, uint
 }
 
 static void answer_object(struct connection *c, struct request *r, struct object *o) {
-    char etag[34];
+    char etag[ETAG_BYTES_MAX + 2];
     uint64_t from = 0, to = o->size_bytes;
     enum range range = RANGE_WHOLE;
-    etag[0] = etag[33] = '"';
-    text_put_hex(etag + 1, o->md5, 16);
-    unsigned refused = precondition(r, o, etag + 1);
+    size_t etag_n = object_put_etag(etag + 1, o->md5, o->parts);
+    etag[0] = etag[etag_n + 1] = '"';
+    struct text quoted_etag = {etag, etag_n + 2};
+    unsigned refused = precondition(r, o, (struct text){etag + 1, etag_n});
     if (refused == 412) {
         answer_error(c, ERROR_PRECONDITION_FAILED, r->path);
         return;
     }
     if (refused == 304) {
         answer_begin(c, 304);
-        put_validators(c, o, etag);
+        put_validators(c, o, quoted_etag);
         answer_end(c, UINT64_MAX);
         return;
     }
-    if (r->range.n > 0 && (r->if_range.p == NULL || text_is(r->if_range, (struct text){etag, 34})))
+    if (r->range.n > 0 && (r->if_range.p == NULL || text_is(r->if_range, quoted_etag)))
         range = read_range(r->range, o->size_bytes, &from, &to);
     if (range == RANGE_IMPOSSIBLE) {
         answer_error(c, ERROR_INVALID_RANGE, r->path);
         return;
     }
     answer_begin(c, range == RANGE_PART ? 206 : 200);
-    put_validators(c, o, etag);
+    put_validators(c, o, quoted_etag);
     put_kept(c, o, range == RANGE_WHOLE && text_is_nocase(r->checksum_mode, TEXT("ENABLED")));
     if (range == RANGE_PART)
         put_content_range(c, from, to, o->size_bytes);

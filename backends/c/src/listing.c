@@ -64,13 +64,13 @@ void listing_add_element(struct listing *l, struct document *d, struct text tag,
 }
 
 void listing_add_object(struct document *d, const struct listed *item, bool has_owner) {
-    char date[ISO_DATE_BYTES], etag[32];
+    char date[ISO_DATE_BYTES], etag[ETAG_BYTES_MAX];
     text_put_iso_date(date, item->modified_s);
-    text_put_hex(etag, item->md5, 16);
+    size_t etag_n = object_put_etag(etag, item->md5, item->parts);
     DOCUMENT_ADD(d, "<LastModified>");
     document_add(d, (struct text){date, sizeof date});
     DOCUMENT_ADD(d, "</LastModified><ETag>&quot;");
-    document_add(d, (struct text){etag, sizeof etag});
+    document_add(d, (struct text){etag, etag_n});
     DOCUMENT_ADD(d, "&quot;</ETag><Size>");
     document_add_u64(d, item->size_bytes);
     DOCUMENT_ADD(d, "</Size>");

@@ -1,6 +1,5 @@
 // Reference-counted objects and the accounting that keeps the store below its limit.
 #include "object.h"
-#include "slab.h"
 
 // What an object costs beside its bytes: index entry, this structure, rounding.
 #define OVERHEAD_BYTES 512u
@@ -170,6 +169,18 @@ void object_release(struct object *o) {
     slab_give(o->table, o->table_capacity * sizeof(char *));
     atomic_fetch_sub(&stored_bytes, o->charged_bytes);
     slab_give(o, o->allocated_bytes);
+}
+
+size_t object_put_etag(char *to, const uint8_t md5[16], uint16_t parts) {
+    text_put_hex(to, md5, 16);
+    if (parts == 0)
+        return 32;
+    to[32] = '-';
+    return 33 + text_put_u64(to + 33, parts);
+}
+
+uint64_t object_charged_by_all(void) {
+    return atomic_load(&stored_bytes);
 }
 
 struct text object_content_type(const struct object *o) {

@@ -3,9 +3,14 @@
 #ifndef PAUSEMARK_OBJECT_H
 #define PAUSEMARK_OBJECT_H
 #include "checksum.h"
+#include "slab.h"
 #include <stdatomic.h>
 
 #define METADATA_COUNT_MAX 100
+#define DEFAULT_CONTENT_TYPE "binary/octet-stream"
+// What the largest table of blocks can name.
+#define OBJECT_BLOCKS_MAX (SLAB_BLOCK_BYTES_MAX / sizeof(char *))
+#define ETAG_BYTES_MAX 38 // 32 hex digits, "-" and the count of parts
 
 // What a PUT asks to keep; borrowed from the request.
 struct kept_headers {
@@ -24,6 +29,7 @@ struct object {
     uint64_t charged_bytes;   // what it counts for in the store's limit
     uint64_t length_promised; // UINT64_MAX when unknown
     uint8_t md5[16];
+    uint16_t parts;             // 0, or how many a multipart object has
     struct checksums checksums; // that the client sent and that were verified
     uint32_t block_count, table_capacity;
     uint32_t last_block_bytes; // capacity of the last block
@@ -44,6 +50,11 @@ bool object_append(struct object *o, const char *bytes, size_t n);
 void object_seal(struct object *o);
 struct object *object_hold(struct object *o);
 void object_release(struct object *o);
+
+// The ETag without its quotes; returns the length, at most ETAG_BYTES_MAX.
+size_t object_put_etag(char *to, const uint8_t md5[16], uint16_t parts);
+// What counts for the limit, of all objects.
+uint64_t object_charged_by_all(void);
 
 struct text object_content_type(const struct object *o);
 struct text object_cache_control(const struct object *o);

@@ -1,6 +1,6 @@
 // 256 small hash tables (so that growing one stops it for microseconds) over skip lists per bucket.
 #include "store.h"
-#include "slab.h"
+#include "hash.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -23,8 +23,9 @@ struct bucket {
     size_t name_n;
     int64_t created_s;
     pthread_rwlock_t lock; // the skip list
-    uint64_t key_count, random;
+    uint64_t key_count;
     struct entry *head[LEVEL_MAX];
+    struct bucket *next_free;
 };
 
 struct shard {
@@ -37,11 +38,17 @@ static struct shard shards[SHARD_COUNT];
 static pthread_rwlock_t buckets_lock = PTHREAD_RWLOCK_INITIALIZER;
 static struct bucket *buckets[BUCKET_COUNT_MAX]; // in the order of names
 static size_t bucket_count;
+// Memory for all of them, so that making one cannot fail once the log has promised it.
+static struct bucket bucket_memory[BUCKET_COUNT_MAX], *free_buckets;
 static uint64_t hash_seed;
 
 bool store_start(void) {
     if (getrandom(&hash_seed, sizeof hash_seed, 0) != (ssize_t)sizeof hash_seed)
         return false;
+    for (size_t i = BUCKET_COUNT_MAX; i-- > 0;) {
+        bucket_memory[i].next_free = free_buckets;
+        free_buckets = &bucket_memory[i];
+    }
     for (size_t i = 0; i < SHARD_COUNT; i++) {
         pthread_mutex_init(&shards[i].lock, NULL);
         shards[i].slot_count = 64;
@@ -50,26 +57,6 @@ bool store_start(void) {
             return false;
     }
     return true;
-}
-
-static uint64_t mix(uint64_t a, uint64_t b) {
-    __extension__ unsigned __int128 product =
-        (unsigned __int128)(a ^ 0x9e3779b97f4a7c15u) * (b ^ 0xd1b54a32d192ed03u);
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
-static uint64_t hash_text(uint64_t state, struct text t) {
-    while (t.n >= 8) {
-        uint64_t word;
-        memcpy(&word, t.p, 8);
-        state = mix(state, word);
-        t.p += 8;
-        t.n -= 8;
-    }
-    uint64_t word = t.n + 1;
-    for (size_t i = 0; i < t.n; i++)
-        word = word << 8 | (uint8_t)t.p[i];
-    return mix(state, word);
 }
 
 static uint64_t hash_of(struct text bucket, struct text key) {
@@ -152,52 +139,76 @@ bool store_has_bucket(struct text name) {
     return found;
 }
 
-static struct bucket *bucket_new(struct text name, int64_t now_s) {
-    struct bucket *b = calloc(1, sizeof *b);
-    if (b == NULL)
-        return NULL;
+// Under the bucket lock, when there are fewer than BUCKET_COUNT_MAX.
+static void bucket_insert(size_t place, struct text name, int64_t now_s) {
+    struct bucket *b = free_buckets;
+    free_buckets = b->next_free;
+    memset(b, 0, sizeof *b);
     memcpy(b->name, name.p, name.n);
     b->name_n = name.n;
     b->created_s = now_s;
-    b->random = hash_text(hash_seed, name) | 1;
     pthread_rwlock_init(&b->lock, NULL);
-    return b;
+    memmove(buckets + place + 1, buckets + place, (bucket_count - place) * sizeof *buckets);
+    buckets[place] = b;
+    bucket_count++;
+}
+
+static void bucket_remove(size_t place) {
+    struct bucket *b = buckets[place];
+    pthread_rwlock_destroy(&b->lock);
+    b->next_free = free_buckets;
+    free_buckets = b;
+    bucket_count--;
+    memmove(buckets + place, buckets + place + 1, (bucket_count - place) * sizeof *buckets);
+}
+
+static enum store_result may_create(bool found) {
+    return !found && bucket_count == BUCKET_COUNT_MAX ? STORE_FULL : STORE_OK;
+}
+
+static enum store_result may_delete(bool found, size_t place) {
+    if (!found)
+        return STORE_NO_BUCKET;
+    return buckets[place]->key_count > 0 ? STORE_NOT_EMPTY : STORE_OK;
 }
 
 enum store_result store_create_bucket(struct text name, int64_t now_s) {
-    enum store_result result = STORE_OK;
     bool found;
     pthread_rwlock_wrlock(&buckets_lock);
     size_t place = bucket_place(name, &found);
-    if (!found) {
-        struct bucket *b = bucket_count < BUCKET_COUNT_MAX ? bucket_new(name, now_s) : NULL;
-        if (b != NULL) {
-            memmove(buckets + place + 1, buckets + place, (bucket_count - place) * sizeof *buckets);
-            buckets[place] = b;
-            bucket_count++;
-        } else {
-            result = STORE_FULL;
-        }
-    }
+    enum store_result result = may_create(found);
+    if (result == STORE_OK && !found)
+        bucket_insert(place, name, now_s);
     pthread_rwlock_unlock(&buckets_lock);
     return result;
 }
 
 enum store_result store_delete_bucket(struct text name) {
-    enum store_result result = STORE_OK;
     bool found;
     pthread_rwlock_wrlock(&buckets_lock);
     size_t place = bucket_place(name, &found);
-    if (!found) {
-        result = STORE_NO_BUCKET;
-    } else if (buckets[place]->key_count > 0) {
-        result = STORE_NOT_EMPTY;
-    } else {
-        pthread_rwlock_destroy(&buckets[place]->lock);
-        free(buckets[place]);
-        bucket_count--;
-        memmove(buckets + place, buckets + place + 1, (bucket_count - place) * sizeof *buckets);
-    }
+    enum store_result result = may_delete(found, place);
+    if (result == STORE_OK)
+        bucket_remove(place);
+    pthread_rwlock_unlock(&buckets_lock);
+    return result;
+}
+
+enum store_result store_may_create_bucket(struct text name) {
+    bool found;
+    pthread_rwlock_rdlock(&buckets_lock);
+    bucket_place(name, &found);
+    enum store_result result = may_create(found);
+    pthread_rwlock_unlock(&buckets_lock);
+    return result;
+}
+
+// Only the thread that changes the index may rely on it: it reads the count without a lock.
+enum store_result store_may_delete_bucket(struct text name) {
+    bool found;
+    pthread_rwlock_rdlock(&buckets_lock);
+    size_t place = bucket_place(name, &found);
+    enum store_result result = may_delete(found, place);
     pthread_rwlock_unlock(&buckets_lock);
     return result;
 }
@@ -233,15 +244,13 @@ enum store_result store_get(struct text bucket, struct text key, struct object *
     return store_has_bucket(bucket) ? STORE_NO_KEY : STORE_NO_BUCKET;
 }
 
-static struct entry *entry_new(struct bucket *b, struct text key, uint64_t hash) {
-    b->random ^= b->random << 13;
-    b->random ^= b->random >> 7;
-    b->random ^= b->random << 17;
-    size_t levels = 1 + (size_t)(__builtin_ctzll(b->random | 1ull << 30) / 2);
+// Levels are drawn from the hash, whose seed nobody outside knows: p = 1/4 each.
+static struct entry *entry_new(struct text key, uint64_t hash) {
+    uint64_t drawn = hash_mix(hash, hash_seed) | 1ull << 2 * (LEVEL_MAX - 1);
+    size_t levels = 1 + (size_t)(__builtin_ctzll(drawn) / 2);
     struct entry *e = slab_take(entry_bytes(levels, key.n));
     if (e == NULL)
         return NULL;
-    e->bucket = b;
     e->hash = hash;
     e->key_n = (uint16_t)key.n;
     e->levels = (uint8_t)levels;
@@ -250,29 +259,34 @@ static struct entry *entry_new(struct bucket *b, struct text key, uint64_t hash)
     return e;
 }
 
+struct entry *store_reserve(struct text bucket, struct text key) {
+    return entry_new(key, hash_of(bucket, key));
+}
+
+void store_give_back(struct entry *room) {
+    if (room != NULL)
+        slab_give(room, entry_bytes(room->levels, room->key_n));
+}
+
 // Under the bucket's write lock and the shard's lock.
-static enum store_result insert(struct bucket *b, struct shard *s, struct text key, uint64_t hash,
-                                struct object *object) {
+static void insert(struct bucket *b, struct shard *s, struct entry *e, struct object *object) {
     struct entry **links[LEVEL_MAX];
-    struct entry *e = entry_new(b, key, hash);
-    if (e == NULL)
-        return STORE_FULL;
+    e->bucket = b;
     e->object = object;
-    seek(b, key, links);
+    seek(b, entry_key(e), links);
     for (size_t level = 0; level < e->levels; level++) {
         e->next[level] = *links[level];
         *links[level] = e;
     }
     grow_shard(s);
-    e->chain = s->slots[hash & (s->slot_count - 1)];
-    s->slots[hash & (s->slot_count - 1)] = e;
+    e->chain = s->slots[e->hash & (s->slot_count - 1)];
+    s->slots[e->hash & (s->slot_count - 1)] = e;
     s->entry_count++;
     b->key_count++;
-    return STORE_OK;
 }
 
 enum store_result store_put(struct text bucket, struct text key, struct object *object,
-                            bool only_if_absent) {
+                            bool only_if_absent, struct entry *room) {
     enum store_result result = STORE_NO_BUCKET;
     uint64_t hash = hash_of(bucket, key);
     struct shard *s = shard_of(hash);
@@ -283,19 +297,24 @@ enum store_result store_put(struct text bucket, struct text key, struct object *
         pthread_rwlock_wrlock(&b->lock);
         pthread_mutex_lock(&s->lock);
         struct entry *e = *find_link(s, hash, bucket, key);
-        if (e == NULL) {
-            result = insert(b, s, key, hash, object);
-        } else if (only_if_absent) {
+        if (e != NULL && only_if_absent) {
             result = STORE_EXISTS;
-        } else {
+        } else if (e != NULL) {
             replaced = e->object;
             e->object = object;
             result = STORE_OK;
+        } else {
+            struct entry *fresh = room != NULL ? room : entry_new(key, hash);
+            result = fresh == NULL ? STORE_FULL : STORE_OK;
+            if (fresh != NULL)
+                insert(b, s, fresh, object);
+            room = NULL;
         }
         pthread_mutex_unlock(&s->lock);
         pthread_rwlock_unlock(&b->lock);
     }
     pthread_rwlock_unlock(&buckets_lock);
+    store_give_back(room);
     object_release(replaced);
     return result;
 }
@@ -333,7 +352,7 @@ enum store_result store_delete(struct text bucket, struct text key) {
     pthread_rwlock_unlock(&buckets_lock);
     if (removed != NULL) {
         object_release(removed->object);
-        slab_give(removed, entry_bytes(removed->levels, removed->key_n));
+        store_give_back(removed);
     }
     return result;
 }
@@ -345,6 +364,7 @@ static void copy_listed(struct entry *e, struct listed *item) {
     item->size_bytes = e->object->size_bytes;
     item->modified_s = e->object->modified_s;
     memcpy(item->md5, e->object->md5, sizeof item->md5);
+    item->parts = e->object->parts;
     pthread_mutex_unlock(&s->lock);
 }
 

@@ -8,6 +8,8 @@
 #define BUCKET_COUNT_MAX 1000
 #define KEY_BYTES_MAX 1024
 
+struct entry;
+
 enum store_result {
     STORE_OK,
     STORE_NO_BUCKET,
@@ -21,15 +23,26 @@ bool store_start(void);
 enum store_result store_create_bucket(struct text bucket, int64_t now_s);
 enum store_result store_delete_bucket(struct text bucket);
 bool store_has_bucket(struct text bucket);
+// What store_create_bucket and store_delete_bucket would answer now.
+enum store_result store_may_create_bucket(struct text bucket);
+enum store_result store_may_delete_bucket(struct text bucket);
 // Calls `each` for every bucket in the order of names, under the bucket lock.
 void store_each_bucket(void (*each)(void *context, struct text name, int64_t created_s),
                        void *context);
 
 // On STORE_OK the caller owns one reference to *found.
 enum store_result store_get(struct text bucket, struct text key, struct object **found);
-// Takes over the caller's reference on STORE_OK and only then. STORE_EXISTS with only_if_absent.
+
+// Memory for the index entry of one key, taken before a write is promised, so that its put cannot
+// fail. NULL when there is none.
+struct entry *store_reserve(struct text bucket, struct text key);
+void store_give_back(struct entry *room); // NULL is allowed
+
+// Takes over the caller's reference on STORE_OK and only then; takes over `room`, which may be NULL
+// and else is of this key, in any case. STORE_EXISTS with only_if_absent; STORE_FULL never with a
+// room.
 enum store_result store_put(struct text bucket, struct text key, struct object *object,
-                            bool only_if_absent);
+                            bool only_if_absent, struct entry *room);
 enum store_result store_delete(struct text bucket, struct text key); // STORE_NO_KEY: there was none
 
 // What a listing says of one object, copied out under the shard's lock.
@@ -38,6 +51,7 @@ struct listed {
     uint64_t size_bytes;
     int64_t modified_s;
     uint8_t md5[16];
+    uint16_t parts;
 };
 // What the visitor wants next: stop, the next key, or the first key that is not below `seek`.
 enum visit { VISIT_STOP, VISIT_NEXT, VISIT_SEEK };

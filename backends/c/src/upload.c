@@ -266,7 +266,7 @@ static enum error_code store(struct connection *c, struct upload *u) {
     u->object->checksums = u->checksums.computed;
     object_seal(u->object);
     switch (store_put((struct text){u->bucket, u->bucket_n}, (struct text){u->key, u->key_n},
-                      u->object, u->only_if_absent)) {
+                      u->object, u->only_if_absent, NULL)) {
     case STORE_OK:
         u->object = NULL; // the store's now
         return ERROR_NONE;

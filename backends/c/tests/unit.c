@@ -233,7 +233,7 @@ static void test_store(void) {
         int n = snprintf(key, sizeof key, "%u", i * 7919 % 20000);
         struct object *o = object_create(&kept, 1, 5);
         EXPECT(o != NULL && object_append(o, "x", 1));
-        EXPECT(store_put(bucket, (struct text){key, (size_t)n}, o, false) == STORE_OK);
+        EXPECT(store_put(bucket, (struct text){key, (size_t)n}, o, false, NULL) == STORE_OK);
     }
     EXPECT(store_list(bucket, TEXT(""), in_order, &walk) == STORE_OK && walk.count == 20000);
     EXPECT(store_get(bucket, TEXT("19999"), &found) == STORE_OK);

@@ -1,0 +1,11 @@
+// Kept headers between an object and the log: for each name, NUL, value, NUL.
+#ifndef PAUSEMARK_KEPT_H
+#define PAUSEMARK_KEPT_H
+#include "object.h"
+
+size_t kept_bytes(const struct object *o);
+// Writes kept_bytes(o) bytes.
+void kept_put(char *to, const struct object *o);
+// Views into `from`; false when it is not such a list, or names what is not kept.
+bool kept_read(struct text from, struct kept_headers *kept, struct checksums *sums);
+#endif
