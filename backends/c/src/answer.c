@@ -20,7 +20,7 @@ static const struct {
         "The request's head exceeds 16 KiB."),
     ROW(ERROR_INCOMPLETE_BODY, 400, "IncompleteBody",
         "The body does not have the length that was promised."),
-    ROW(ERROR_INTERNAL, 500, "InternalError", "Memory is exhausted."),
+    ROW(ERROR_INTERNAL, 500, "InternalError", "The write could not be logged."),
     ROW(ERROR_INVALID_ARGUMENT, 400, "InvalidArgument", "An argument is not valid."),
     ROW(ERROR_INVALID_BUCKET_NAME, 400, "InvalidBucketName", "The bucket's name is not valid."),
     ROW(ERROR_INVALID_DIGEST, 400, "InvalidDigest", "The Content-MD5 is not valid."),

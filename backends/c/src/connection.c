@@ -1,4 +1,5 @@
 // The life of a connection: input to heads and bodies, answers out, limits on silence.
+#include "commit.h"
 #include "s3.h"
 #include <errno.h>
 #include <netinet/in.h>
@@ -26,7 +27,8 @@ void connection_accept(struct worker *w, int fd) {
     c->parser.data = c;
     request_parser_init(&c->parser);
     links_add(&w->all, &c->all);
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
+    c->watched = EPOLLIN;
+    struct epoll_event event = {.events = c->watched, .data.ptr = c};
     if (epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &event) != 0)
         connection_close(c);
 }
@@ -41,6 +43,7 @@ void connection_close(struct connection *c) {
     c->dead = true;
     object_release(c->source);
     upload_close(w, c->upload);
+    commit_abandon(w, c->commit);
     free(c->text);
     free(c->kept);
     free(c->pending);
@@ -51,7 +54,7 @@ void connection_close(struct connection *c) {
 }
 
 bool connection_is_idle(const struct connection *c) {
-    return !c->in_body && !c->blocked && c->kept_n == 0;
+    return !c->in_body && !c->blocked && c->commit == NULL && c->kept_n == 0;
 }
 
 // On the list of those that owe us bytes exactly while they do; `progress` restarts the clock.
@@ -163,11 +166,11 @@ static void linger(struct connection *c) {
     set_timed(c, true, true);
 }
 
-// Works through the input until it is used up, incomplete, or the output blocks.
+// Works through the input until it is used up, incomplete, waits for the log, or the output blocks.
 static size_t consume(struct connection *c, const char *input, size_t n) {
     struct worker *w = c->worker;
     size_t at = 0;
-    while (at < n && !c->dead) {
+    while (at < n && !c->dead && c->commit == NULL) {
         bool was_closing = c->closing && !c->in_body;
         if (was_closing || (c->closing && c->upload == NULL))
             return n;
@@ -205,7 +208,7 @@ static void process(struct connection *c, size_t n, bool progress) {
         connection_close(c);
         return;
     }
-    if (c->blocked) {
+    if (c->blocked || c->commit != NULL) {
         set_timed(c, false, false);
         return;
     }
@@ -237,18 +240,62 @@ static void on_readable(struct connection *c) {
     process(c, c->kept_n + (size_t)got, true);
 }
 
+static void process_kept(struct connection *c) {
+    size_t kept_n = c->kept_n;
+    if (kept_n > 0)
+        memcpy(c->worker->input, c->kept, kept_n);
+    process(c, kept_n, true);
+}
+
+// Answers, or lets the request go on; then the requests that waited behind it have their turn.
+static void resume(struct connection *c) {
+    c->committed = false;
+    commit_go_on(c, c->commit);
+    if (c->commit != NULL)
+        return;
+    bool large = c->source != NULL || c->text != NULL;
+    if (!large || connection_flush(c))
+        process_kept(c);
+    else if (c->dead)
+        connection_close(c);
+}
+
+void connection_committed(struct connection *c) {
+    c->committed = true;
+    if (!c->blocked)
+        resume(c);
+}
+
+static void on_writable(struct connection *c) {
+    if (!connection_flush(c)) {
+        if (c->dead)
+            connection_close(c);
+        return;
+    }
+    if (c->committed)
+        resume(c);
+    else if (c->commit == NULL)
+        process_kept(c);
+}
+
+// More input while it waits for the log stays in the kernel. Most clients send none: only those
+// that do cost a call to look away, and one to look again.
+static void on_event_while_waiting(struct connection *c, uint32_t events) {
+    if ((events & (EPOLLHUP | EPOLLERR)) != 0)
+        connection_close(c);
+    else
+        connection_watch(c, 0);
+}
+
 void connection_event(struct connection *c, uint32_t events) {
     if (c->dead)
         return;
     if (c->blocked && (events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0) {
-        if (connection_flush(c)) {
-            size_t kept_n = c->kept_n;
-            if (kept_n > 0)
-                memcpy(c->worker->input, c->kept, kept_n);
-            process(c, kept_n, true);
-        } else if (c->dead) {
-            connection_close(c);
-        }
+        on_writable(c);
+        return;
+    }
+    if (c->commit != NULL) {
+        on_event_while_waiting(c, events);
         return;
     }
     if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0)

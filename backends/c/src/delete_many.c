@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #define KEYS_MAX 1000
+#define WRITES_MAX 64 // under way at a time: one request does not fill the log's queue
 
 struct key_list {
     struct text keys[KEYS_MAX];
@@ -11,6 +12,14 @@ struct key_list {
     bool quiet, has_version, seen_root;
     char *text; // decoded keys
     size_t text_n;
+};
+
+// The keys, the writes of those under way, and the answer so far.
+struct deletion {
+    struct key_list list;
+    struct document body, answer;
+    struct write writes[WRITES_MAX];
+    size_t done_count, write_count;
 };
 
 // Where the reader is: the names of the open elements.
@@ -88,57 +97,100 @@ static bool read_keys(struct key_list *list, struct text body) {
     }
 }
 
-static void delete_one(const struct upload *u, struct text key, bool quiet, struct document *d) {
-    if (key.n > KEY_BYTES_MAX || !text_is_utf8(key)) {
-        DOCUMENT_ADD(d, "<Error><Key>");
-        document_add_escaped(d, key);
-        DOCUMENT_ADD(d, "</Key><Code>");
-        document_add(d, error_name(ERROR_KEY_TOO_LONG));
-        DOCUMENT_ADD(d, "</Code><Message>");
-        document_add(d, error_message(ERROR_KEY_TOO_LONG));
-        DOCUMENT_ADD(d, "</Message></Error>");
-        return;
-    }
-    store_delete((struct text){u->bucket, u->bucket_n}, key);
-    if (quiet)
-        return;
-    DOCUMENT_ADD(d, "<Deleted><Key>");
-    document_add_escaped(d, key);
-    DOCUMENT_ADD(d, "</Key></Deleted>");
+static enum error_code outcome_of(const struct write *w) {
+    bool is_key = w->key.n <= KEY_BYTES_MAX && text_is_utf8(w->key);
+    return is_key ? commit_error(w->outcome) : ERROR_KEY_TOO_LONG;
 }
 
-static void answer_deleted(struct connection *c, const struct upload *u,
-                           const struct key_list *list) {
-    struct document d = {0};
-    DOCUMENT_ADD(&d, XML_DECLARATION "<DeleteResult" XML_NAMESPACE ">");
-    for (size_t i = 0; i < list->count; i++)
-        delete_one(u, list->keys[i], list->quiet, &d);
-    DOCUMENT_ADD(&d, "</DeleteResult>");
-    answer_document(c, &d);
+static void add_outcome(struct deletion *d, const struct write *w) {
+    struct document *xml = &d->answer;
+    enum error_code error = outcome_of(w);
+    if (error != ERROR_NONE) {
+        DOCUMENT_ADD(xml, "<Error><Key>");
+        document_add_escaped(xml, w->key);
+        DOCUMENT_ADD(xml, "</Key><Code>");
+        document_add(xml, error_name(error));
+        DOCUMENT_ADD(xml, "</Code><Message>");
+        document_add(xml, error_message(error));
+        DOCUMENT_ADD(xml, "</Message></Error>");
+    } else if (!d->list.quiet) {
+        DOCUMENT_ADD(xml, "<Deleted><Key>");
+        document_add_escaped(xml, w->key);
+        DOCUMENT_ADD(xml, "</Key></Deleted>");
+    }
+}
+
+static void begin_some(struct connection *c, struct commit *k) {
+    struct deletion *d = k->deletion;
+    size_t rest = d->list.count - d->done_count;
+    d->write_count = rest < WRITES_MAX ? rest : WRITES_MAX;
+    for (size_t i = 0; i < d->write_count; i++) {
+        struct write *w = &d->writes[i];
+        *w = (struct write){.operation = LOG_DELETE_OBJECT,
+                            .bucket = {k->upload->bucket, k->upload->bucket_n},
+                            .key = d->list.keys[d->done_count + i]};
+        if (outcome_of(w) == ERROR_NONE)
+            commit_submit(c, k, w);
+    }
+}
+
+static void end_some(struct deletion *d) {
+    for (size_t i = 0; i < d->write_count; i++)
+        add_outcome(d, &d->writes[i]);
+    d->done_count += d->write_count;
+}
+
+static void go_on(struct connection *c, struct commit *k) {
+    struct deletion *d = k->deletion;
+    end_some(d);
+    while (d->done_count < d->list.count) {
+        begin_some(c, k);
+        if (k->waiting > 0)
+            return;
+        end_some(d);
+    }
+    DOCUMENT_ADD(&d->answer, "</DeleteResult>");
+    answer_document(c, &d->answer); // which is its own from now on
+    d->answer = (struct document){0};
+}
+
+void deletion_free(struct deletion *d) {
+    if (d == NULL)
+        return;
+    free(d->list.text);
+    free(d->body.p);
+    free(d->answer.p);
+    free(d);
+}
+
+static enum error_code read_body(struct deletion *d, const struct object *body) {
+    for (uint64_t at = 0; at < body->size_bytes;) {
+        struct text slice = object_slice(body, at);
+        document_add(&d->body, slice);
+        at += slice.n;
+    }
+    d->list.text = malloc(d->body.n + 1);
+    if (d->list.text == NULL || d->body.failed)
+        return ERROR_SLOW_DOWN;
+    if (!read_keys(&d->list, (struct text){d->body.p, d->body.n}))
+        return ERROR_MALFORMED_XML;
+    return d->list.has_version ? ERROR_NOT_IMPLEMENTED : ERROR_NONE;
 }
 
 void delete_many(struct connection *c, struct upload *u) {
-    struct text resource = {u->resource, u->resource_n};
-    struct document body = {0};
-    struct key_list *list = calloc(1, sizeof *list);
-    for (uint64_t at = 0; at < u->object->size_bytes;) {
-        struct text slice = object_slice(u->object, at);
-        document_add(&body, slice);
-        at += slice.n;
+    struct deletion *d = calloc(1, sizeof *d);
+    enum error_code error = d == NULL ? ERROR_SLOW_DOWN : read_body(d, u->object);
+    struct commit *k = error == ERROR_NONE ? commit_take(c->worker) : NULL;
+    if (k == NULL) {
+        answer_error(c, error != ERROR_NONE ? error : ERROR_SLOW_DOWN,
+                     (struct text){u->resource, u->resource_n});
+        deletion_free(d);
+        upload_close(c->worker, u);
+        return;
     }
-    char *text = malloc(body.n + 1);
-    if (list == NULL || text == NULL || body.failed) {
-        answer_error(c, ERROR_INTERNAL, resource);
-    } else {
-        list->text = text;
-        if (!read_keys(list, (struct text){body.p, body.n}))
-            answer_error(c, ERROR_MALFORMED_XML, resource);
-        else if (list->has_version)
-            answer_error(c, ERROR_NOT_IMPLEMENTED, resource);
-        else
-            answer_deleted(c, u, list);
-    }
-    free(text);
-    free(body.p);
-    free(list);
+    k->upload = u;
+    k->deletion = d;
+    k->then = go_on;
+    DOCUMENT_ADD(&d->answer, XML_DECLARATION "<DeleteResult" XML_NAMESPACE ">");
+    commit_go_on(c, k);
 }

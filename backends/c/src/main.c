@@ -1,6 +1,7 @@
 // pausemark-c: starts the workers, waits for a signal, ends them.
 #include "checksum.h"
 #include "options.h"
+#include "replay.h"
 #include "sha256.h"
 #include "slab.h"
 #include "upload.h"
@@ -18,7 +19,7 @@
 
 #define BACKLOG 4096
 #define THREADS_MAX 64
-enum { EXIT_BAD_FLAGS = 2, EXIT_ENVIRONMENT = 4 };
+enum { EXIT_FAILED = 1, EXIT_BAD_FLAGS = 2, EXIT_ENVIRONMENT = 4 };
 
 static socklen_t fill_address(const struct options *o, struct sockaddr_storage *to) {
     struct sockaddr_in *v4 = (struct sockaddr_in *)to;
@@ -83,39 +84,113 @@ static int fail(const char *what) {
     return EXIT_ENVIRONMENT;
 }
 
-static int serve(const struct options *o, const sigset_t *signals, const int *listeners) {
-    struct worker *workers[THREADS_MAX];
+static void stop_for_failure(void) {
+    kill(getpid(), SIGTERM);
+}
+
+// `log` is NULL in ram. It ends behind the threads that submit to it and before the workers, which
+// own what it still reads. False when a thread could not be had.
+static bool run_threads(const sigset_t *signals, struct worker **workers, unsigned count,
+                        struct log_writer *log, int wake) {
     pthread_t threads[THREADS_MAX];
-    int caught, wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    unsigned started = 0;
+    int caught;
+    if (log != NULL && !log_writer_start(log, stop_for_failure))
+        return false;
+    while (started < count &&
+           pthread_create(&threads[started], NULL, worker_run, workers[started]) == 0)
+        started++;
+    if (started == count)
+        sigwait(signals, &caught);
+    (void)eventfd_write(wake, 1); // never read: it stays readable for every worker
+    for (unsigned i = 0; i < started; i++)
+        pthread_join(threads[i], NULL);
+    if (log != NULL)
+        log_writer_stop(log);
+    return started == count;
+}
+
+static int serve(const struct options *o, const sigset_t *signals, const int *listeners,
+                 struct log_writer *log) {
+    struct worker *workers[THREADS_MAX];
+    int wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (wake < 0)
         return fail("eventfd");
     for (unsigned i = 0; i < o->threads; i++) {
-        workers[i] = worker_create(o, i, listeners[i], wake);
+        struct log_gate *gate = log == NULL ? NULL : log_writer_gate(log, i);
+        workers[i] = worker_create(o, i, listeners[i], wake, gate);
         if (workers[i] == NULL)
             return fail("a worker's set-up");
     }
-    for (unsigned i = 0; i < o->threads; i++) {
-        if (pthread_create(&threads[i], NULL, worker_run, workers[i]) != 0)
-            return fail("pthread_create");
-    }
-    sigwait(signals, &caught);
-    uint64_t one = 1; // never read: it stays readable for every worker
-    if (write(wake, &one, sizeof one) < 0)
-        return fail("eventfd");
-    for (unsigned i = 0; i < o->threads; i++)
-        pthread_join(threads[i], NULL);
+    bool good = run_threads(signals, workers, o->threads, log, wake);
     for (unsigned i = o->threads; i-- > 0;)
         worker_destroy(workers[i]);
     for (unsigned i = 0; i < o->threads; i++)
         close(listeners[i]);
     close(wake);
     sha256_stop();
-    return EXIT_SUCCESS;
+    if (!good)
+        return fail("pthread_create");
+    return log != NULL && log_writer_has_failed(log) ? EXIT_FAILED : EXIT_SUCCESS;
+}
+
+static int listen_and_serve(const struct options *o, const sigset_t *signals,
+                            struct log_writer *log) {
+    int listeners[THREADS_MAX];
+    if (open_listeners(o, listeners))
+        return serve(o, signals, listeners, log);
+    fprintf(stderr, "error: listen: cannot use %s port %u: %s\n", o->address, (unsigned)o->port,
+            strerror(errno));
+    return EXIT_ENVIRONMENT;
+}
+
+static int refuse_directory(const struct options *o, const char *what) {
+    fprintf(stderr, "error: log: cannot %s %s, expected a directory of our own: %s\n", what,
+            o->data_directory, strerror(errno));
+    return EXIT_ENVIRONMENT;
+}
+
+// Brings the index to the log's end.
+static int recover(const struct options *o, const struct log_directory *d, struct log_end *end) {
+    struct replay into = {.store_bytes_max = o->store_bytes_max};
+    switch (log_recover(d, replay_record, &into, end)) {
+    case LOG_RECOVERED:
+        return EXIT_SUCCESS;
+    case LOG_STOPPED:
+        return into.is_full ? EXIT_ENVIRONMENT : EXIT_FAILED;
+    default:
+        return EXIT_FAILED;
+    }
+}
+
+static int serve_from(const struct options *o, const sigset_t *signals, struct log_directory *d) {
+    struct log_end end;
+    if (!log_directory_open(d, o->data_directory))
+        return refuse_directory(o, "open");
+    if (!log_directory_lock(d))
+        return refuse_directory(o, "lock");
+    int refused = recover(o, d, &end);
+    if (refused != EXIT_SUCCESS)
+        return refused;
+    struct log_writer *log = log_writer_create(d, &o->log, &end, o->threads);
+    if (log == NULL)
+        return refuse_directory(o, "write to");
+    int code = listen_and_serve(o, signals, log);
+    log_writer_destroy(log);
+    return code;
+}
+
+static int run(const struct options *o, const sigset_t *signals) {
+    struct log_directory directory = {.fd = -1, .lock = -1};
+    if (o->log.mode == DURABILITY_RAM)
+        return listen_and_serve(o, signals, NULL);
+    int code = serve_from(o, signals, &directory);
+    log_directory_close(&directory);
+    return code;
 }
 
 int main(int count, char **arguments) {
     struct options options;
-    int listeners[THREADS_MAX];
     sigset_t signals;
     switch (options_read(count, arguments, &options)) {
     case OPTIONS_VERSION:
@@ -138,10 +213,5 @@ int main(int count, char **arguments) {
     request_on_body(connection_sink);
     if (!store_start() || !upload_start() || !sha256_start())
         return fail("start");
-    if (!open_listeners(&options, listeners)) {
-        fprintf(stderr, "error: listen: cannot use %s port %u: %s\n", options.address,
-                (unsigned)options.port, strerror(errno));
-        return EXIT_ENVIRONMENT;
-    }
-    return serve(&options, &signals, listeners);
+    return run(&options, &signals);
 }

@@ -5,6 +5,9 @@
 
 // 512 MiB: what the largest table of blocks can describe.
 #define OBJECT_BYTES_CEILING ((uint64_t)512 << 20)
+#define SEGMENT_BYTES_LEAST ((uint64_t)4096)
+#define SEGMENT_BYTES_CEILING ((uint64_t)1 << 30)
+#define SYNC_INTERVAL_MS_MAX 60000
 
 static bool read_bytes(struct text value, uint64_t *bytes) {
     static const struct {
@@ -40,6 +43,50 @@ static const char *add_credential(struct options *o, const char *value) {
         secret.n > CREDENTIAL_BYTES_MAX)
         return "ID:SECRET, each of 1 to 128 bytes";
     o->credentials[o->credential_count++] = (struct credential){id, secret};
+    return NULL;
+}
+
+static bool read_durability(struct text value, enum durability *mode) {
+    static const struct text names[] = {[DURABILITY_RAM] = {"ram", 3},
+                                        [DURABILITY_BUFFERED] = {"buffered", 8},
+                                        [DURABILITY_INTERVAL] = {"interval", 8},
+                                        [DURABILITY_BATCH] = {"batch", 5},
+                                        [DURABILITY_SYNC] = {"sync", 4}};
+    for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
+        *mode = i;
+        if (text_is(value, names[i]))
+            return true;
+    }
+    return false;
+}
+
+static bool read_segment_bytes(struct text value, uint64_t *bytes) {
+    bool good = read_bytes(value, bytes) && *bytes >= SEGMENT_BYTES_LEAST &&
+                *bytes <= SEGMENT_BYTES_CEILING;
+    *bytes = log_round_up(*bytes); // records begin at multiples of 8
+    return good;
+}
+
+// Those of the log, as apply(); `*is_other`: the flag is none of them.
+static const char *apply_log(struct options *o, struct text name, const char *value,
+                             bool *is_other) {
+    struct log_settings *log = &o->log;
+    struct text text = {value, strlen(value)};
+    *is_other = false;
+    if (text_is(name, TEXT("--durability")))
+        return read_durability(text, &log->mode) ? NULL : "ram, buffered, interval, batch or sync";
+    if (text_is(name, TEXT("--data-directory"))) {
+        o->data_directory = value;
+        return text.n > 0 ? NULL : "a path";
+    }
+    if (text_is(name, TEXT("--sync-interval-ms")))
+        return read_number(value, 1, SYNC_INTERVAL_MS_MAX, &log->sync_interval_ms) ? NULL
+                                                                                   : "1 to 60000";
+    if (text_is(name, TEXT("--segment-bytes")))
+        return read_segment_bytes(text, &log->limits.segment_bytes) ? NULL : "4KiB to 1GiB";
+    if (text_is(name, TEXT("--log-bytes-max")))
+        return read_bytes(text, &log->limits.log_bytes_max) ? NULL : "a size such as 8GiB";
+    *is_other = true;
     return NULL;
 }
 
@@ -81,8 +128,13 @@ static const char *apply(struct options *o, struct text name, const char *value)
                    : "1 to 512MiB";
     if (text_is(name, TEXT("--store-bytes-max")))
         return read_bytes(text, &o->store_bytes_max) ? NULL : "a size such as 4GiB";
+    bool is_other;
+    const char *expected = apply_log(o, name, value, &is_other);
+    if (!is_other)
+        return expected;
     return "one of --address --port --threads --allocator --auth --credential --object-bytes-max "
-           "--store-bytes-max --version";
+           "--store-bytes-max --durability --data-directory --sync-interval-ms --segment-bytes "
+           "--log-bytes-max --version";
 }
 
 enum options_result options_read(int count, char **arguments, struct options *options) {
@@ -91,7 +143,11 @@ enum options_result options_read(int count, char **arguments, struct options *op
                                 .threads = 1,
                                 .use_pool = true,
                                 .object_bytes_max = (uint64_t)64 << 20,
-                                .store_bytes_max = (uint64_t)4 << 30};
+                                .store_bytes_max = (uint64_t)4 << 30,
+                                .log = {.mode = DURABILITY_RAM,
+                                        .sync_interval_ms = 100,
+                                        .limits = {.segment_bytes = (uint64_t)64 << 20,
+                                                   .log_bytes_max = (uint64_t)8 << 30}}};
     for (int i = 1; i < count; i++) {
         struct text rest = {arguments[i], strlen(arguments[i])};
         if (text_is(rest, TEXT("--version")))
@@ -109,6 +165,10 @@ enum options_result options_read(int count, char **arguments, struct options *op
     }
     if (options->verify && options->credential_count == 0) {
         fprintf(stderr, "error: --auth: verify without a key, expected --credential, got none\n");
+        return OPTIONS_BAD;
+    }
+    if (options->log.mode != DURABILITY_RAM && options->data_directory == NULL) {
+        fprintf(stderr, "error: --data-directory: missing, expected a path for the log\n");
         return OPTIONS_BAD;
     }
     return OPTIONS_RUN;

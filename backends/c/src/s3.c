@@ -80,25 +80,44 @@ static void list_buckets(struct connection *c) {
     answer_document(c, &d);
 }
 
-void s3_create_bucket(struct connection *c, struct text bucket, struct text resource) {
-    if (store_create_bucket(bucket, c->worker->wall_s) != STORE_OK) {
-        answer_error(c, ERROR_TOO_MANY_BUCKETS, resource);
+// Makes a write that is its names alone; the key is empty for a bucket.
+static void change(struct connection *c, struct write w, struct text resource, commit_then *then) {
+    struct commit *k = commit_take(c->worker);
+    if (k == NULL) {
+        answer_error(c, ERROR_SLOW_DOWN, resource);
         return;
     }
+    k->write = w;
+    k->resource = resource;
+    k->then = then;
+    commit_keep_names(k);
+    commit_submit(c, k, &k->write);
+    commit_go_on(c, k);
+}
+
+static void answer_created(struct connection *c, struct commit *k) {
+    if (commit_answer_refused(c, k))
+        return;
     answer_begin(c, 200);
     answer_put(c, TEXT("Location: /"));
-    answer_put(c, bucket);
+    answer_put(c, k->write.bucket);
     answer_put(c, TEXT("\r\n"));
     answer_end(c, 0);
 }
 
-static void delete_bucket(struct connection *c, struct request *r) {
-    enum store_result result = store_delete_bucket(r->bucket);
-    if (result == STORE_OK)
+void s3_create_bucket(struct connection *c, struct text bucket, struct text resource) {
+    struct write w = {.operation = LOG_CREATE_BUCKET, .bucket = bucket};
+    change(c, w, resource, answer_created);
+}
+
+static void answer_deleted(struct connection *c, struct commit *k) {
+    if (!commit_answer_refused(c, k))
         answer_empty(c, 204);
-    else
-        answer_error(c, result == STORE_NO_BUCKET ? ERROR_NO_SUCH_BUCKET : ERROR_BUCKET_NOT_EMPTY,
-                     r->path);
+}
+
+static void delete (struct connection *c, const struct request *r, enum log_operation operation) {
+    struct write w = {.operation = operation, .bucket = r->bucket, .key = r->key};
+    change(c, w, r->path, answer_deleted);
 }
 
 static void get_location(struct connection *c, struct request *r) {
@@ -147,7 +166,7 @@ static void handle_bucket(struct connection *c, struct request *r, const struct 
             answer_error(c, ERROR_NO_SUCH_BUCKET, r->path);
         break;
     case HTTP_DELETE:
-        delete_bucket(c, r);
+        delete (c, r, LOG_DELETE_BUCKET);
         break;
     case HTTP_GET:
         read_bucket(c, r, asked);
@@ -163,13 +182,6 @@ static void handle_bucket(struct connection *c, struct request *r, const struct 
     }
 }
 
-static void delete_object(struct connection *c, struct request *r) {
-    if (store_delete(r->bucket, r->key) == STORE_NO_BUCKET)
-        answer_error(c, ERROR_NO_SUCH_BUCKET, r->path);
-    else
-        answer_empty(c, 204);
-}
-
 static void handle_object(struct connection *c, struct request *r) {
     switch (r->method) {
     case HTTP_GET:
@@ -180,7 +192,7 @@ static void handle_object(struct connection *c, struct request *r) {
         c->upload = upload_open(c, r, UPLOAD_OBJECT);
         break;
     case HTTP_DELETE:
-        delete_object(c, r);
+        delete (c, r, LOG_DELETE_OBJECT);
         break;
     default:
         answer_error(c, ERROR_METHOD_NOT_ALLOWED, r->path);

@@ -8,11 +8,11 @@
 
 #define PIECES_MAX 16
 
-static void watch(struct connection *c, bool blocked) {
-    if (c->blocked == blocked)
+void connection_watch(struct connection *c, uint32_t events) {
+    if (c->watched == events)
         return;
-    c->blocked = blocked;
-    struct epoll_event event = {.events = blocked ? EPOLLOUT : EPOLLIN, .data.ptr = c};
+    c->watched = events;
+    struct epoll_event event = {.events = events, .data.ptr = c};
     if (epoll_ctl(c->worker->epoll, EPOLL_CTL_MOD, c->fd, &event) != 0)
         c->dead = true;
 }
@@ -93,7 +93,9 @@ bool connection_flush(struct connection *c) {
     bool done = c->pending == NULL && c->source_at == c->source_end;
     if (done && (c->source != NULL || c->text != NULL))
         source_done(c);
-    if (!c->dead)
-        watch(c, !done);
+    if (!c->dead) {
+        c->blocked = !done;
+        connection_watch(c, done ? EPOLLIN : EPOLLOUT);
+    }
     return done && !c->dead;
 }

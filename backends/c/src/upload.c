@@ -138,7 +138,7 @@ static enum error_code check_put(struct upload *u, struct request *r) {
         return ERROR_NOT_IMPLEMENTED;
     drop_aws_chunked(&r->kept.content_encoding);
     if (r->kept.content_type.n == 0)
-        r->kept.content_type = TEXT("binary/octet-stream");
+        r->kept.content_type = TEXT(DEFAULT_CONTENT_TYPE);
     for (size_t i = 0; i < r->kept.metadata_count; i++) {
         char *name = (char *)(uintptr_t)r->kept.metadata[i].name.p; // our own input buffer
         for (size_t k = 0; k < r->kept.metadata[i].name.n; k++)
@@ -261,48 +261,56 @@ static enum error_code verify(struct upload *u) {
     return error != ERROR_NONE ? error : checksum_error(checksum_end_trailer(&u->checksums));
 }
 
-static enum error_code store(struct connection *c, struct upload *u) {
-    u->object->modified_s = c->worker->wall_s;
-    u->object->checksums = u->checksums.computed;
-    object_seal(u->object);
-    switch (store_put((struct text){u->bucket, u->bucket_n}, (struct text){u->key, u->key_n},
-                      u->object, u->only_if_absent, NULL)) {
-    case STORE_OK:
-        u->object = NULL; // the store's now
-        return ERROR_NONE;
-    case STORE_NO_BUCKET:
-        return ERROR_NO_SUCH_BUCKET;
-    case STORE_EXISTS:
-        return ERROR_PRECONDITION_FAILED;
-    default:
-        return ERROR_SLOW_DOWN;
-    }
-}
-
-static void answer_stored(struct connection *c, const struct upload *u, const uint8_t *md5) {
+static void answer_stored(struct connection *c, struct commit *k) {
+    const struct upload *u = k->upload;
     char etag[34];
+    if (commit_answer_refused(c, k))
+        return;
     etag[0] = etag[33] = '"';
-    text_put_hex(etag + 1, md5, 16);
+    text_put_hex(etag + 1, u->md5_found, 16);
     answer_begin(c, 200);
     answer_header(c, TEXT("ETag"), (struct text){etag, sizeof etag});
     answer_checksums(c, &u->checksums.computed);
     answer_end(c, 0);
 }
 
+static void store(struct connection *c, struct upload *u) {
+    struct commit *k = commit_take(c->worker);
+    if (k == NULL) {
+        answer_error(c, ERROR_SLOW_DOWN, (struct text){u->resource, u->resource_n});
+        upload_close(c->worker, u);
+        return;
+    }
+    object_seal(u->object);
+    u->object->checksums = u->checksums.computed;
+    memcpy(u->md5_found, u->object->md5, sizeof u->md5_found);
+    k->then = answer_stored;
+    k->upload = u;
+    k->resource = (struct text){u->resource, u->resource_n};
+    k->write = (struct write){.operation = LOG_PUT_OBJECT,
+                              .only_if_absent = u->only_if_absent,
+                              .bucket = {u->bucket, u->bucket_n},
+                              .key = {u->key, u->key_n},
+                              .object = u->object};
+    u->object = NULL;
+    commit_submit(c, k, &k->write);
+    commit_go_on(c, k);
+}
+
 void upload_finish(struct connection *c) {
     struct upload *u = c->upload;
-    uint8_t md5[16];
     c->upload = NULL;
     enum error_code error = verify(u);
-    memcpy(md5, u->object->md5, sizeof md5);
-    if (error == ERROR_NONE && u->kind == UPLOAD_KEY_LIST)
+    if (error != ERROR_NONE) {
+        answer_error(c, error, (struct text){u->resource, u->resource_n});
+        upload_close(c->worker, u);
+    } else if (u->kind == UPLOAD_KEY_LIST) {
         delete_many(c, u);
-    else if (error == ERROR_NONE && u->kind == UPLOAD_BUCKET)
+    } else if (u->kind == UPLOAD_OBJECT) {
+        store(c, u);
+    } else {
         s3_create_bucket(c, (struct text){u->bucket, u->bucket_n},
                          (struct text){u->resource, u->resource_n});
-    else if (error == ERROR_NONE && (error = store(c, u)) == ERROR_NONE)
-        answer_stored(c, u, md5);
-    if (error != ERROR_NONE)
-        answer_error(c, error, (struct text){u->resource, u->resource_n});
-    upload_close(c->worker, u);
+        upload_close(c->worker, u);
+    }
 }

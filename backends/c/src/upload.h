@@ -3,11 +3,11 @@
 #define PAUSEMARK_UPLOAD_H
 #include "answer.h"
 #include "aws_chunked.h"
+#include "commit.h"
 #include "payload.h"
 #include "store.h"
 
 #define DOCUMENT_BYTES_MAX ((uint64_t)8 << 20)
-#define RESOURCE_BYTES_MAX 3200
 
 // UPLOAD_BUCKET: the configuration in a bucket's PUT, which is verified and says nothing to us.
 enum upload_kind { UPLOAD_OBJECT, UPLOAD_KEY_LIST, UPLOAD_BUCKET };
@@ -19,7 +19,7 @@ struct upload {
     bool only_if_absent, wants_md5, is_aws_chunked;
     enum error_code error; // the first thing that went wrong; the rest of the body is read past
     uint64_t decoded_length, bytes_max;
-    uint8_t md5_expected[16];
+    uint8_t md5_expected[16], md5_found[16];
     EVP_MD_CTX *md5;
     struct payload payload;
     struct checksum_check checksums;
@@ -33,10 +33,10 @@ bool upload_start(void);
 // Checks the head and prepares to read the body; answers the error itself and returns NULL.
 struct upload *upload_open(struct connection *c, struct request *r, enum upload_kind kind);
 void upload_feed(struct upload *u, struct text bytes);
-// Verifies, stores, answers, and gives the upload back.
+// Verifies, stores, answers, and gives the upload back, at once or once the log has it.
 void upload_finish(struct connection *c);
 void upload_close(struct worker *w, struct upload *u);
 void upload_free_all(struct worker *w);
-// delete_many.c: answers POST ?delete from the body that `u` gathered.
+// delete_many.c: answers POST ?delete from the body that `u` gathered; takes `u` over.
 void delete_many(struct connection *c, struct upload *u);
 #endif

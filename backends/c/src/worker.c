@@ -1,5 +1,6 @@
 // The event loop: accept, serve, keep the clock, end what is silent too long.
 #include "auth.h"
+#include "commit.h"
 #include "upload.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -18,13 +19,14 @@ static void links_init(struct links *list) {
     list->next = list->previous = list;
 }
 
-static bool watch(struct worker *w, int fd) {
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = fd == w->wake ? (void *)w : NULL};
+// `who` tells what is readable: NULL the listener, the worker its wake, its gate's place the log.
+static bool watch(struct worker *w, int fd, void *who) {
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = who};
     return epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
-struct worker *worker_create(const struct options *options, unsigned index, int listener,
-                             int wake) {
+struct worker *worker_create(const struct options *options, unsigned index, int listener, int wake,
+                             struct log_gate *gate) {
     struct worker *w = calloc(1, sizeof *w);
     if (w == NULL)
         return NULL;
@@ -35,11 +37,12 @@ struct worker *worker_create(const struct options *options, unsigned index, int 
     w->index = index;
     w->listener = listener;
     w->wake = wake;
+    w->gate = gate;
     w->epoll = epoll_create1(EPOLL_CLOEXEC);
     w->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     w->auth = options->verify ? auth_create(options) : NULL;
-    if ((options->verify && w->auth == NULL) || w->epoll < 0 || !watch(w, listener) ||
-        !watch(w, wake)) {
+    if ((options->verify && w->auth == NULL) || w->epoll < 0 || !watch(w, listener, NULL) ||
+        !watch(w, wake, w) || (gate != NULL && !watch(w, gate->wake_fd, &w->gate))) {
         worker_destroy(w);
         return NULL;
     }
@@ -58,12 +61,15 @@ static void free_dead(struct worker *w) {
 void worker_destroy(struct worker *w) {
     while (w->all.next != &w->all)
         connection_close((struct connection *)w->all.next);
+    if (w->gate != NULL)
+        commit_take_back(w); // of those that a stop did not wait for, or nobody
     free_dead(w);
     while (w->free_connections != NULL) {
         struct connection *c = w->free_connections;
         w->free_connections = (struct connection *)c->all.next;
         free(c);
     }
+    commit_free_all(w);
     upload_free_all(w);
     auth_destroy(w->auth);
     if (w->spare_fd >= 0)
@@ -146,6 +152,8 @@ static void dispatch(struct worker *w, const struct epoll_event *events, int cou
             accept_all(w);
         else if (events[i].data.ptr == w)
             stop(w);
+        else if (events[i].data.ptr == &w->gate)
+            commit_take_back(w);
         else if (events[i].data.ptr != NULL)
             connection_event(events[i].data.ptr, events[i].events);
     }

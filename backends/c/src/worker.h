@@ -2,6 +2,7 @@
 // is shared between workers.
 #ifndef PAUSEMARK_WORKER_H
 #define PAUSEMARK_WORKER_H
+#include "log_writer.h"
 #include "request.h"
 #include <stdatomic.h>
 
@@ -29,9 +30,12 @@ struct options {
     size_t credential_count;
     struct credential credentials[CREDENTIALS_MAX]; // views of the command line
     uint64_t object_bytes_max, store_bytes_max;
+    struct log_settings log;    // in ram only its mode counts
+    const char *data_directory; // of the log
 };
 
 struct auth;
+struct commit;
 struct upload;
 
 struct links {
@@ -45,6 +49,8 @@ struct connection {
     struct worker *worker;
     int fd;
     bool in_body, closing, lingering, blocked, dead, head_only, is_timed, eof;
+    bool committed;   // the log is done, and the answer waits for the output to clear
+    uint32_t watched; // what epoll reports beside errors
     int64_t progress_s;
     char *kept; // input that is not consumed yet, owned
     size_t kept_n;
@@ -54,6 +60,7 @@ struct connection {
     char *text;            // or a generated document, owned
     uint64_t source_at, source_end;
     struct upload *upload; // the request that is reading its body, or NULL
+    struct commit *commit; // the request that waits for the log, or NULL
 };
 
 struct worker {
@@ -66,8 +73,10 @@ struct worker {
     char date[HTTP_DATE_BYTES];
     uint64_t request_count, request_seed;
     char request_id[16];
-    struct auth *auth; // NULL when signatures are not verified
+    struct auth *auth;     // NULL when signatures are not verified
+    struct log_gate *gate; // to the log writer; NULL in ram
     struct upload *free_uploads;
+    struct commit *free_commits;
     struct connection *free_connections;
     struct links dead; // connections to free once this round of events is over
     struct request request;
@@ -79,7 +88,9 @@ struct worker {
 // Runs until `wake` becomes readable and what is in flight is done. Returns NULL.
 void *worker_run(void *worker);
 // Allocates; NULL with a line on stderr when the system refuses.
-struct worker *worker_create(const struct options *options, unsigned index, int listener, int wake);
+struct worker *worker_create(const struct options *options, unsigned index, int listener, int wake,
+                             struct log_gate *gate);
+// The log writer has ended by now.
 void worker_destroy(struct worker *w);
 
 // connection.c
@@ -88,7 +99,11 @@ void connection_event(struct connection *c, uint32_t events);
 void connection_close(struct connection *c);
 bool connection_is_idle(const struct connection *c);
 void connection_sink(llhttp_t *parser, const char *bytes, size_t n);
-// sending.c: sends what is in the worker's output and the connection's source. False when it
+// What the connection waited for is done.
+void connection_committed(struct connection *c);
+// sending.c: which events, beside errors, epoll reports.
+void connection_watch(struct connection *c, uint32_t events);
+// Sends what is in the worker's output and the connection's source. False when it
 // blocked or the connection died.
 bool connection_flush(struct connection *c);
 
