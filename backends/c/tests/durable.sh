@@ -4,7 +4,7 @@
 # Arguments: binary mode
 set -eu
 server=$1 mode=$2
-port=$((20000 + ($$ + 11) % 20000)) url=http://127.0.0.1:$((20000 + ($$ + 11) % 20000))
+port=$((10000 + $$ % 20000)) url=http://127.0.0.1:$((10000 + $$ % 20000)) # below the kernel's own
 folder=$(mktemp -d)
 pid=
 trap '[ -z "$pid" ] || kill -9 "$pid" 2>/dev/null || true; rm -rf "$folder"' EXIT
