@@ -118,14 +118,19 @@ void worker::bury(connection &c) noexcept {
     dead_.push_back(c);
 }
 
+connection &worker::adopt(descriptor fd) {
+    auto *const c = new connection(*this, std::move(fd));
+    all_.push_back(*c);
+    if (!c->start())
+        c->close();
+    return *c;
+}
+
 void worker::accept_all() {
     for (int i = 0; i < events_max; i++) {
         descriptor fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
         if (fd) {
-            auto *const c = new connection(*this, std::move(fd));
-            all_.push_back(*c);
-            if (!c->start())
-                c->close();
+            adopt(std::move(fd));
         } else if (errno == EMFILE || errno == ENFILE) {
             shed();
         } else if (errno != EINTR && errno != ECONNABORTED) {

@@ -17,6 +17,10 @@ class worker final : public server {
     void run() override;
     void stop() override;
 
+    // Takes a connected socket in. The connection is freed by free_dead(), once it is closed.
+    connection &adopt(descriptor fd);
+    void free_dead() noexcept;
+
     // For its connections, from its own thread.
     [[nodiscard]] std::unique_ptr<exchange> take_exchange();
     void give_exchange(std::unique_ptr<exchange> x) noexcept;
@@ -44,7 +48,6 @@ class worker final : public server {
     void end_silent() noexcept;
     void begin_stop();
     void close_idle() noexcept;
-    void free_dead() noexcept;
 
     using connections = list_by<connection, all_link>;
     descriptor listener_, set_, wake_, spare_;
