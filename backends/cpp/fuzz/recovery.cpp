@@ -14,6 +14,22 @@ using namespace pausemark;
 
 static std::string root;
 
+// Takes every record; their LSNs have no gap, whatever the bytes were.
+class counter final : public record_visitor {
+  public:
+    bool visit(const record &r) override {
+        if (r.lsn != ++count_)
+            abort();
+        return true;
+    }
+    [[nodiscard]] std::uint64_t count() const noexcept {
+        return count_;
+    }
+
+  private:
+    std::uint64_t count_ = 0;
+};
+
 extern "C" int LLVMFuzzerInitialize(int *, char ***) {
     char name[] =
         "/dev/shm/pausemark-fuzz-XXXXXX"; // a device would sync, and nothing is learned by it
@@ -77,16 +93,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
     log_directory directory;
     if (!directory.open(folder) || !directory.lock())
         abort();
-    replay into(16 << 20);
+    counter once, again;
     log_end end;
-    if (recover(directory, into, end) != recovered::good)
+    if (recover(directory, once, end) != recovered::good)
         return 0;
     // What was recovered once is recovered again, to the same end.
-    log_end again;
-    replay into_again(16 << 20);
-    if (recover(directory, into_again, again) != recovered::good && !into_again.is_full())
+    if (recover(directory, again, end) != recovered::good || again.count() != once.count() ||
+        end.next_lsn != once.count() + 1)
         abort();
-    if (!into_again.is_full() && again.next_lsn != end.next_lsn)
-        abort();
+    replay into(16 << 20); // may refuse: earlier inputs have left what they will in the index
+    (void)recover(directory, into, end);
     return 0;
 }
