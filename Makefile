@@ -72,4 +72,4 @@ clean:
 	for room in $(ROOMS); do $(MAKE) --no-print-directory -C $$room clean || exit 1; done
 	rm -rf build .mypy_cache .ruff_cache .pytest_cache
 
--include nightly.mk bench.mk conformance.mk durability.mk differential.mk
+-include nightly.mk bench.mk conformance.mk durability.mk differential.mk fuzz.mk

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-void connection_accept(struct worker *w, int fd) {
+struct connection *connection_accept(struct worker *w, int fd) {
     struct connection *c = w->free_connections;
     int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -19,7 +19,7 @@ void connection_accept(struct worker *w, int fd) {
         c = malloc(sizeof *c);
     if (c == NULL) {
         close(fd);
-        return;
+        return NULL;
     }
     memset(c, 0, sizeof *c);
     c->worker = w;
@@ -31,6 +31,7 @@ void connection_accept(struct worker *w, int fd) {
     struct epoll_event event = {.events = c->watched, .data.ptr = c};
     if (epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &event) != 0)
         connection_close(c);
+    return c;
 }
 
 // The structure itself stays until the round of events is over: an event may still name it.

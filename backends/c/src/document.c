@@ -61,7 +61,8 @@ void document_add_escaped(struct document *d, struct text t) {
         document_add(d, escape);
         plain = i + 1;
     }
-    document_add(d, (struct text){t.p + plain, t.n - plain});
+    if (plain < t.n)
+        document_add(d, (struct text){t.p + plain, t.n - plain});
 }
 
 static bool is_unreserved(char c) {

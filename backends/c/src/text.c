@@ -44,7 +44,8 @@ struct text text_cut(struct text *rest, char separator) {
     struct text head = *rest;
     const char *end = rest->n == 0 ? NULL : memchr(rest->p, separator, rest->n);
     if (end == NULL) {
-        rest->p += rest->n;
+        if (rest->n > 0) // nothing may be added to NULL, not even 0
+            rest->p += rest->n;
         rest->n = 0;
         return head;
     }
@@ -55,7 +56,7 @@ struct text text_cut(struct text *rest, char separator) {
 }
 
 bool text_find(struct text haystack, struct text needle, size_t from, size_t *at) {
-    if (from > haystack.n || needle.n == 0)
+    if (from >= haystack.n || needle.n == 0)
         return false;
     const char *found = memmem(haystack.p + from, haystack.n - from, needle.p, needle.n);
     if (found == NULL)

@@ -49,7 +49,7 @@ struct worker *worker_create(const struct options *options, unsigned index, int 
     return w;
 }
 
-static void free_dead(struct worker *w) {
+void worker_free_dead(struct worker *w) {
     while (w->dead.next != &w->dead) {
         struct connection *c = (struct connection *)w->dead.next; // `all` is its first member
         links_remove(&c->all);
@@ -63,7 +63,7 @@ void worker_destroy(struct worker *w) {
         connection_close((struct connection *)w->all.next);
     if (w->gate != NULL)
         commit_take_back(w); // of those that a stop did not wait for, or nobody
-    free_dead(w);
+    worker_free_dead(w);
     while (w->free_connections != NULL) {
         struct connection *c = w->free_connections;
         w->free_connections = (struct connection *)c->all.next;
@@ -185,7 +185,7 @@ void *worker_run(void *context) {
             else
                 close_idle(w); // one round after the stop: what was on its way has been read
         }
-        free_dead(w);
+        worker_free_dead(w);
     }
     return NULL;
 }

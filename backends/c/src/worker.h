@@ -91,10 +91,13 @@ void *worker_run(void *worker);
 struct worker *worker_create(const struct options *options, unsigned index, int listener, int wake,
                              struct log_gate *gate);
 // The log writer has ended by now.
+// Frees what was closed in this round of events.
+void worker_free_dead(struct worker *w);
 void worker_destroy(struct worker *w);
 
 // connection.c
-void connection_accept(struct worker *w, int fd);
+// Takes the socket over; NULL when memory is exhausted.
+struct connection *connection_accept(struct worker *w, int fd);
 void connection_event(struct connection *c, uint32_t events);
 void connection_close(struct connection *c);
 bool connection_is_idle(const struct connection *c);
