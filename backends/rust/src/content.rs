@@ -97,10 +97,6 @@ impl Later {
 }
 
 impl Sending {
-    pub fn len(&self) -> usize {
-        self.left
-    }
-
     fn next(&mut self) -> Option<Bytes> {
         if self.left == 0 {
             return None;

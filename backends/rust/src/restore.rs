@@ -15,7 +15,7 @@ use crate::store::{Object, Store};
 /// # Errors
 ///
 /// The store's limit is too small for the log, or a record that is valid makes no sense.
-pub fn apply(store: &Store, record: &Record<'_>) -> Result<(), LogError> {
+pub fn apply(store: &Arc<Store>, record: &Record<'_>) -> Result<(), LogError> {
     let senseless = |what: &str| {
         LogError::Corrupt(format!(
             "LSN {}: expected {what}, got another\nhint: another program wrote this log",

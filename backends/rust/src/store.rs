@@ -63,8 +63,8 @@ pub struct Store {
 
 /// Room for a body that is on its way; given back when dropped before it was kept.
 #[derive(Debug)]
-pub struct Reservation<'store> {
-    store: &'store Store,
+pub struct Reservation {
+    store: Arc<Store>,
     bytes: u64,
 }
 
@@ -79,14 +79,14 @@ impl Store {
     }
 
     /// Takes room for a body before it is read; `None` when the store is full.
-    pub fn reserve(&self, bytes: u64) -> Option<Reservation<'_>> {
-        let mut reservation = Reservation { store: self, bytes: 0 };
+    pub fn reserve(self: &Arc<Self>, bytes: u64) -> Option<Reservation> {
+        let mut reservation = Reservation { store: self.clone(), bytes: 0 };
         reservation.grow(bytes).then_some(reservation)
     }
 
     /// Room that is accounted already, to be given back or kept.
-    pub fn take_over(&self, bytes: u64) -> Reservation<'_> {
-        Reservation { store: self, bytes }
+    pub fn take_over(self: &Arc<Self>, bytes: u64) -> Reservation {
+        Reservation { store: self.clone(), bytes }
     }
 
     pub fn bucket(&self, name: &str) -> Option<Arc<Bucket>> {
@@ -132,8 +132,8 @@ impl Store {
         &self,
         bucket: &Bucket,
         key: &str,
-        object: Object,
-        reservation: Reservation<'_>,
+        object: Arc<Object>,
+        reservation: Reservation,
         only_if_absent: bool,
     ) -> Result<(), StoreError> {
         let index = write(&bucket.index);
@@ -141,7 +141,7 @@ impl Store {
             return Err(refusal);
         }
         reservation.keep();
-        self.put_into(index, key, Arc::new(object));
+        self.put_into(index, key, object);
         Ok(())
     }
 
@@ -183,7 +183,7 @@ impl Store {
     }
 }
 
-impl Reservation<'_> {
+impl Reservation {
     /// Takes more room; false when the store is full.
     pub fn grow(&mut self, bytes: u64) -> bool {
         let before = self.store.used_bytes.fetch_add(bytes, Ordering::Relaxed);
@@ -211,7 +211,7 @@ impl Reservation<'_> {
     }
 }
 
-impl Drop for Reservation<'_> {
+impl Drop for Reservation {
     fn drop(&mut self) {
         self.store.release(self.bytes);
     }

@@ -16,7 +16,7 @@ pub use change::Change;
 pub use record::Data;
 pub use record::{Operation, Record};
 pub use recovery::{Recovered, recover};
-pub use writer::{Queue, Refusal, Started, start};
+pub use writer::{Outcome, Queue, Refusal, Started, Tell, start};
 
 /// When a write is acknowledged; see the table in backends/LOG.md.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

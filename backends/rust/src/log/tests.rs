@@ -3,8 +3,8 @@
 use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::change::Change;
 use super::record::{Data, HEAD_BYTES, Operation, Record, fill};
-use super::writer::{Refusal, Started};
+use super::writer::{Outcome, Refusal, Started, Tell};
 use super::{Durability, LogError, Recovered, Settings, recover, segment, start};
 use crate::content::Content;
 use crate::restore;
@@ -72,7 +72,8 @@ fn object(body: &[u8]) -> Object {
 /// A store, its log, and one worker's queue.
 struct Running {
     store: Arc<Store>,
-    log: Started,
+    log: Started<u8>,
+    outcomes: mpsc::Receiver<Vec<(u8, Outcome)>>,
 }
 
 impl Running {
@@ -80,18 +81,17 @@ impl Running {
         let store = Arc::new(Store::new(1 << 20));
         let recovered = recover(settings, |record| restore::apply(&store, record))?;
         let (failed, _) = oneshot::channel();
-        let log = start(settings.clone(), recovered, store.clone(), 1, failed).unwrap();
-        Ok(Self { store, log })
+        let (sender, outcomes) = mpsc::channel();
+        let tell: Tell<u8> = Box::new(move |batch| sender.send(batch).unwrap());
+        let log = start(settings.clone(), recovered, store.clone(), vec![tell], failed).unwrap();
+        Ok(Self { store, log, outcomes })
     }
 
     fn change(&mut self, change: Change) -> Result<(), Refusal> {
-        let queue = &mut self.log.queues[0];
-        let mut outcome = queue.push(change)?;
-        let batch = queue.answers.as_mut().unwrap().blocking_recv().unwrap();
-        for (answer, made) in batch {
-            let _ = answer.send(made);
-        }
-        outcome.try_recv().unwrap()
+        self.log.queues[0].push(change, 7)?;
+        let batch = self.outcomes.recv().unwrap();
+        assert_eq!((batch.len(), batch[0].0), (1, 7));
+        batch[0].1
     }
 
     fn create(&mut self, name: &str) -> Result<(), Refusal> {

@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
 use rtrb::{Consumer, Producer, RingBuffer};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use super::ahead::Ahead;
 use super::change::{Change, Decision};
@@ -35,59 +35,57 @@ pub enum Refusal {
 
 pub type Outcome = Result<(), Refusal>;
 
+/// Tells a worker what became of its writes, by the tickets that it gave them: called by the
+/// writer, once a batch, so that a batch costs one wake of the worker.
+pub type Tell<T> = Box<dyn Fn(Vec<(T, Outcome)>) + Send>;
+
 #[derive(Debug)]
-struct Write {
+struct Write<T> {
     change: Change,
-    answer: oneshot::Sender<Outcome>,
+    ticket: T,
     worker: usize,
 }
 
-type Answers = Vec<(oneshot::Sender<Outcome>, Outcome)>;
-
-/// A worker's way to the writer: its ring, and the answers that come back a batch at a time.
+/// A worker's way to the writer.
 #[derive(Debug)]
-pub struct Queue {
-    ring: Producer<Write>,
+pub struct Queue<T> {
+    ring: Producer<Write<T>>,
     writer: Thread,
     worker: usize,
-    /// One message a batch: one wake of the worker, however many writes it answers.
-    pub answers: Option<mpsc::UnboundedReceiver<Answers>>,
 }
 
-impl Queue {
+impl<T> Queue<T> {
     /// Hands a change over; its outcome comes once it is as durable as the mode promises.
-    pub fn push(&mut self, change: Change) -> Result<oneshot::Receiver<Outcome>, Refusal> {
+    pub fn push(&mut self, change: Change, ticket: T) -> Result<(), Refusal> {
         if self.ring.is_abandoned() {
             return Err(Refusal::Failed);
         }
-        let (answer, outcome) = oneshot::channel();
-        let write = Write { change, answer, worker: self.worker };
+        let write = Write { change, ticket, worker: self.worker };
         self.ring.push(write).map_err(|_| Refusal::Full)?;
         self.writer.unpark();
-        Ok(outcome)
+        Ok(())
     }
 }
 
 /// The writer and every worker's queue.
 #[derive(Debug)]
-pub struct Started {
-    pub queues: Vec<Queue>,
+pub struct Started<T> {
+    pub queues: Vec<Queue<T>>,
     /// Ends with an error when the log can write no more, else once every queue is gone.
     pub writer: JoinHandle<io::Result<()>>,
 }
 
-/// Starts the writer; `failed` is told when it ends because it cannot write.
-pub fn start(
+/// Starts the writer for a worker behind each `tell`; `failed` is told when it ends because it
+/// cannot write.
+pub fn start<T: Send + 'static>(
     settings: Settings,
     recovered: Recovered,
     store: Arc<Store>,
-    workers: usize,
+    tells: Vec<Tell<T>>,
     failed: oneshot::Sender<()>,
-) -> io::Result<Started> {
+) -> io::Result<Started<T>> {
     let (producers, rings): (Vec<_>, Vec<_>) =
-        (0..workers).map(|_| RingBuffer::new(RING_ENTRIES)).unzip();
-    let (senders, receivers): (Vec<_>, Vec<_>) =
-        (0..workers).map(|_| mpsc::unbounded_channel()).unzip();
+        tells.iter().map(|_| RingBuffer::new(RING_ENTRIES)).unzip();
     let mut writer = Writer {
         ahead: Ahead::new(settings.directory.clone(), settings.segment_bytes),
         durable_lsn: recovered.last_lsn,
@@ -97,42 +95,38 @@ pub fn start(
         store,
         rings,
         held: VecDeque::new(),
-        answers: senders,
+        tells,
         buffer: Vec::with_capacity(2 * BATCH_BYTES_MAX),
     };
     let writer = thread::Builder::new().name("log-writer".into()).spawn(move || {
         let ended = writer.run();
         if ended.is_err() {
+            writer.refuse_the_rest();
             let _ = failed.send(());
         }
         ended.map_err(|error| io::Error::other(format!("the log can be written no more: {error}")))
     })?;
     let thread = writer.thread().clone();
-    let queues = producers.into_iter().zip(receivers).enumerate();
-    let queues = queues.map(|(worker, (ring, answers))| Queue {
-        ring,
-        writer: thread.clone(),
-        worker,
-        answers: Some(answers),
-    });
+    let queues = producers.into_iter().enumerate();
+    let queues = queues.map(|(worker, ring)| Queue { ring, writer: thread.clone(), worker });
     Ok(Started { queues: queues.collect(), writer })
 }
 
-struct Writer {
+struct Writer<T> {
     settings: Settings,
     recovered: Recovered,
     ahead: Ahead,
     store: Arc<Store>,
     durable_lsn: u64,
     synced_at: Instant,
-    rings: Vec<Consumer<Write>>,
+    rings: Vec<Consumer<Write<T>>>,
     /// Taken from a ring, for the next batch.
-    held: VecDeque<Write>,
-    answers: Vec<mpsc::UnboundedSender<Answers>>,
+    held: VecDeque<Write<T>>,
+    tells: Vec<Tell<T>>,
     buffer: Vec<u8>,
 }
 
-impl Writer {
+impl<T> Writer<T> {
     fn run(&mut self) -> io::Result<()> {
         loop {
             let batch = self.gather();
@@ -156,7 +150,7 @@ impl Writer {
 
     /// What has come, up to the batch's limits. A change of which bucket there is, or one that
     /// asks for absence, is a batch of its own: all before it is in the index then.
-    fn gather(&mut self) -> Vec<Write> {
+    fn gather(&mut self) -> Vec<Write<T>> {
         let records_max =
             if self.settings.durability == Durability::Sync { 1 } else { BATCH_RECORDS_MAX };
         let mut batch = Vec::new();
@@ -177,7 +171,7 @@ impl Writer {
         batch
     }
 
-    fn take(&mut self) -> Option<Write> {
+    fn take(&mut self) -> Option<Write<T>> {
         if self.held.is_empty() {
             for ring in &mut self.rings {
                 let count = ring.slots().min(BATCH_RECORDS_MAX);
@@ -190,9 +184,9 @@ impl Writer {
     }
 
     /// Decides, writes, syncs as the mode says, applies, answers.
-    fn commit(&mut self, batch: Vec<Write>) -> io::Result<()> {
+    fn commit(&mut self, batch: Vec<Write<T>>) -> io::Result<()> {
         let mut accepted = Vec::with_capacity(batch.len());
-        let mut answers: Vec<Answers> = self.answers.iter().map(|_| Vec::new()).collect();
+        let mut answers: Vec<Vec<_>> = self.tells.iter().map(|_| Vec::new()).collect();
         let mut failure = None;
         for write in batch {
             let logged = match (&failure, write.change.decide(&self.store)) {
@@ -209,10 +203,10 @@ impl Writer {
             };
             match logged {
                 Ok(true) => accepted.push(write),
-                Ok(false) => answers[write.worker].push((write.answer, Ok(()))),
+                Ok(false) => answers[write.worker].push((write.ticket, Ok(()))),
                 Err(refusal) => {
                     write.change.give_back(&self.store);
-                    answers[write.worker].push((write.answer, Err(refusal)));
+                    answers[write.worker].push((write.ticket, Err(refusal)));
                 }
             }
         }
@@ -227,14 +221,22 @@ impl Writer {
             } else {
                 Err(Refusal::Failed)
             };
-            answers[write.worker].push((write.answer, outcome));
+            answers[write.worker].push((write.ticket, outcome));
         }
-        for (sender, answers) in self.answers.iter().zip(answers) {
+        for (tell, answers) in self.tells.iter().zip(answers) {
             if !answers.is_empty() {
-                let _ = sender.send(answers); // a worker that has ended asks no more
+                tell(answers);
             }
         }
         ended
+    }
+
+    /// What came behind the failure: whoever waits for it is told too.
+    fn refuse_the_rest(&mut self) {
+        while let Some(write) = self.take() {
+            write.change.give_back(&self.store);
+            self.tells[write.worker](vec![(write.ticket, Err(Refusal::Failed))]);
+        }
     }
 
     /// Puts the record of a change behind the batch; true always, for `commit`'s sake.

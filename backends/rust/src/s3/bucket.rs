@@ -5,60 +5,44 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bumpalo::Bump;
-use hyper::Response;
 use hyper::body::Bytes;
-use hyper::header::LOCATION;
 
+use super::answer::{Answer, Content};
+use super::asked::Asked;
+use super::change::{Pending, Write};
 use super::failure::{self, Failure};
-use super::target::Target;
 use super::xml::{NAMESPACE, Xml, encode_url};
-use super::{Answer, Exchange, body, reply};
-use crate::content::Sending;
+use super::{Exchange, Outcome, Progress, Step};
 use crate::store::{Entry, ListQuery, Object, Page};
 
 pub const LIST_KEYS_MAX: usize = 1000;
-const CONFIGURATION_BYTES_MAX: usize = 64 << 10;
-const PARAMETERS: [&str; 9] = [
-    "list-type",
-    "prefix",
-    "delimiter",
-    "max-keys",
-    "start-after",
-    "continuation-token",
-    "encoding-type",
-    "fetch-owner",
-    "marker",
-];
 
-pub fn list_all(exchange: &Exchange<'_>) -> Response<Sending> {
+pub fn list_all(exchange: &Exchange<'_>) -> Answer {
     let mut text = Xml::new("ListAllMyBucketsResult", NAMESPACE, exchange.arena);
     text.owner();
     text.start("Buckets");
-    for bucket in exchange.worker.shared.store.buckets() {
+    for bucket in exchange.rules.shared.store.buckets() {
         text.start("Bucket");
         text.element("Name", &bucket.name);
         text.element("CreationDate", &iso_time(bucket.created));
         text.end("Bucket");
     }
     text.end("Buckets");
-    reply::xml(200, text.finish("ListAllMyBucketsResult"))
+    Answer::xml(text.finish("ListAllMyBucketsResult"))
 }
 
-pub async fn create(mut exchange: Exchange<'_>) -> Answer {
-    let name = exchange.target.bucket;
-    if !is_valid_name(name) {
-        return Err(&failure::INVALID_BUCKET_NAME);
-    }
-    // A CreateBucketConfiguration may come; its region says nothing to a store that has one place.
-    let read_bytes = body::discard(&mut exchange.request, &exchange.worker.shared).await?;
-    if read_bytes > CONFIGURATION_BYTES_MAX {
-        return Err(&failure::MALFORMED_XML);
-    }
-    exchange.worker.create_bucket(name).await?;
-    let mut response = reply::empty(200);
-    let location = reply::header_value(format!("/{name}").as_bytes());
-    response.headers_mut().insert(LOCATION, location);
-    Ok(response)
+/// A `CreateBucketConfiguration` may come; its region says nothing to a store that has one place.
+pub fn create(exchange: &Exchange<'_>) -> Progress {
+    let announced = exchange.optional_body()?;
+    exchange.after_optional(announced, |exchange| {
+        let location = format!("/{}", exchange.asked.bucket()).into();
+        let answer = Answer::new(200, Content::Bucket(location));
+        Ok(Step::Change(Pending::new(Write::CreateBucket, answer)))
+    })
+}
+
+pub fn judge_name(name: &str) -> Result<(), &'static Failure> {
+    is_valid_name(name).then_some(()).ok_or(&failure::INVALID_BUCKET_NAME)
 }
 
 fn is_valid_name(name: &str) -> bool {
@@ -70,26 +54,24 @@ fn is_valid_name(name: &str) -> bool {
         && bytes.last().is_some_and(alphanumeric)
 }
 
-pub async fn remove(exchange: &Exchange<'_>) -> Answer {
-    exchange.worker.remove_bucket(exchange.target.bucket).await?;
-    Ok(reply::bodyless(204))
+pub fn remove(exchange: &Exchange<'_>) -> Progress {
+    exchange.bucket()?;
+    let answer = Answer::new(204, Content::Nothing);
+    Ok(Step::Change(Pending::new(Write::RemoveBucket, answer)))
 }
 
-/// GET of a bucket: its location or one of the listings.
-pub fn get(exchange: &Exchange<'_>) -> Answer {
-    let target = exchange.target;
-    let location = target.has("location") && target.query_only(&["location"]);
-    if !location && !target.query_only(&PARAMETERS) {
-        return Err(&failure::NOT_IMPLEMENTED);
-    }
+pub fn location(exchange: &Exchange<'_>) -> Outcome {
+    exchange.bucket()?;
+    let text = Xml::empty("LocationConstraint", NAMESPACE, exchange.arena);
+    Ok(Answer::xml(text))
+}
+
+/// Either of the listings.
+pub fn list(exchange: &Exchange<'_>) -> Outcome {
+    let listing = Listing::read(exchange.asked, exchange.arena)?;
     let bucket = exchange.bucket()?;
-    if location {
-        let text = Xml::new("LocationConstraint", NAMESPACE, exchange.arena);
-        return Ok(reply::xml(200, text.finish("LocationConstraint")));
-    }
-    let listing = Listing::read(target, exchange.arena)?;
     let page = bucket.list(&listing.query);
-    Ok(reply::xml(200, listing.write(&bucket.name, &page)))
+    Ok(Answer::xml(listing.write(&bucket.name, &page)))
 }
 
 /// Either listing's query, read and judged.
@@ -104,11 +86,11 @@ struct Listing<'a> {
 }
 
 impl<'a> Listing<'a> {
-    fn read(target: &Target<'a>, arena: &'a Bump) -> Result<Self, &'static Failure> {
-        let parameter = |name| target.get(name).unwrap_or("");
-        let is_v2 = target.has("list-type");
-        let max = page_limit(target, "max-keys", LIST_KEYS_MAX)?;
-        let url = encoding(target)?;
+    fn read(asked: &'a Asked, arena: &'a Bump) -> Result<Self, &'static Failure> {
+        let parameter = |name| asked.get(name).unwrap_or("");
+        let is_v2 = asked.has("list-type");
+        let max = page_limit(asked, "max-keys", LIST_KEYS_MAX)?;
+        let url = encoding(asked)?;
         if is_v2 && parameter("list-type") != "2" {
             return Err(&failure::INVALID_ARGUMENT);
         }
@@ -203,18 +185,21 @@ impl<'a> Listing<'a> {
 }
 
 /// How many entries a page may have: what is asked for, but never more than the most.
-pub fn page_limit(target: &Target<'_>, name: &str, most: usize) -> Result<usize, &'static Failure> {
-    let text = target.get(name).unwrap_or("");
+pub fn page_limit(asked: &Asked, name: &str, most: usize) -> Result<usize, &'static Failure> {
+    let text = asked.get(name).unwrap_or("");
     if text.is_empty() {
         return Ok(most);
     }
-    let asked: u32 = text.parse().map_err(|_| &failure::INVALID_ARGUMENT)?;
+    // 2147483647 is the most that S3 takes for a number; a sign is none of a count's digits.
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let asked = text.parse().ok().filter(|asked| digits && i32::try_from(*asked).is_ok());
+    let asked: u32 = asked.ok_or(&failure::INVALID_ARGUMENT)?;
     Ok(usize::try_from(asked).unwrap_or(most).min(most))
 }
 
 /// Whether the answer has its names percent-encoded.
-pub fn encoding(target: &Target<'_>) -> Result<bool, &'static Failure> {
-    match target.get("encoding-type") {
+pub fn encoding(asked: &Asked) -> Result<bool, &'static Failure> {
+    match asked.get("encoding-type") {
         None => Ok(false),
         Some("url") => Ok(true),
         Some(_) => Err(&failure::INVALID_ARGUMENT),

@@ -2,11 +2,12 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{HeaderName, HeaderValue};
 
+use super::answer;
+use super::asked::Asked;
 use super::failure::{self, Failure};
 use super::put::METADATA_PREFIX;
-use super::reply;
 
 const PREFIX: &str = "x-amz-checksum-";
 
@@ -63,11 +64,11 @@ impl Algorithm {
 pub struct Checksums([Option<String>; ALGORITHMS.len()]);
 
 impl Checksums {
-    pub fn of_headers(headers: &HeaderMap) -> Result<Self, &'static Failure> {
+    pub fn of_headers(asked: &Asked) -> Result<Self, &'static Failure> {
         let mut found = Self::default();
         for (algorithm, place) in ALGORITHMS.iter().zip(&mut found.0) {
-            let value = headers.get(&algorithm.header);
-            *place = value.map(|value| value.to_str().unwrap_or("").to_owned());
+            let value = asked.header(algorithm.header.as_str());
+            *place = value.map(|value| String::from_utf8_lossy(value).into_owned());
         }
         found.judge_form()?;
         Ok(found)
@@ -111,7 +112,7 @@ impl Checksums {
     /// As headers of an answer.
     pub fn headers(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
         self.sent().map(|(algorithm, text)| {
-            (algorithm.header.clone(), reply::header_value(text.as_bytes()))
+            (algorithm.header.clone(), answer::header_value(text.as_bytes()))
         })
     }
 
@@ -140,8 +141,8 @@ fn insert(
 pub struct Announced(Option<usize>);
 
 impl Announced {
-    pub fn of_headers(headers: &HeaderMap) -> Self {
-        let name = headers.get("x-amz-trailer").and_then(|value| value.to_str().ok());
+    pub fn of_headers(asked: &Asked) -> Self {
+        let name = asked.text("x-amz-trailer");
         Self(name.and_then(|name| place_of(name.trim())))
     }
 }
@@ -156,14 +157,15 @@ pub fn is_checksum(name: &HeaderName) -> bool {
 }
 
 /// Whether a GET or HEAD asks for them.
-pub fn are_asked(headers: &HeaderMap) -> bool {
-    let mode = headers.get("x-amz-checksum-mode");
-    mode.is_some_and(|mode| mode.as_bytes().eq_ignore_ascii_case(b"enabled"))
+pub fn are_asked(asked: &Asked) -> bool {
+    let mode = asked.header("x-amz-checksum-mode");
+    mode.is_some_and(|mode| mode.eq_ignore_ascii_case(b"enabled"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::s3::asked::tests::asked;
 
     #[test]
     fn sums_have_their_check_values() {
@@ -198,9 +200,8 @@ mod tests {
             ("x-amz-checksum-crc32c", "AAAAAA", &failure::INVALID_REQUEST),
             ("x-amz-checksum-crc64nvme", "AAAAAA==", &failure::INVALID_REQUEST),
         ] {
-            let mut headers = HeaderMap::new();
-            headers.insert(name, HeaderValue::from_static(text));
-            assert_eq!(Checksums::of_headers(&headers), Err(refused), "{name}");
+            let asked = asked("PUT", "/b/k", &[(name, text)]);
+            assert_eq!(Checksums::of_headers(&asked), Err(refused), "{name}");
         }
     }
 }

@@ -1,64 +1,73 @@
 //! The end of an upload: which parts the client names, and the object that they become.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::answer::{self, Answer};
+use super::change::{Pending, Write};
 use super::failure::{self, Failure};
 use super::get::number;
 use super::multipart::{of_upload, open_id};
+use super::upload::{Announcement, Limit};
 use super::xml::{NAMESPACE, Xml, encode_url};
-use super::{Answer, Exchange, body, put, reply, xml_read};
-use crate::store::Object;
-use crate::uploads::{Named, PART_NUMBER_MAX};
+use super::{Exchange, Progress, Step, put, xml_read};
+use crate::store::{Bucket, Object};
+use crate::uploads::{Completing, Named, PART_NUMBER_MAX};
 
 /// Holds 10,000 parts with their tags and checksums.
-const COMPLETION_BYTES_MAX: usize = 8 << 20;
+const COMPLETION_BYTES_MAX: u64 = 8 << 20;
 
-pub async fn upload(mut exchange: Exchange<'_>) -> Answer {
-    let only_if_absent = put::only_if_absent(exchange.request.headers())?;
+pub fn upload(exchange: &Exchange<'_>) -> Progress {
+    let asked = exchange.asked;
+    let announced = Announcement::read_digests(asked)?;
+    let only_if_absent = put::only_if_absent(asked)?;
+    let announced = announced.with_length(asked, Limit::of_document(COMPLETION_BYTES_MAX))?;
     let bucket = exchange.bucket()?;
-    let id = open_id(&exchange, &bucket)?;
-    let shared = &exchange.worker.shared;
-    // The list's room counts against the store only until it is read.
-    let payload = body::read(&mut exchange.request, shared).await?;
-    put::verify(&payload)?;
-    let named = parse(&payload.body)?;
-    drop(payload);
-    let key = exchange.target.key;
-    let completed =
-        bucket.uploads.complete(&shared.store, (key, id), &named, shared.object_bytes_max);
-    let completing = completed.map_err(of_upload)?;
+    let id = open_id(exchange, &bucket)?;
+    exchange.after_body(announced, move |exchange, payload| {
+        let named = parse(&payload.body)?;
+        drop(payload); // the list's room counts against the store only until it is read
+        let (key, shared) = (exchange.asked.key(), &exchange.rules.shared);
+        let completing =
+            Completing::take(&bucket, &shared.store, (key, id), &named, shared.object_bytes_max);
+        let completing = completing.map_err(of_upload)?;
+        Ok(Step::Change(pending(exchange, bucket, completing, only_if_absent)))
+    })
+}
+
+fn pending(
+    exchange: &Exchange<'_>,
+    bucket: Arc<Bucket>,
+    completing: Completing,
+    only_if_absent: bool,
+) -> Pending {
     let modified = SystemTime::now();
-    let etag = reply::etag_of(completing.md5, completing.count);
-    let object = Object {
-        body: completing.content.clone(),
-        parts: completing.count,
-        md5: completing.md5,
-        etag: etag.clone(),
-        modified,
-        last_modified: reply::date_value(modified),
-        content_type: completing.content_type.clone(),
-        kept: completing.kept.clone(),
-    };
-    let put = exchange.worker.put(&bucket, key, object, completing.room(), only_if_absent).await;
-    if let Err(failed) = put {
-        completing.reopen();
-        return Err(failed);
-    }
+    let etag = answer::etag_of(completing.md5, completing.count);
     let mut text = Xml::new("CompleteMultipartUploadResult", NAMESPACE, exchange.arena);
+    let key = exchange.asked.key();
     let path = encode_url(key, exchange.arena);
     text.element("Location", &format!("/{}/{path}", bucket.name));
     text.element("Bucket", &bucket.name);
     text.element("Key", key);
     text.element("ETag", etag.to_str().unwrap_or(""));
-    Ok(reply::xml(200, text.finish("CompleteMultipartUploadResult")))
+    let answer = Answer::xml(text.finish("CompleteMultipartUploadResult"));
+    let object = Arc::new(Object {
+        body: completing.content.clone(),
+        parts: completing.count,
+        md5: completing.md5,
+        etag,
+        modified,
+        last_modified: answer::date_value(modified),
+        content_type: completing.content_type.clone(),
+        kept: completing.kept.clone(),
+    });
+    let room = completing.room();
+    Pending::completing(Write::Put { bucket, object, room, only_if_absent }, answer, completing)
 }
 
 /// The parts that a completion names, in an order that rises.
 fn parse(body: &[u8]) -> Result<Vec<Named>, &'static Failure> {
     let malformed = || &failure::MALFORMED_XML;
-    if body.len() > COMPLETION_BYTES_MAX {
-        return Err(malformed());
-    }
     let text = std::str::from_utf8(body).map_err(|_| malformed())?;
     let (mut named, mut part_number, mut part_tag) = (Vec::new(), None, None);
     xml_read::read(text, |path, value| {

@@ -1,34 +1,37 @@
-//! POST ?delete: up to 1000 keys at once.
+//! DELETE of an object, and POST ?delete: up to 1000 keys at once.
 
+use super::answer::{Answer, Content};
 use super::bucket::LIST_KEYS_MAX;
+use super::change::{Pending, Write};
 use super::failure::{self, Failure};
+use super::upload::{Announcement, Limit};
 use super::xml::{NAMESPACE, Xml};
-use super::{Answer, Exchange, body, put, reply, xml_read};
+use super::{Exchange, Progress, Step, xml_read};
 
 /// Holds 1000 keys of 1024 bytes, escaped, and their tags.
-const DELETE_BYTES_MAX: usize = 8 << 20;
+const DELETE_BYTES_MAX: u64 = 8 << 20;
 
-pub async fn many(mut exchange: Exchange<'_>) -> Answer {
+pub fn one(exchange: &Exchange<'_>) -> Progress {
+    let write = Write::Delete(exchange.bucket()?);
+    Ok(Step::Change(Pending::new(write, Answer::new(204, Content::Nothing))))
+}
+
+pub fn many(exchange: &Exchange<'_>) -> Progress {
+    let announced = Announcement::read(exchange.asked, Limit::of_document(DELETE_BYTES_MAX))?;
     let bucket = exchange.bucket()?;
-    let shared = &exchange.worker.shared;
-    // The list's room counts against the store only while the request lasts.
-    let payload = body::read(&mut exchange.request, shared).await?;
-    if payload.body.len() > DELETE_BYTES_MAX {
-        return Err(&failure::MALFORMED_XML);
-    }
-    put::verify(&payload)?;
-    let text = std::str::from_utf8(&payload.body).map_err(|_| &failure::MALFORMED_XML)?;
-    let request = DeleteRequest::parse(text)?;
-    let mut answer = Xml::new("DeleteResult", NAMESPACE, exchange.arena);
-    exchange.worker.delete_all(&bucket, &request.keys).await?;
-    for key in &request.keys {
-        if !request.quiet {
+    exchange.after_body(announced, move |exchange, payload| {
+        // The list's room counts against the store only while the request lasts.
+        let text = std::str::from_utf8(&payload.body).map_err(|_| &failure::MALFORMED_XML)?;
+        let request = DeleteRequest::parse(text)?;
+        let mut answer = Xml::new("DeleteResult", NAMESPACE, exchange.arena);
+        for key in request.keys.iter().filter(|_| !request.quiet) {
             answer.start("Deleted");
             answer.element("Key", key);
             answer.end("Deleted");
         }
-    }
-    Ok(reply::xml(200, answer.finish("DeleteResult")))
+        let answer = Answer::xml(answer.finish("DeleteResult"));
+        Ok(Step::Change(Pending::new(Write::DeleteMany(bucket, request.keys), answer)))
+    })
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -24,8 +24,8 @@ macro_rules! failures {
 }
 
 failures! {
-    BAD_REQUEST = 400 "InvalidRequest" "The request is malformed." closing;
-    HEAD_TOO_LARGE = 431 "RequestHeaderSectionTooLarge" "The request head exceeds 16 KiB." closing;
+    BAD_REQUEST = 400 "BadRequest" "The request is not valid HTTP." closing;
+    HEAD_TOO_LARGE = 431 "RequestHeaderSectionTooLarge" "The request's head exceeds 16 KiB." closing;
     AUTHORIZATION = 400 "AuthorizationHeaderMalformed" "The authorization header is malformed.";
     INVALID_REQUEST = 400 "InvalidRequest" "The request is not valid.";
     ACCESS_DENIED = 403 "AccessDenied" "Access is denied.";
@@ -36,9 +36,9 @@ failures! {
         "The request's time is too far from the server's.";
     CONTENT_SHA256_MISMATCH = 400 "XAmzContentSHA256Mismatch"
         "The body does not have the digest that x-amz-content-sha256 promised.";
-    INVALID_URI = 400 "InvalidURI" "The request target could not be parsed.";
-    INVALID_ARGUMENT = 400 "InvalidArgument" "An argument has an invalid value.";
-    INVALID_BUCKET_NAME = 400 "InvalidBucketName" "The bucket name is not valid.";
+    INVALID_URI = 400 "InvalidURI" "The URI cannot be parsed.";
+    INVALID_ARGUMENT = 400 "InvalidArgument" "An argument is not valid.";
+    INVALID_BUCKET_NAME = 400 "InvalidBucketName" "The bucket's name is not valid.";
     NO_SUCH_BUCKET = 404 "NoSuchBucket" "The bucket does not exist.";
     NO_SUCH_KEY = 404 "NoSuchKey" "The key does not exist.";
     NO_SUCH_UPLOAD = 404 "NoSuchUpload" "The upload does not exist.";
@@ -47,25 +47,20 @@ failures! {
     ENTITY_TOO_SMALL = 400 "EntityTooSmall" "A part but the last is smaller than 5 MiB.";
     SUM_TOO_LARGE = 400 "EntityTooLarge" "The object exceeds the size limit.";
     BUCKET_NOT_EMPTY = 409 "BucketNotEmpty" "The bucket is not empty.";
-    KEY_TOO_LONG = 400 "KeyTooLongError" "The key exceeds 1024 bytes.";
+    KEY_TOO_LONG = 400 "KeyTooLongError" "The key is longer than 1024 bytes.";
     METADATA_TOO_LARGE = 400 "MetadataTooLarge" "The metadata exceeds 2 KiB.";
     ENTITY_TOO_LARGE = 400 "EntityTooLarge" "The object exceeds the size limit." closing;
-    SLOW_DOWN = 503 "SlowDown" "The store is full.";
+    SLOW_DOWN = 503 "SlowDown" "The store is full; reduce your rate.";
     MISSING_LENGTH = 411 "MissingContentLength" "A Content-Length is required.";
-    INCOMPLETE_BODY = 400 "IncompleteBody" "The body is not what its headers announced." closing;
-    BAD_DIGEST = 400 "BadDigest" "The body does not match its digest.";
-    INVALID_DIGEST = 400 "InvalidDigest" "The digest is not valid.";
-    INVALID_RANGE = 416 "InvalidRange" "The range is not satisfiable.";
+    INCOMPLETE_BODY = 400 "IncompleteBody" "The body does not have the length that was promised.";
+    BAD_DIGEST = 400 "BadDigest" "The digest you sent did not match what was received.";
+    INVALID_DIGEST = 400 "InvalidDigest" "The Content-MD5 is not valid.";
+    INVALID_RANGE = 416 "InvalidRange" "The range cannot be satisfied.";
     COPY_RANGE = 400 "InvalidRange" "The range cannot be satisfied.";
     PRECONDITION = 412 "PreconditionFailed" "A precondition did not hold.";
     MALFORMED_TRAILER = 400 "MalformedTrailerError" "The trailer is not the one announced.";
     MALFORMED_XML = 400 "MalformedXML" "The XML is not well formed or not as expected.";
-    NOT_IMPLEMENTED = 501 "NotImplemented" "The operation is outside the subset.";
-    INTERNAL_ERROR = 500 "InternalError" "The log could not be written.";
-    METHOD = 405 "MethodNotAllowed" "The method is not allowed here.";
-}
-
-/// The failure for a request that the gate refused.
-pub fn refusal(status: u16) -> &'static Failure {
-    if status == HEAD_TOO_LARGE.status { &HEAD_TOO_LARGE } else { &BAD_REQUEST }
+    NOT_IMPLEMENTED = 501 "NotImplemented" "This is not implemented.";
+    INTERNAL_ERROR = 500 "InternalError" "The write could not be logged.";
+    METHOD = 405 "MethodNotAllowed" "The method is not allowed on this resource.";
 }

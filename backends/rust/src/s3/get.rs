@@ -1,86 +1,86 @@
 //! GET and HEAD of an object: conditions and ranges.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use hyper::header::{
-    ACCEPT_RANGES, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MATCH,
-    IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE, LAST_MODIFIED, RANGE,
-};
+use hyper::header::HeaderValue;
 
+use super::answer::{Answer, Content, Part};
+use super::asked::Asked;
 use super::failure::{self, Failure};
-use super::{Answer, Exchange, checksum, reply};
-use crate::store::{Bucket, Object};
+use super::{Exchange, Outcome, checksum};
+use crate::store::Object;
 
-pub fn object(exchange: &Exchange<'_>, bucket: &Bucket) -> Answer {
-    let object = bucket.get(exchange.target.key).ok_or(&failure::NO_SUCH_KEY)?;
-    let request = exchange.request.headers();
-    let tags = [(ETAG, object.etag.clone()), (LAST_MODIFIED, object.last_modified.clone())];
-    if !CONDITIONS.hold(request, &object)? {
-        let mut response = reply::bodyless(304);
-        response.headers_mut().extend(tags);
-        return Ok(response);
+pub fn object(exchange: &Exchange<'_>) -> Outcome {
+    let asked = exchange.asked;
+    let object = exchange.bucket()?.get(asked.key()).ok_or(&failure::NO_SUCH_KEY)?;
+    if !CONDITIONS.hold(asked, &object)? {
+        return Ok(Answer::new(304, Content::Unchanged(object)));
     }
     let size = object.body.len() as u64;
-    let range = request.get(RANGE).and_then(|value| value.to_str().ok());
-    let (mut response, content_range) = match range.map(|text| parse_range(text, size)) {
-        Some(RangeVerdict::Unsatisfiable) => return Err(&failure::INVALID_RANGE),
-        Some(RangeVerdict::Several) => return Err(&failure::NOT_IMPLEMENTED),
-        Some(RangeVerdict::Good(first, last)) => {
-            // Both lie inside a body that is in memory.
-            #[allow(clippy::cast_possible_truncation)]
-            let part = object.body.send(first as usize, (last - first) as usize + 1);
-            let text = format!("bytes {first}-{last}/{size}");
-            (reply::with_body(206, part), Some(reply::header_value(text.as_bytes())))
+    match asked_range(asked, &object).map_or(RangeVerdict::Whole, |text| parse_range(text, size)) {
+        RangeVerdict::Unsatisfiable => Err(&failure::INVALID_RANGE),
+        // Both lie inside a body that is in memory.
+        #[allow(clippy::cast_possible_truncation)]
+        RangeVerdict::Good(first, last) => {
+            let bytes = (last - first) as usize + 1;
+            let part = |object| Part {
+                object,
+                first: first as usize,
+                bytes,
+                is_range: true,
+                tells_checksums: false,
+            };
+            Ok(Answer::new(206, Content::Object(part(object))))
         }
-        Some(RangeVerdict::Malformed) | None => {
-            (reply::with_body(200, object.body.send(0, object.body.len())), None)
-        }
-    };
-    let headers = response.headers_mut();
-    headers.reserve(6 + object.kept.len());
-    headers.extend(tags);
-    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    headers.insert(CONTENT_TYPE, object.content_type.clone());
-    let tells = content_range.is_none() && checksum::are_asked(request);
-    let kept = object.kept.iter().filter(|(name, _)| tells || !checksum::is_checksum(name));
-    headers.extend(kept.cloned());
-    if let Some(value) = content_range {
-        headers.insert(CONTENT_RANGE, value);
+        RangeVerdict::Whole => Ok(whole(object, checksum::are_asked(asked))),
     }
-    Ok(response)
+}
+
+fn whole(object: Arc<Object>, tells_checksums: bool) -> Answer {
+    let bytes = object.body.len();
+    let part = Part { object, first: 0, bytes, is_range: false, tells_checksums };
+    Answer::new(200, Content::Object(part))
+}
+
+/// What `Range` says, unless it is for another content than this.
+fn asked_range<'a>(asked: &'a Asked, object: &Object) -> Option<&'a str> {
+    let text = asked.text("range")?;
+    let own = asked.header("if-range").is_none_or(|tag| tag == object.etag.as_bytes());
+    own.then_some(text)
 }
 
 /// The headers that hold conditions, which a copy has under names of its own.
 pub struct Conditions {
-    pub matching: HeaderName,
-    pub none_match: HeaderName,
-    pub modified_since: HeaderName,
-    pub unmodified_since: HeaderName,
+    pub matching: &'static str,
+    pub none_match: &'static str,
+    pub modified_since: &'static str,
+    pub unmodified_since: &'static str,
 }
 
 static CONDITIONS: Conditions = Conditions {
-    matching: IF_MATCH,
-    none_match: IF_NONE_MATCH,
-    modified_since: IF_MODIFIED_SINCE,
-    unmodified_since: IF_UNMODIFIED_SINCE,
+    matching: "if-match",
+    none_match: "if-none-match",
+    modified_since: "if-modified-since",
+    unmodified_since: "if-unmodified-since",
 };
 
 impl Conditions {
     /// Follows RFC 9110, section 13.2.2: false is a 304, an error a 412.
-    pub fn hold(&self, headers: &HeaderMap, object: &Object) -> Result<bool, &'static Failure> {
+    pub fn hold(&self, asked: &Asked, object: &Object) -> Result<bool, &'static Failure> {
         // Headers have whole seconds.
         let modified = whole_seconds(object.modified);
-        if headers.contains_key(&self.matching) {
-            if !matches_tag(headers, &self.matching, &object.etag) {
+        if asked.header(self.matching).is_some() {
+            if !matches_tag(asked, self.matching, &object.etag) {
                 return Err(&failure::PRECONDITION);
             }
-        } else if time(headers, &self.unmodified_since).is_some_and(|since| modified > since) {
+        } else if time(asked, self.unmodified_since).is_some_and(|since| modified > since) {
             return Err(&failure::PRECONDITION);
         }
-        if headers.contains_key(&self.none_match) {
-            return Ok(!matches_tag(headers, &self.none_match, &object.etag));
+        if asked.header(self.none_match).is_some() {
+            return Ok(!matches_tag(asked, self.none_match, &object.etag));
         }
-        Ok(time(headers, &self.modified_since).is_none_or(|since| modified > since))
+        Ok(time(asked, self.modified_since).is_none_or(|since| modified > since))
     }
 }
 
@@ -90,9 +90,9 @@ fn whole_seconds(time: SystemTime) -> SystemTime {
 }
 
 /// Tags without quotes match too, as they do in S3.
-fn matches_tag(headers: &HeaderMap, name: &HeaderName, etag: &HeaderValue) -> bool {
+fn matches_tag(asked: &Asked, name: &str, etag: &HeaderValue) -> bool {
     let own = etag.to_str().unwrap_or("").trim_matches('"');
-    let lists = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    let lists = asked.all(name).filter_map(|value| std::str::from_utf8(value).ok());
     lists.flat_map(|list| list.split(',')).any(|tag| {
         let tag = tag.trim();
         let tag = tag.strip_prefix("W/").unwrap_or(tag);
@@ -100,14 +100,14 @@ fn matches_tag(headers: &HeaderMap, name: &HeaderName, etag: &HeaderValue) -> bo
     })
 }
 
-fn time(headers: &HeaderMap, name: &HeaderName) -> Option<SystemTime> {
-    httpdate::parse_http_date(headers.get(name)?.to_str().ok()?).ok()
+fn time(asked: &Asked, name: &str) -> Option<SystemTime> {
+    httpdate::parse_http_date(asked.text(name)?).ok()
 }
 
 #[derive(Debug, PartialEq, Eq)]
 enum RangeVerdict {
-    Malformed,
-    Several,
+    /// Malformed, or several: as S3 does, all of it is sent.
+    Whole,
     Unsatisfiable,
     /// First and last byte, both included.
     Good(u64, u64),
@@ -115,11 +115,8 @@ enum RangeVerdict {
 
 /// Reads `bytes=a-b`, `bytes=a-` and `bytes=-n` against a body's size.
 fn parse_range(text: &str, size: u64) -> RangeVerdict {
-    let Some(spec) = text.strip_prefix("bytes=") else { return RangeVerdict::Malformed };
-    if spec.contains(',') {
-        return RangeVerdict::Several;
-    }
-    let Some((from, to)) = spec.trim().split_once('-') else { return RangeVerdict::Malformed };
+    let Some(spec) = text.strip_prefix("bytes=") else { return RangeVerdict::Whole };
+    let Some((from, to)) = spec.trim().split_once('-') else { return RangeVerdict::Whole };
     let (first, last) = match (number(from), number(to)) {
         (Some(first), Some(last)) if first <= last => (first, last.min(size.saturating_sub(1))),
         (Some(first), None) if to.is_empty() => (first, size.saturating_sub(1)),
@@ -129,7 +126,7 @@ fn parse_range(text: &str, size: u64) -> RangeVerdict {
             }
             (size.saturating_sub(count), size.saturating_sub(1))
         }
-        _ => return RangeVerdict::Malformed,
+        _ => return RangeVerdict::Whole,
     };
     if first >= size { RangeVerdict::Unsatisfiable } else { RangeVerdict::Good(first, last) }
 }
@@ -153,9 +150,9 @@ mod tests {
             ("bytes=-30", RangeVerdict::Good(0, 9)),
             ("bytes=10-", RangeVerdict::Unsatisfiable),
             ("bytes=-0", RangeVerdict::Unsatisfiable),
-            ("bytes=3-2", RangeVerdict::Malformed),
-            ("bytes=+1-2", RangeVerdict::Malformed),
-            ("bytes=0-1,3-4", RangeVerdict::Several),
+            ("bytes=3-2", RangeVerdict::Whole),
+            ("bytes=+1-2", RangeVerdict::Whole),
+            ("bytes=0-1,3-4", RangeVerdict::Whole),
         ] {
             assert_eq!(parse_range(text, 10), verdict, "{text}");
         }

@@ -1,40 +1,31 @@
 //! The listings of a bucket's open uploads, and of the parts of one.
 
+use super::answer::{self, Answer};
 use super::bucket::{LIST_KEYS_MAX, encoding, iso_time, page_limit, text_of};
 use super::failure;
 use super::get::number;
 use super::multipart::{of_upload, open_id};
 use super::xml::{NAMESPACE, Xml};
-use super::{Answer, Exchange, reply};
+use super::{Exchange, Outcome};
 use crate::store::ListQuery;
 use crate::uploads::UploadsPage;
 
-const PARAMETERS: [&str; 7] = [
-    "uploads",
-    "prefix",
-    "delimiter",
-    "key-marker",
-    "upload-id-marker",
-    "max-uploads",
-    "encoding-type",
-];
-
 /// GET ?uploadId of a key.
-pub fn parts(exchange: &Exchange<'_>) -> Answer {
-    let target = exchange.target;
-    let max = page_limit(target, "max-parts", LIST_KEYS_MAX)?;
-    let after = match target.get("part-number-marker").unwrap_or("") {
+pub fn parts(exchange: &Exchange<'_>) -> Outcome {
+    let asked = exchange.asked;
+    let max = page_limit(asked, "max-parts", LIST_KEYS_MAX)?;
+    let after = match asked.get("part-number-marker").unwrap_or("") {
         "" => 0,
         text => number(text).ok_or(&failure::INVALID_ARGUMENT)?,
     };
     let bucket = exchange.bucket()?;
     let id = open_id(exchange, &bucket)?;
     let from = u16::try_from(after).unwrap_or(u16::MAX);
-    let page = bucket.uploads.parts((target.key, id), from, max);
+    let page = bucket.uploads.parts((asked.key(), id), from, max);
     let (parts, truncated) = page.map_err(of_upload)?;
     let mut text = Xml::new("ListPartsResult", NAMESPACE, exchange.arena);
     text.element("Bucket", &bucket.name);
-    text.element("Key", target.key);
+    text.element("Key", asked.key());
     text.element("UploadId", &id.to_string());
     text.keeper();
     text.element("PartNumberMarker", &after.to_string());
@@ -47,27 +38,24 @@ pub fn parts(exchange: &Exchange<'_>) -> Answer {
         text.start("Part");
         text.element("PartNumber", &number.to_string());
         text.element("LastModified", &iso_time(part.modified));
-        text.element("ETag", reply::etag(part.md5).to_str().unwrap_or(""));
+        text.element("ETag", answer::etag(part.md5).to_str().unwrap_or(""));
         text.element("Size", &part.body.len().to_string());
         text.end("Part");
     }
-    Ok(reply::xml(200, text.finish("ListPartsResult")))
+    Ok(Answer::xml(text.finish("ListPartsResult")))
 }
 
 /// GET ?uploads of a bucket.
-pub fn uploads(exchange: &Exchange<'_>) -> Answer {
-    let target = exchange.target;
-    if !target.query_only(&PARAMETERS) {
-        return Err(&failure::NOT_IMPLEMENTED);
-    }
-    let parameter = |name| target.get(name).unwrap_or("");
+pub fn uploads(exchange: &Exchange<'_>) -> Outcome {
+    let asked = exchange.asked;
+    let parameter = |name| asked.get(name).unwrap_or("");
     let query = ListQuery {
         prefix: parameter("prefix"),
         delimiter: parameter("delimiter"),
         after: parameter("key-marker"),
-        max: page_limit(target, "max-uploads", LIST_KEYS_MAX)?,
+        max: page_limit(asked, "max-uploads", LIST_KEYS_MAX)?,
     };
-    let url = encoding(target)?;
+    let url = encoding(asked)?;
     let name = |value| text_of(value, url, exchange.arena);
     let id_after = parameter("upload-id-marker");
     let bucket = exchange.bucket()?;
@@ -91,7 +79,7 @@ pub fn uploads(exchange: &Exchange<'_>) -> Answer {
     }
     text.element("IsTruncated", if page.truncated { "true" } else { "false" });
     write_entries(&mut text, &page, name);
-    Ok(reply::xml(200, text.finish("ListMultipartUploadsResult")))
+    Ok(Answer::xml(text.finish("ListMultipartUploadsResult")))
 }
 
 fn write_entries<'a>(text: &mut Xml<'_>, page: &'a UploadsPage, name: impl Fn(&'a str) -> &'a str) {

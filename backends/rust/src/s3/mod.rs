@@ -1,10 +1,14 @@
-//! Answers the S3 subset of backends/CONTRACT.md on hyper.
+//! The rules of the S3 subset of backends/CONTRACT.md, between any stack and the store.
+//!
+//! A stack fills in an [`Asked`], calls [`begin`], and does what the [`Step`] says until there is
+//! an answer: feeds a body, or makes a change, in memory or through the log.
 
+mod answer;
+mod asked;
 mod auth;
 mod aws_chunked;
-mod body;
 mod bucket;
-mod changes;
+mod change;
 mod checksum;
 mod complete;
 mod copy;
@@ -14,36 +18,50 @@ mod get;
 mod list_uploads;
 mod multipart;
 mod put;
-mod reply;
-mod target;
+mod upload;
 mod versions;
 mod xml;
 mod xml_read;
 
+pub use answer::{
+    Answer, Content, Headers, date_value, etag_of, failure as failure_answer, upper_hex,
+};
+pub use asked::{Asked, Method};
 pub use auth::Credentials;
-pub use reply::{date_value, etag_of};
+pub use change::{Pending, of_refusal};
+pub use failure::{BAD_REQUEST, Failure, HEAD_TOO_LARGE, INCOMPLETE_BODY};
+pub use upload::Upload;
 
-use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+use std::cell::Cell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bumpalo::Bump;
-use hyper::body::Incoming;
-use hyper::header::HeaderValue;
-use hyper::http::Extensions;
-use hyper::{Method, Request, Response};
 
-use crate::content::Sending;
-use crate::gate::Refusals;
-use crate::log::Queue;
 use crate::store::{Bucket, Store};
-use failure::Failure;
-use target::Target;
+use upload::{Announcement, Limit, Payload, Then};
 
-pub type Reply = Response<Sending>;
-pub type Answer = Result<Reply, &'static Failure>;
+pub type Outcome = Result<Answer, &'static Failure>;
+pub type Progress = Result<Step, &'static Failure>;
+
+const KEY_BYTES_MAX: usize = 1024;
+/// Of a body that says nothing to its operation.
+const OPTIONAL_BYTES_MAX: u64 = 64 << 10;
+
+/// What a request comes to next.
+pub enum Step {
+    Answer(Answer),
+    /// Its body must come first.
+    Body(Upload),
+    /// It is answered when the change is made.
+    Change(Pending),
+}
+
+impl From<Answer> for Step {
+    fn from(answer: Answer) -> Self {
+        Self::Answer(answer)
+    }
+}
 
 /// What all workers share.
 #[derive(Debug)]
@@ -52,178 +70,184 @@ pub struct Shared {
     pub object_bytes_max: u64,
     /// Who may sign; `None` when signatures are not verified.
     pub credentials: Option<Credentials>,
-    requests: AtomicU64,
+}
+
+/// What one worker thread keeps for its requests.
+#[derive(Debug)]
+pub struct Rules {
+    pub shared: Arc<Shared>,
+    keys: auth::Keys,
+    requests: Cell<u64>,
     seed: u64,
 }
 
-impl Shared {
-    pub fn new(object_bytes_max: u64, store: Arc<Store>, credentials: Option<Credentials>) -> Self {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
-        let nanoseconds = since_epoch.map_or(0, |since| since.as_nanos() & u128::from(u64::MAX));
+impl Rules {
+    pub fn new(shared: Arc<Shared>, worker: usize) -> Self {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self {
-            store,
-            object_bytes_max,
-            credentials,
-            requests: AtomicU64::new(0),
-            seed: u64::try_from(nanoseconds).unwrap_or(0),
+            shared,
+            keys: auth::Keys::default(),
+            requests: Cell::new((worker as u64) << 48),
+            seed: since_epoch.as_secs(),
         }
     }
 
-    /// An odd factor makes this a permutation of 64 bits: unique without a lock or a collision.
-    fn request_id(&self) -> u64 {
-        let number = self.requests.fetch_add(1, Ordering::Relaxed);
-        self.seed.wrapping_add(number.wrapping_mul(0x9E37_79B9_7F4A_7C15))
+    /// Every step is a bijection of the worker and its count: unique without a lock or a collision.
+    pub fn request_id(&self) -> u64 {
+        let number = self.requests.get();
+        self.requests.set(number + 1);
+        self.seed.wrapping_add(number).wrapping_mul(0x9E37_79B9_7F4A_7C15)
     }
-}
-
-/// What one worker thread keeps for its connections.
-#[derive(Debug)]
-pub struct Worker {
-    pub shared: Arc<Shared>,
-    /// Makes hyper write header names as the contract does; see `header_case`.
-    header_case: Extensions,
-    /// The Date of one second.
-    date: RefCell<(u64, HeaderValue)>,
-    /// The way to the log's writer; `None` when there is no log.
-    log: Option<RefCell<Queue>>,
-    keys: auth::Keys,
-}
-
-impl Worker {
-    pub fn new(shared: Arc<Shared>, header_case: Extensions, log: Option<Queue>) -> Self {
-        let date = RefCell::new((0, HeaderValue::from_static("")));
-        let keys = auth::Keys::default();
-        Self { shared, header_case, date, log: log.map(RefCell::new), keys }
-    }
-
-    fn date(&self) -> HeaderValue {
-        let now = SystemTime::now();
-        let since_epoch = now.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        let mut cached = self.date.borrow_mut();
-        if cached.0 != since_epoch.as_secs() {
-            *cached = (since_epoch.as_secs(), reply::date_value(now));
-        }
-        cached.1.clone()
-    }
-}
-
-/// What one connection keeps between its requests, which hyper hands over one at a time.
-#[derive(Default)]
-pub struct Connection {
-    pub refusals: Rc<Refusals>,
-    /// Scratch for one request: the decoded target, and answers while they are built.
-    arena: Cell<Bump>,
 }
 
 /// One request on its way to its answer.
 pub struct Exchange<'a> {
-    pub worker: &'a Worker,
+    pub rules: &'a Rules,
+    /// Scratch for what lives as long as one step.
     pub arena: &'a Bump,
-    pub target: &'a Target<'a>,
-    pub request: Request<Incoming>,
+    pub asked: &'a Asked,
 }
 
-/// Answers one request.
-pub async fn handle(
-    worker: &Worker,
-    connection: &Connection,
-    request: Request<Incoming>,
-) -> Response<Sending> {
-    let refusal = connection.refusals.next();
-    let mut arena = connection.arena.take();
-    let request_id = worker.shared.request_id();
-    let response = {
-        let path = request.uri().clone();
-        let parsed = Target::parse(&path, &arena);
-        let answer = match (&parsed, refusal) {
-            (_, Some(status)) => Err(failure::refusal(status)),
-            (Err(failed), None) => Err(*failed),
-            (Ok(target), None) => {
-                let exchange = Exchange { worker, arena: &arena, target, request };
-                dispatch(exchange).await
-            }
-        };
-        answer.unwrap_or_else(|failed| reply::failure(failed, parsed.ok().as_ref(), request_id))
-    };
-    arena.reset();
-    connection.arena.set(arena);
-    reply::finish(response, worker.date(), request_id, &worker.header_case)
+/// Takes a request, whose target was decoded, as far as it goes without its body.
+pub fn begin(exchange: &Exchange<'_>) -> Progress {
+    let proof = exchange.authenticate()?;
+    let mut step = dispatch(exchange)?;
+    if let Step::Body(upload) = &mut step {
+        upload.proof = proof;
+    }
+    Ok(step)
 }
 
-async fn dispatch(mut exchange: Exchange<'_>) -> Answer {
-    exchange.authenticate()?;
-    let target = exchange.target;
-    if target.bucket.is_empty() {
-        return match *exchange.request.method() {
-            Method::GET if target.query_only(&[]) => Ok(bucket::list_all(&exchange)),
-            Method::GET => Err(&failure::NOT_IMPLEMENTED),
-            _ => Err(&failure::METHOD),
-        };
-    }
-    if target.key.is_empty() {
-        return on_bucket(exchange).await;
-    }
-    on_object(exchange).await
-}
-
-async fn on_bucket(exchange: Exchange<'_>) -> Answer {
-    let target = exchange.target;
-    let plain = target.query_only(&[]);
-    match *exchange.request.method() {
-        Method::GET if target.has("versioning") || target.has("versions") => {
-            versions::get(&exchange)
-        }
-        Method::GET if target.has("uploads") => list_uploads::uploads(&exchange),
-        Method::GET => bucket::get(&exchange),
-        Method::POST if target.has("delete") && target.query_only(&["delete"]) => {
-            delete::many(exchange).await
-        }
-        Method::POST if plain => Err(&failure::METHOD),
-        Method::PUT if plain => bucket::create(exchange).await,
-        Method::HEAD if plain => {
-            exchange.bucket()?;
-            Ok(reply::empty(200))
-        }
-        Method::DELETE if plain => bucket::remove(&exchange).await,
-        Method::PUT | Method::HEAD | Method::DELETE | Method::POST => {
-            Err(&failure::NOT_IMPLEMENTED)
-        }
-        _ => Err(&failure::METHOD),
-    }
-}
-
-async fn on_object(exchange: Exchange<'_>) -> Answer {
-    let method = exchange.request.method();
-    let known = [Method::GET, Method::HEAD, Method::PUT, Method::DELETE, Method::POST];
-    if !known.contains(method) {
-        return Err(&failure::METHOD);
-    }
-    if let Some(operation) = multipart::Operation::of(&exchange) {
-        return operation.answer(exchange).await;
-    }
-    if !exchange.target.query_only(&[]) {
+/// The first that fails is told, in the contract's order.
+fn dispatch(exchange: &Exchange<'_>) -> Progress {
+    let asked = exchange.asked;
+    if asked.query().any(|(name, _)| is_missing_feature(asked, name)) {
         return Err(&failure::NOT_IMPLEMENTED);
     }
-    if method == Method::POST {
-        return Err(&failure::METHOD);
+    if asked.key().len() > KEY_BYTES_MAX {
+        return Err(&failure::KEY_TOO_LONG);
     }
-    if method == Method::PUT && copy::is_asked(&exchange) {
-        return copy::object(exchange).await;
+    let has_key = !asked.key().is_empty();
+    if !asked.bucket().is_empty() || has_key {
+        bucket::judge_name(asked.bucket())?;
     }
-    let bucket = exchange.bucket()?;
-    match *method {
-        Method::PUT => put::object(exchange, &bucket).await,
-        Method::DELETE => {
-            exchange.worker.delete(&bucket, exchange.target.key).await?;
-            Ok(reply::bodyless(204))
+    match (asked.bucket(), asked.method) {
+        ("", Method::Get) => Ok(bucket::list_all(exchange).into()),
+        ("", _) => Err(&failure::METHOD),
+        _ if has_key => on_object(exchange),
+        _ => on_bucket(exchange),
+    }
+}
+
+/// Subresources that S3 has and this subset has not; others (`x-id`) are ignored, as S3 does.
+const MISSING: [&str; 28] = [
+    "accelerate",
+    "acl",
+    "analytics",
+    "attributes",
+    "cors",
+    "encryption",
+    "intelligent-tiering",
+    "inventory",
+    "legal-hold",
+    "lifecycle",
+    "logging",
+    "metrics",
+    "notification",
+    "object-lock",
+    "ownershipControls",
+    "policy",
+    "policyStatus",
+    "publicAccessBlock",
+    "replication",
+    "requestPayment",
+    "restore",
+    "retention",
+    "select",
+    "tagging",
+    "torrent",
+    "versionId",
+    "website",
+    "session",
+];
+
+fn is_missing_feature(asked: &Asked, name: &str) -> bool {
+    let (on_bucket, method) = (asked.key().is_empty() && !asked.bucket().is_empty(), asked.method);
+    match name {
+        "versioning" | "versions" => !(on_bucket && method == Method::Get),
+        "uploads" if on_bucket => method != Method::Get,
+        "uploads" | "uploadId" | "partNumber" => {
+            asked.key().is_empty() || multipart::Operation::of(asked).is_none()
         }
-        _ => get::object(&exchange, &bucket),
+        _ => MISSING.contains(&name) || name.starts_with("response-"),
+    }
+}
+
+fn on_bucket(exchange: &Exchange<'_>) -> Progress {
+    let asked = exchange.asked;
+    match asked.method {
+        Method::Get if asked.has("versioning") => versions::configuration(exchange),
+        Method::Get if asked.has("versions") => versions::list(exchange),
+        Method::Get if asked.has("uploads") => list_uploads::uploads(exchange),
+        Method::Get if asked.has("location") => bucket::location(exchange),
+        Method::Get => bucket::list(exchange),
+        Method::Post if asked.has("delete") => return delete::many(exchange),
+        Method::Put => return bucket::create(exchange),
+        Method::Head => exchange.bucket().map(|_| Answer::new(200, Content::Empty)),
+        Method::Delete => return bucket::remove(exchange),
+        Method::Post | Method::Other => Err(&failure::METHOD),
+    }
+    .map(Step::from)
+}
+
+fn on_object(exchange: &Exchange<'_>) -> Progress {
+    let asked = exchange.asked;
+    if let Some(operation) = multipart::Operation::of(asked) {
+        return operation.begin(exchange);
+    }
+    match asked.method {
+        Method::Get | Method::Head => get::object(exchange).map(Step::from),
+        Method::Put if copy::is_asked(asked) => copy::object(exchange),
+        Method::Put => put::object(exchange),
+        Method::Delete => delete::one(exchange),
+        Method::Post | Method::Other => Err(&failure::METHOD),
     }
 }
 
 impl Exchange<'_> {
     fn bucket(&self) -> Result<Arc<Bucket>, &'static Failure> {
-        let found = self.worker.shared.store.bucket(self.target.bucket);
+        let found = self.rules.shared.store.bucket(self.asked.bucket());
         found.ok_or(&failure::NO_SUCH_BUCKET)
+    }
+
+    /// What the head says of a body that may not be there.
+    fn optional_body(&self) -> Result<Option<Announcement>, &'static Failure> {
+        let limit = Limit::of_document(OPTIONAL_BYTES_MAX);
+        let asked = self.asked.has_body();
+        asked.then(|| Announcement::read(self.asked, limit)).transpose()
+    }
+
+    /// Goes on behind a body that says nothing to the operation, but may have been signed; at once
+    /// where there is none.
+    fn after_optional(
+        &self,
+        announced: Option<Announcement>,
+        then: impl FnOnce(&Exchange<'_>) -> Progress + 'static,
+    ) -> Progress {
+        let Some(announced) = announced else { return then(self) };
+        self.after_body(announced, move |exchange, payload| {
+            drop(payload); // its room counts no longer
+            then(exchange)
+        })
+    }
+
+    /// Goes on when the body has come, which is judged like that of a PUT.
+    fn after_body(
+        &self,
+        announced: Announcement,
+        then: impl FnOnce(&Exchange<'_>, Payload) -> Progress + 'static,
+    ) -> Progress {
+        let then = Then::Rare(Box::new(then));
+        Upload::open(&self.rules.shared, announced, then).map(Step::Body)
     }
 }

@@ -1,37 +1,26 @@
 //! The stubs for clients that ask for versions: each object is its only one, named `null`.
 
+use super::answer::Answer;
 use super::bucket::{LIST_KEYS_MAX, encoding, iso_time, page_limit, text_of};
-use super::failure::{self, Failure};
+use super::failure::Failure;
 use super::xml::{NAMESPACE, Xml};
-use super::{Answer, Exchange, reply};
+use super::{Exchange, Outcome};
 use crate::store::{Entry, ListQuery, Object, Page};
 
-const PARAMETERS: [&str; 7] = [
-    "versions",
-    "prefix",
-    "delimiter",
-    "key-marker",
-    "version-id-marker",
-    "max-keys",
-    "encoding-type",
-];
 const ONLY_VERSION: &str = "null";
 
-/// GET ?versioning, which nobody has configured, or GET ?versions.
-pub fn get(exchange: &Exchange<'_>) -> Answer {
-    let target = exchange.target;
-    if target.query_only(&["versioning"]) {
-        exchange.bucket()?;
-        let text = Xml::new("VersioningConfiguration", NAMESPACE, exchange.arena);
-        return Ok(reply::xml(200, text.finish("VersioningConfiguration")));
-    }
-    if !target.query_only(&PARAMETERS) {
-        return Err(&failure::NOT_IMPLEMENTED);
-    }
+/// GET ?versioning, which nobody has configured.
+pub fn configuration(exchange: &Exchange<'_>) -> Outcome {
+    exchange.bucket()?;
+    Ok(Answer::xml(Xml::empty("VersioningConfiguration", NAMESPACE, exchange.arena)))
+}
+
+/// GET ?versions.
+pub fn list(exchange: &Exchange<'_>) -> Outcome {
     let listing = Listing::read(exchange)?;
     let bucket = exchange.bucket()?;
     let page = bucket.list(&listing.query);
-    Ok(reply::xml(200, listing.write(&page).finish("ListVersionsResult")))
+    Ok(Answer::xml(listing.write(&page).finish("ListVersionsResult")))
 }
 
 struct Listing<'a> {
@@ -42,16 +31,16 @@ struct Listing<'a> {
 
 impl<'a> Listing<'a> {
     fn read(exchange: &'a Exchange<'a>) -> Result<Self, &'static Failure> {
-        let target = exchange.target;
-        let parameter = |name| target.get(name).unwrap_or("");
+        let asked = exchange.asked;
+        let parameter = |name| asked.get(name).unwrap_or("");
         // A key has one version: to begin behind it, or behind its key, is the same.
         let query = ListQuery {
             prefix: parameter("prefix"),
             delimiter: parameter("delimiter"),
             after: parameter("key-marker"),
-            max: page_limit(target, "max-keys", LIST_KEYS_MAX)?,
+            max: page_limit(asked, "max-keys", LIST_KEYS_MAX)?,
         };
-        Ok(Self { exchange, query, url: encoding(target)? })
+        Ok(Self { exchange, query, url: encoding(asked)? })
     }
 
     fn text<'t>(&self, value: &'t str) -> &'t str
@@ -63,11 +52,11 @@ impl<'a> Listing<'a> {
 
     fn write(&self, page: &Page) -> Xml<'a> {
         let mut text = Xml::new("ListVersionsResult", NAMESPACE, self.exchange.arena);
-        let target = self.exchange.target;
-        text.element("Name", target.bucket);
+        let asked = self.exchange.asked;
+        text.element("Name", asked.bucket());
         text.element("Prefix", self.text(self.query.prefix));
         text.element("KeyMarker", self.text(self.query.after));
-        text.element("VersionIdMarker", target.get("version-id-marker").unwrap_or(""));
+        text.element("VersionIdMarker", asked.get("version-id-marker").unwrap_or(""));
         if let Some(last) = page.entries.last().filter(|_| page.truncated) {
             text.element("NextKeyMarker", self.text(&last.name));
             text.element("NextVersionIdMarker", ONLY_VERSION);

@@ -24,6 +24,15 @@ impl<'a> Xml<'a> {
         Self { text }
     }
 
+    /// A document that is only its root, written with `/>`.
+    pub fn empty(root: &str, attributes: &str, arena: &'a Bump) -> Bytes {
+        let mut text = String::with_capacity_in(512, arena);
+        for part in [HEADER, "<", root, attributes, "/>"] {
+            text.push_str(part);
+        }
+        Bytes::copy_from_slice(text.as_bytes())
+    }
+
     pub fn start(&mut self, name: &str) {
         self.tag("<", name);
     }
@@ -62,7 +71,7 @@ impl<'a> Xml<'a> {
         self.element("StorageClass", "STANDARD");
     }
 
-    /// Writes characters that XML reserves, or cannot hold as they are, by number, as S3 does.
+    /// Writes characters that XML reserves by name, and those that it cannot hold by number.
     fn escape(&mut self, value: &str) {
         for character in value.chars() {
             match character {
@@ -70,9 +79,12 @@ impl<'a> Xml<'a> {
                 '<' => self.text.push_str("&lt;"),
                 '>' => self.text.push_str("&gt;"),
                 '"' => self.text.push_str("&quot;"),
+                '\'' => self.text.push_str("&apos;"),
+                '\r' => self.text.push_str("&#13;"),
+                '\t' | '\n' => self.text.push(character),
                 '\0'..' ' => {
                     // Writing to a string in memory cannot fail.
-                    let _ = write!(self.text, "&#{};", character as u32);
+                    let _ = write!(self.text, "&#x{:02x};", character as u32);
                 }
                 other => self.text.push(other),
             }

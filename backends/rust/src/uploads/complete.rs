@@ -1,11 +1,13 @@
 //! The completion of an upload: its parts become one object, or it stays open.
 
+use std::sync::Arc;
+
 use hyper::header::{HeaderName, HeaderValue};
 use md5::{Digest, Md5};
 
-use super::{Part, Upload, UploadError, UploadId, Uploads};
+use super::{Part, Upload, UploadError, UploadId};
 use crate::content::Content;
-use crate::store::{Reservation, Store};
+use crate::store::{Bucket, Reservation, Store};
 
 /// Of every part but the last.
 const PART_BYTES_MIN: usize = 5 << 20;
@@ -26,20 +28,20 @@ impl Upload {
     }
 }
 
-impl Uploads {
+impl Completing {
     /// Takes an upload out, to make these parts, whose numbers rise, one object.
     ///
     /// # Errors
     ///
     /// It is not open, or the parts are not what they must be; then it stays open.
-    pub fn complete<'a>(
-        &'a self,
-        store: &'a Store,
-        (key, id): (&'a str, UploadId),
+    pub fn take(
+        bucket: &Arc<Bucket>,
+        store: &Arc<Store>,
+        (key, id): (&str, UploadId),
         named: &[Named],
         bytes_max: u64,
-    ) -> Result<Completing<'a>, UploadError> {
-        let mut table = self.lock();
+    ) -> Result<Self, UploadError> {
+        let mut table = bucket.uploads.lock();
         let upload = table.upload(key, id)?;
         let parts = named.iter().map(|named| upload.named(named));
         let parts: Vec<Part> = parts.collect::<Option<_>>().ok_or(UploadError::InvalidPart)?;
@@ -60,10 +62,10 @@ impl Uploads {
         let count = u16::try_from(parts.len()).unwrap_or(u16::MAX);
         let upload = table.remove(key, id)?;
         drop(table);
-        Ok(Completing {
-            uploads: self,
-            store,
-            key,
+        Ok(Self {
+            bucket: bucket.clone(),
+            store: store.clone(),
+            key: key.into(),
             id,
             content_type: upload.content_type.clone(),
             kept: upload.kept.clone(),
@@ -78,10 +80,10 @@ impl Uploads {
 /// An upload that is being made an object; others know it no more. When this is dropped, it is
 /// done: also when its client hung up, whose write is on its way all the same.
 #[derive(Debug)]
-pub struct Completing<'a> {
-    uploads: &'a Uploads,
-    store: &'a Store,
-    key: &'a str,
+pub struct Completing {
+    bucket: Arc<Bucket>,
+    store: Arc<Store>,
+    key: Box<str>,
     id: UploadId,
     upload: Option<Upload>,
     /// As the upload was begun with them.
@@ -93,26 +95,26 @@ pub struct Completing<'a> {
     pub count: u16,
 }
 
-impl<'a> Completing<'a> {
+impl Completing {
     /// The room of the named parts, which is the object's from now on.
-    pub fn room(&self) -> Reservation<'a> {
+    pub fn room(&self) -> Reservation {
         self.store.take_over(self.content.len() as u64)
     }
 
     /// Opens it again, its object not having been stored and the object's room given back.
     pub fn reopen(mut self) {
-        let mut table = self.uploads.lock();
+        let mut table = self.bucket.uploads.lock();
         if table.ended {
             return;
         }
         if let Some(upload) = self.upload.take() {
             self.store.account(self.content.len() as u64);
-            table.insert(self.key, self.id, upload);
+            table.insert(&self.key, self.id, upload);
         }
     }
 }
 
-impl Drop for Completing<'_> {
+impl Drop for Completing {
     fn drop(&mut self) {
         if let Some(upload) = self.upload.take() {
             // What is left of its room is that of parts which were not named.
@@ -128,7 +130,16 @@ mod tests {
 
     use super::*;
 
-    fn begun(store: &Store, uploads: &Uploads, parts: &[(u16, usize)]) -> UploadId {
+    /// A store of 100 bytes, and its only bucket.
+    fn store() -> (Arc<Store>, Arc<Bucket>) {
+        let store = Arc::new(Store::new(100));
+        store.create("bucket", SystemTime::now());
+        let bucket = store.bucket("bucket").unwrap();
+        (store, bucket)
+    }
+
+    fn begun(store: &Arc<Store>, bucket: &Bucket, parts: &[(u16, usize)]) -> UploadId {
+        let uploads = &bucket.uploads;
         let upload = Upload::new(HeaderValue::from_static("a/b"), Vec::new());
         let id = uploads.begin(store, "k", upload).unwrap();
         for (number, bytes) in parts {
@@ -142,15 +153,16 @@ mod tests {
 
     #[test]
     fn a_completion_keeps_the_room_of_what_it_names_or_opens_again() {
-        let (store, uploads) = (Store::new(100), Uploads::default());
-        let id = begun(&store, &uploads, &[(1, 30), (2, 40)]);
+        let (store, bucket) = store();
+        let uploads = &bucket.uploads;
+        let id = begun(&store, &bucket, &[(1, 30), (2, 40)]);
         let named = [Named { number: 2, tag: "0".repeat(32) }];
-        let completing = uploads.complete(&store, ("k", id), &named, 64).unwrap();
+        let completing = Completing::take(&bucket, &store, ("k", id), &named, 64).unwrap();
         assert!(!uploads.is_open("k", id));
         drop(completing.room());
         completing.reopen();
         assert!(uploads.is_open("k", id) && store.reserve(31).is_none());
-        let completing = uploads.complete(&store, ("k", id), &named, 64).unwrap();
+        let completing = Completing::take(&bucket, &store, ("k", id), &named, 64).unwrap();
         completing.room().keep();
         drop(completing);
         assert!(!uploads.is_open("k", id));
@@ -159,8 +171,9 @@ mod tests {
 
     #[test]
     fn a_refused_completion_leaves_the_upload_open_and_the_bucket_ends_it() {
-        let (store, uploads) = (Store::new(100), Uploads::default());
-        let id = begun(&store, &uploads, &[(1, 30), (2, 40)]);
+        let (store, bucket) = store();
+        let uploads = &bucket.uploads;
+        let id = begun(&store, &bucket, &[(1, 30), (2, 40)]);
         let tag = || "0".repeat(32);
         let both = [Named { number: 1, tag: tag() }, Named { number: 2, tag: tag() }];
         for (named, bytes_max, error) in [
@@ -168,7 +181,7 @@ mod tests {
             (&both[1..], 39, UploadError::TooLarge),
             (&[Named { number: 3, tag: tag() }], 100, UploadError::InvalidPart),
         ] {
-            let refused = uploads.complete(&store, ("k", id), named, bytes_max).map(drop);
+            let refused = Completing::take(&bucket, &store, ("k", id), named, bytes_max).map(drop);
             assert_eq!(refused, Err(error));
         }
         assert!(uploads.is_open("k", id));

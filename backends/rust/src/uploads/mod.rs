@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::store::{Reservation, Store};
-pub use complete::Named;
+pub use complete::{Completing, Named};
 pub use list::UploadsPage;
 pub use upload::{Part, Upload, UploadId};
 
@@ -111,7 +111,7 @@ impl Uploads {
         (key, id): (&str, UploadId),
         number: u16,
         part: Part,
-        room: Reservation<'_>,
+        room: Reservation,
     ) -> Result<(), UploadError> {
         let replaced = self.lock().upload(key, id)?.parts.insert(number, part);
         room.keep();

@@ -1,8 +1,7 @@
 //! The `Authorization` header: its three fields, and what they say.
 
-use hyper::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName};
-
 use super::ALGORITHM;
+use crate::s3::asked::Asked;
 use crate::s3::failure::{self, Failure};
 
 const NAMES: [&str; 3] = ["Credential", "SignedHeaders", "Signature"];
@@ -13,10 +12,10 @@ pub struct Fields<'a>([&'a str; 3]);
 
 impl<'a> Fields<'a> {
     /// `None` without the header; an error when it is there and not well formed.
-    pub fn read(headers: &'a HeaderMap) -> Result<Option<Self>, &'static Failure> {
-        let mut values = headers.get_all(AUTHORIZATION).iter();
+    pub fn read(asked: &'a Asked) -> Result<Option<Self>, &'static Failure> {
+        let mut values = asked.all("authorization");
         let Some(value) = values.next() else { return Ok(None) };
-        let fields = value.to_str().ok().and_then(Self::parse);
+        let fields = std::str::from_utf8(value).ok().and_then(Self::parse);
         let fields = fields.filter(|_| values.next().is_none());
         fields.map(Some).ok_or(&failure::AUTHORIZATION)
     }
@@ -65,10 +64,10 @@ impl<'a> Authorization<'a> {
     }
 
     /// The host, and every header of Amazon's own that was sent.
-    pub fn signs_what_it_must(&self, headers: &HeaderMap) -> bool {
+    pub fn signs_what_it_must(&self, asked: &Asked) -> bool {
         let signs = |name: &str| self.signed.split(';').any(|signed| signed == name);
-        let mut names = headers.keys().map(HeaderName::as_str);
-        signs(HOST.as_str()) && names.all(|name| !name.starts_with("x-amz-") || signs(name))
+        let mut names = asked.headers().map(|(name, _)| name);
+        signs("host") && names.all(|name| !name.starts_with("x-amz-") || signs(name))
     }
 }
 

@@ -2,20 +2,15 @@
 
 use bumpalo::Bump;
 use bumpalo::collections::Vec;
-use hyper::header::HeaderMap;
 use sha2::{Digest, Sha256};
 
-use crate::s3::target;
+use crate::s3::asked::{self, Asked};
 use crate::s3::xml::percent_encode;
 
-/// The parts of a request that its signature covers.
+/// A request, and what else its signature covers.
 pub struct Request<'a> {
-    pub method: &'a str,
-    /// As it came.
-    pub path: &'a str,
-    /// Decoded as the request is answered, so that what is signed is what is meant.
-    pub query: &'a [(&'a str, &'a str)],
-    pub headers: &'a HeaderMap,
+    /// Path and query are signed decoded, as the request is answered: what is signed is what is meant.
+    pub asked: &'a Asked,
     /// Names as they were sent, `;` between them.
     pub signed: &'a str,
     /// `x-amz-content-sha256`.
@@ -26,8 +21,8 @@ impl Request<'_> {
     /// The digest of the canonical form; `None` when a signed header was not sent.
     pub fn sha256(&self, arena: &Bump) -> Option<[u8; 32]> {
         let mut text = Vec::with_capacity_in(1 << 10, arena);
-        let path = percent_encode(target::decode(self.path, false, arena)?, "/", arena);
-        for part in [self.method, "\n", path, "\n"] {
+        let path = percent_encode(&asked::decode_path(self.asked.path())?, "/", arena);
+        for part in [self.asked.method_name(), "\n", path, "\n"] {
             text.extend_from_slice(part.as_bytes());
         }
         self.put_query(&mut text, arena);
@@ -44,7 +39,7 @@ impl Request<'_> {
     /// Sorted by what is written, by name before by value.
     fn put_query(&self, text: &mut Vec<'_, u8>, arena: &Bump) {
         let encode = |value| percent_encode(value, "", arena);
-        let pairs = self.query.iter().map(|(name, value)| (encode(name), encode(value)));
+        let pairs = self.asked.query().map(|(name, value)| (encode(name), encode(value)));
         let mut pairs = Vec::from_iter_in(pairs, arena);
         pairs.sort_unstable();
         for (number, (name, value)) in pairs.iter().enumerate() {
@@ -59,11 +54,11 @@ impl Request<'_> {
     fn put_header(&self, text: &mut Vec<'_, u8>, name: &str) -> Option<()> {
         let mut separator = b':';
         text.extend_from_slice(name.as_bytes());
-        for value in self.headers.get_all(name) {
+        for value in self.asked.all(name) {
             text.push(separator);
             separator = b',';
             let mut before = 0;
-            for &byte in value.as_bytes().trim_ascii() {
+            for &byte in value.trim_ascii() {
                 if byte != b' ' || before != b' ' {
                     text.push(byte);
                 }

@@ -18,8 +18,6 @@ pub use proof::Proof;
 
 use std::time::SystemTime;
 
-use hyper::body::Body;
-
 use super::Exchange;
 use super::failure::{self, Failure};
 use authorization::{Authorization, Fields};
@@ -29,24 +27,20 @@ use stamp::Stamp;
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
 impl Exchange<'_> {
-    /// Judges the request's head. What its signature says of the body travels in the request's
-    /// extensions: whoever reads the body finds it there.
-    pub fn authenticate(&mut self) -> Result<(), &'static Failure> {
-        if self.target.has("X-Amz-Signature") {
+    /// Judges the request's head; what its signature says of the body, which comes later.
+    pub fn authenticate(&self) -> Result<Option<Proof>, &'static Failure> {
+        if self.asked.has("X-Amz-Signature") {
             return Err(&failure::NOT_IMPLEMENTED);
         }
-        let fields = Fields::read(self.request.headers())?;
-        let Some(credentials) = &self.worker.shared.credentials else { return Ok(()) };
+        let fields = Fields::read(self.asked)?;
+        let Some(credentials) = &self.rules.shared.credentials else { return Ok(None) };
         let fields = fields.ok_or(&failure::ACCESS_DENIED)?;
-        let Some(proof) = self.verify(&fields, credentials, SystemTime::now())? else {
-            return Ok(());
-        };
+        let proof = self.verify(&fields, credentials, SystemTime::now())?;
         // A body that is not there is never read: its digest is judged here.
-        if self.request.body().is_end_stream() {
+        if let Some(proof) = proof.as_ref().filter(|_| !self.asked.has_body()) {
             proof.judge(b"")?;
         }
-        self.request.extensions_mut().insert(proof);
-        Ok(())
+        Ok(proof)
     }
 
     fn verify(
@@ -55,29 +49,22 @@ impl Exchange<'_> {
         credentials: &Credentials,
         now: SystemTime,
     ) -> Result<Option<Proof>, &'static Failure> {
-        let headers = self.request.headers();
+        let asked = self.asked;
         let by = Authorization::read(fields).ok_or(&failure::AUTHORIZATION)?;
         let secret = credentials.secret(by.id).ok_or(&failure::INVALID_ACCESS_KEY_ID)?;
-        if !by.signs_what_it_must(headers) {
+        if !by.signs_what_it_must(asked) {
             return Err(&failure::ACCESS_DENIED);
         }
-        let stamp = Stamp::read(headers).filter(|stamp| stamp.day() == by.day);
+        let stamp = Stamp::read(asked).filter(|stamp| stamp.day() == by.day);
         let stamp = stamp.ok_or(&failure::ACCESS_DENIED)?;
         if !stamp.is_near(now) {
             return Err(&failure::REQUEST_TIME_TOO_SKEWED);
         }
-        let payload = headers.get("x-amz-content-sha256").ok_or(&failure::INVALID_REQUEST)?;
-        let payload = payload.to_str().map_err(|_| &failure::INVALID_ARGUMENT)?;
-        let asked = canonical::Request {
-            method: self.request.method().as_str(),
-            path: self.request.uri().path(),
-            query: self.target.query(),
-            headers,
-            signed: by.signed,
-            payload,
-        };
-        let digest = asked.sha256(self.arena).ok_or(&failure::SIGNATURE_DOES_NOT_MATCH)?;
-        let keys = &self.worker.keys;
+        let payload = asked.header("x-amz-content-sha256").ok_or(&failure::INVALID_REQUEST)?;
+        let payload = std::str::from_utf8(payload).map_err(|_| &failure::INVALID_ARGUMENT)?;
+        let signed = canonical::Request { asked, signed: by.signed, payload };
+        let digest = signed.sha256(self.arena).ok_or(&failure::SIGNATURE_DOES_NOT_MATCH)?;
+        let keys = &self.rules.keys;
         let key = keys.signing_key(&by, secret);
         let seal = Seal::of_request(&key, &stamp, by.scope, &digest, by.signature);
         let seal = seal.ok_or(&failure::SIGNATURE_DOES_NOT_MATCH)?;

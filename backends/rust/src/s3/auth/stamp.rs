@@ -2,8 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use hyper::header::{DATE, HeaderMap};
-
+use crate::s3::asked::Asked;
 use crate::s3::bucket::iso_time;
 
 const SKEW_MAX: Duration = Duration::from_secs(15 * 60);
@@ -18,11 +17,11 @@ pub struct Stamp {
 
 impl Stamp {
     /// Reads `x-amz-date`, or `Date` where there is none; `None` when it is no date.
-    pub fn read(headers: &HeaderMap) -> Option<Self> {
-        if let Some(value) = headers.get("x-amz-date") {
-            return Self::of_basic_form(value.to_str().ok()?);
+    pub fn read(asked: &Asked) -> Option<Self> {
+        if let Some(value) = asked.header("x-amz-date") {
+            return Self::of_basic_form(std::str::from_utf8(value).ok()?);
         }
-        let text = headers.get(DATE)?.to_str().ok()?;
+        let text = asked.text("date")?;
         let of_date = || httpdate::parse_http_date(text).ok().map(Self::of_time);
         Self::of_basic_form(text).or_else(of_date)
     }

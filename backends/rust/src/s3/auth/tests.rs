@@ -1,15 +1,13 @@
 //! The examples of the S3 API reference: "Signature Calculations for the Authorization Header".
 
 use bumpalo::Bump;
-use hyper::Uri;
-use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::authorization::Authorization;
 use super::canonical::Request;
 use super::chain::{Chain, Seal};
 use super::keys::{Keys, derive};
 use super::stamp::Stamp;
-use crate::s3::target::Target;
+use crate::s3::asked::tests::asked;
 
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 const SCOPE: &str = "20130524/us-east-1/s3/aws4_request";
@@ -24,20 +22,16 @@ fn seal(
     payload: &str,
     signature: &str,
 ) -> Option<Seal> {
-    let mut headers = HeaderMap::new();
-    for (name, value) in sent.iter().chain(&[("x-amz-content-sha256", payload)]) {
-        let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
-        headers.append(name, HeaderValue::from_str(value).unwrap());
-    }
-    let mut signed: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+    let mut sent = sent.to_vec();
+    sent.push(("x-amz-content-sha256", payload));
+    let mut asked = asked(method, uri, &sent);
+    asked.route().unwrap();
+    let mut signed: Vec<_> = sent.iter().map(|(name, _)| *name).collect();
     signed.sort_unstable();
     let signed = signed.join(";");
-    let (arena, uri): (_, Uri) = (Bump::new(), uri.parse().unwrap());
-    let target = Target::parse(&uri, &arena).unwrap();
-    let (path, query) = (uri.path(), target.query());
-    let asked = Request { method, path, query, headers: &headers, signed: &signed, payload };
-    let digest = asked.sha256(&arena).unwrap();
-    let stamp = Stamp::read(&headers).unwrap();
+    let request = Request { asked: &asked, signed: &signed, payload };
+    let digest = request.sha256(&Bump::new()).unwrap();
+    let stamp = Stamp::read(&asked).unwrap();
     let key = derive(SECRET, "20130524", "us-east-1");
     Seal::of_request(&key, &stamp, SCOPE, &digest, signature)
 }

@@ -1,84 +1,96 @@
-//! One worker: a thread with its own event loop, its own listener and its own connections.
+//! One worker: a thread with its own runtime, its own listener and its own connections.
 
 use std::convert::Infallible;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::pin::pin;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::task::LocalSet;
 
-use crate::gate::Gate;
-use crate::header_case;
-use crate::log::Queue;
-use crate::s3::{self, Connection, Shared, Worker};
+use super::gate::Gate;
+use super::header_case;
+use super::service::{self, Connection, Ticket, Worker};
+use crate::log::{Outcome, Queue, Tell};
+use crate::s3::Rules;
+use crate::serve::{Running, Setup};
 
-const BACKLOG: i32 = 4096;
 /// Of the 2 s that the contract gives.
 const FINISH_TIMEOUT: Duration = Duration::from_millis(1500);
 /// When the process is out of descriptors, accepting again at once would only spin.
 const ACCEPT_RETRY: Duration = Duration::from_millis(10);
 
-/// Binds one listener per worker. Several share the port by `SO_REUSEPORT`, which would also let a
-/// second instance of this program in: a socket without it asks first whether the port is free.
-pub fn bind(address: SocketAddr, workers: usize) -> io::Result<Vec<TcpListener>> {
-    if workers == 1 {
-        return Ok(vec![listen(&bind_one(address, false)?)?]);
-    }
-    drop(bind_one(address, false)?);
-    (0..workers).map(|_| listen(&bind_one(address, true)?)).collect()
+/// Starts a worker for each listener.
+pub fn start(setup: Setup) -> io::Result<Running> {
+    let (tells, answers): (Vec<Tell<Ticket>>, Vec<_>) =
+        setup.listeners.iter().map(|_| way_back()).unzip();
+    let (queues, writer) = setup.log.start(tells)?;
+    let (end, ending) = watch::channel(false);
+    let mut queues = queues.into_iter();
+    let mut answers = answers.into_iter();
+    let start = |(number, listener)| {
+        let rules = Rules::new(setup.shared.clone(), number);
+        let log = queues.next().zip(answers.next());
+        let ending = ending.clone();
+        let builder = thread::Builder::new().name(format!("worker-{number}"));
+        builder.spawn(move || run(listener, rules, log, ending))
+    };
+    let workers = setup.listeners.into_iter().enumerate().map(start);
+    let workers = workers.collect::<io::Result<Vec<_>>>()?;
+    let stop = Box::new(move || _ = end.send_replace(true));
+    Ok(Running { workers, writer, stop })
 }
 
-fn bind_one(address: SocketAddr, shared: bool) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    socket.set_reuse_port(shared)?;
-    socket.bind(&address.into())?;
-    Ok(socket)
+type Batch = Vec<(Ticket, Outcome)>;
+
+fn way_back() -> (Tell<Ticket>, mpsc::UnboundedReceiver<Batch>) {
+    let (sender, answers) = mpsc::unbounded_channel();
+    // A worker that has ended asks no more.
+    let tell = move |batch| drop(sender.send(batch));
+    (Box::new(tell), answers)
 }
 
-fn listen(socket: &Socket) -> io::Result<TcpListener> {
-    socket.listen(BACKLOG)?;
-    socket.set_nonblocking(true)?;
-    Ok(socket.try_clone()?.into())
-}
+/// The way to the log's writer, and the way of its outcomes back.
+type Log = (Queue<Ticket>, mpsc::UnboundedReceiver<Batch>);
 
 /// Serves until `ending` turns true, then finishes what is in flight, within its time.
-pub fn run(
+fn run(
     listener: TcpListener,
-    shared: Arc<Shared>,
-    log: Option<Queue>,
+    rules: Rules,
+    log: Option<Log>,
     ending: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    LocalSet::new().block_on(&runtime, serve(listener, shared, log, ending))
+    LocalSet::new().block_on(&runtime, serve(listener, rules, log, ending))
+}
+
+/// The writer wakes this thread once a batch; what that answers is told from here.
+async fn tell_handlers(mut answers: mpsc::UnboundedReceiver<Batch>) {
+    while let Some(batch) = answers.recv().await {
+        for (answer, outcome) in batch {
+            let _ = answer.send(outcome); // a client that hung up waits no more
+        }
+    }
 }
 
 async fn serve(
     listener: TcpListener,
-    shared: Arc<Shared>,
-    mut log: Option<Queue>,
+    rules: Rules,
+    log: Option<Log>,
     mut ending: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    if let Some(mut answers) = log.as_mut().and_then(|queue| queue.answers.take()) {
-        // The writer wakes this thread once a batch; what that answers is told from here.
-        tokio::task::spawn_local(async move {
-            while let Some(batch) = answers.recv().await {
-                for (answer, outcome) in batch {
-                    let _ = answer.send(outcome); // a client that hung up waits no more
-                }
-            }
-        });
-    }
-    let worker = Rc::new(Worker::new(shared, header_case::learn().await, log));
+    let log = log.map(|(queue, answers)| {
+        tokio::task::spawn_local(tell_handlers(answers));
+        queue
+    });
+    let worker = Rc::new(Worker::new(rules, header_case::learn().await, log));
     // Every connection holds a sender: when the last is gone, so are the connections.
     let (alive, mut all_gone) = mpsc::channel::<Infallible>(1);
     loop {
@@ -113,8 +125,9 @@ async fn serve_connection(
 ) {
     let state = Connection::default();
     let gate = Gate::new(stream, state.refusals.clone());
-    let service =
-        service_fn(async |request| Ok::<_, Infallible>(s3::handle(&worker, &state, request).await));
+    let service = service_fn(async |request| {
+        Ok::<_, Infallible>(service::handle(&worker, &state, request).await)
+    });
     let connection = http1::Builder::new()
         .half_close(true)
         .auto_date_header(false)

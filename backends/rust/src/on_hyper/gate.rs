@@ -1,4 +1,7 @@
 //! The socket as hyper sees it: what the framer approved, and the 30 s limit of progress.
+//!
+//! It reads the framing of requests before hyper does, because hyper settles silently what the
+//! contract refuses: a bare LF, a length beside a transfer coding, and a sender that stops halfway.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -13,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
-use super::framer::{Framer, Phase};
+use crate::http::{Framer, Phase};
 
 /// Ends a connection that stopped in the middle of a head or a body.
 const PROGRESS_TIMEOUT: Duration = Duration::from_secs(30);

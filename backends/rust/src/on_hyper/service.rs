@@ -1,0 +1,188 @@
+//! Requests of hyper to the rules, and their answers to responses.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bumpalo::Bump;
+use http_body_util::BodyExt;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{CONNECTION, CONTENT_LENGTH, DATE, HeaderMap, HeaderName, HeaderValue, SERVER};
+use hyper::http::Extensions;
+use hyper::{Request, Response, StatusCode};
+use tokio::sync::oneshot;
+
+use super::gate::Refusals;
+use crate::content::Sending;
+use crate::log::{self, Queue, Refusal};
+use crate::s3::{
+    self, Answer, Asked, Content, Exchange, Failure, Outcome, Pending, Progress, Rules, Step,
+    Upload,
+};
+
+pub type Ticket = oneshot::Sender<log::Outcome>;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
+/// The longest answer has this many headers, metadata aside: one allocation for them all.
+const HEADERS_USUAL: usize = 12;
+
+/// What one worker thread keeps for its connections.
+#[derive(Debug)]
+pub struct Worker {
+    pub rules: Rules,
+    /// Makes hyper write header names as the contract does; see `header_case`.
+    header_case: Extensions,
+    /// The Date of one second.
+    date: RefCell<(u64, HeaderValue)>,
+    /// The way to the log's writer; `None` when there is no log.
+    log: Option<RefCell<Queue<Ticket>>>,
+}
+
+impl Worker {
+    pub fn new(rules: Rules, header_case: Extensions, log: Option<Queue<Ticket>>) -> Self {
+        let date = RefCell::new((0, HeaderValue::from_static("")));
+        Self { rules, header_case, date, log: log.map(RefCell::new) }
+    }
+
+    fn date(&self) -> HeaderValue {
+        let now = SystemTime::now();
+        let since_epoch = now.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        let mut cached = self.date.borrow_mut();
+        if cached.0 != since_epoch.as_secs() {
+            *cached = (since_epoch.as_secs(), s3::date_value(now));
+        }
+        cached.1.clone()
+    }
+
+    async fn change(&self, exchange: &Exchange<'_>, pending: Pending) -> Outcome {
+        let Pending { write, told } = pending;
+        let Some(log) = &self.log else { return told.outcome(write.make(exchange)) };
+        let mut waiting = Vec::new();
+        let ticket = || {
+            let (answer, outcome) = oneshot::channel();
+            waiting.push(outcome);
+            answer
+        };
+        let (count, mut made) = write.push(exchange, &mut log.borrow_mut(), ticket);
+        for outcome in waiting.into_iter().take(count) {
+            let outcome = outcome.await.unwrap_or(Err(Refusal::Failed));
+            made = made.and(outcome.map_err(s3::of_refusal));
+        }
+        told.outcome(made)
+    }
+}
+
+/// What one connection keeps between its requests, which hyper hands over one at a time.
+#[derive(Default)]
+pub struct Connection {
+    pub refusals: Rc<Refusals>,
+    /// Room for one request: what it asks, and answers while they are built.
+    room: Cell<(Asked, Bump)>,
+}
+
+/// Answers one request.
+pub async fn handle(
+    worker: &Worker,
+    connection: &Connection,
+    request: Request<Incoming>,
+) -> Response<Sending> {
+    let refusal = connection.refusals.next();
+    let (mut asked, mut arena) = connection.room.take();
+    let request_id = worker.rules.request_id();
+    read(&mut asked, &request);
+    let outcome = match refusal {
+        Some(status) if status == s3::HEAD_TOO_LARGE.status => Err(&s3::HEAD_TOO_LARGE),
+        Some(_) => Err(&s3::BAD_REQUEST),
+        None => match asked.route() {
+            Ok(()) => {
+                let exchange = Exchange { rules: &worker.rules, arena: &arena, asked: &asked };
+                answer(worker, &exchange, request.into_body()).await
+            }
+            Err(failed) => Err(failed),
+        },
+    };
+    let path = if refusal.is_some() { b"/" } else { asked.path() };
+    let response = respond(worker, outcome, path, request_id);
+    arena.reset();
+    connection.room.set((asked, arena));
+    response
+}
+
+fn read(asked: &mut Asked, request: &Request<Incoming>) {
+    let (uri, method) = (request.uri(), request.method().as_str());
+    let query = uri.query().unwrap_or("");
+    asked.begin(method.as_bytes(), uri.path().as_bytes(), query.as_bytes());
+    for (name, value) in request.headers() {
+        asked.add_header(name.as_str().as_bytes(), value.as_bytes());
+    }
+}
+
+async fn answer(worker: &Worker, exchange: &Exchange<'_>, mut body: Incoming) -> Outcome {
+    let mut progress = s3::begin(exchange);
+    loop {
+        progress = match progress? {
+            Step::Answer(answer) => return Ok(answer),
+            Step::Body(upload) => receive(exchange, upload, &mut body).await,
+            Step::Change(pending) => worker.change(exchange, pending).await.map(Step::Answer),
+        };
+    }
+}
+
+async fn receive(exchange: &Exchange<'_>, mut upload: Upload, body: &mut Incoming) -> Progress {
+    while let Some(frame) = body.frame().await {
+        // Its framing is broken, or it ended early: the gate ends the connection.
+        let frame = frame.map_err(|_| &s3::INCOMPLETE_BODY)?;
+        if let Some(data) = frame.data_ref() {
+            upload.feed(data);
+        }
+        if let Some(failed) = upload.is_hopeless() {
+            return Err(failed);
+        }
+    }
+    upload.finish(exchange)
+}
+
+/// An answer's own headers, after those that all have.
+struct Told<'a>(&'a mut HeaderMap);
+
+impl s3::Headers for Told<'_> {
+    fn kept(&mut self, name: &HeaderName, value: &HeaderValue) {
+        self.0.insert(name.clone(), value.clone());
+    }
+
+    fn made(&mut self, name: &HeaderName, value: &[u8]) {
+        let value = HeaderValue::from_bytes(value);
+        self.0.insert(name.clone(), value.unwrap_or_else(|_| HeaderValue::from_static("")));
+    }
+}
+
+fn respond(worker: &Worker, outcome: Outcome, path: &[u8], request_id: u64) -> Response<Sending> {
+    let failed = outcome.as_ref().err().copied();
+    let answer = outcome.unwrap_or_else(|failed| s3::failure_answer(failed, path, request_id));
+    let mut headers = HeaderMap::with_capacity(HEADERS_USUAL);
+    headers.insert(DATE, worker.date());
+    headers.insert(SERVER, HeaderValue::from_static("pausemark"));
+    let mut told = Told(&mut headers);
+    s3::Headers::made(&mut told, &REQUEST_ID, &s3::upper_hex(request_id));
+    answer.tell(&mut told);
+    if let Some(length) = answer.length() {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    if failed.is_some_and(|failed: &Failure| failed.closing) {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    let status = StatusCode::from_u16(answer.status);
+    let mut response = Response::new(body_of(answer));
+    *response.status_mut() = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.headers_mut() = headers;
+    *response.extensions_mut() = worker.header_case.clone();
+    response
+}
+
+fn body_of(answer: Answer) -> Sending {
+    match answer.content {
+        Content::Document(document) => document.into(),
+        Content::Object(part) => part.object.body.send(part.first, part.bytes),
+        _ => Bytes::new().into(),
+    }
+}
