@@ -1,16 +1,18 @@
 // POST ?delete: parse the whole list first, so that a malformed one deletes nothing.
 #include "commit.h"
-#include "xml_reader.h"
+#include "xml_outline.h"
 #include "xml_writer.h"
 #include <algorithm>
-#include <vector>
 
 namespace pausemark {
 
-class key_list {
+class key_list final : xml::outline {
   public:
+    key_list() noexcept : outline("Delete") {}
     // False when the document is malformed or not a key list.
-    [[nodiscard]] bool read(text document);
+    [[nodiscard]] bool read(text document) {
+        return walk(document) && !keys_.empty();
+    }
     [[nodiscard]] const std::vector<std::string> &keys() const noexcept {
         return keys_;
     }
@@ -22,67 +24,35 @@ class key_list {
     }
 
   private:
-    static constexpr std::size_t keys_max = 1000, depth_max = 4;
-    [[nodiscard]] bool open(text name);
-    [[nodiscard]] bool close(text name);
-    [[nodiscard]] bool read_text(text raw);
+    static constexpr std::size_t keys_max = 1000;
+    bool open() override;
+    bool close() override;
+    bool read_text(text raw) override;
 
     std::vector<std::string> keys_;
-    std::vector<text> path_; // the names of the open elements
-    bool quiet_ = false, has_version_ = false, seen_root_ = false;
+    bool quiet_ = false, has_version_ = false;
 };
 
-bool key_list::open(text name) {
-    if (path_.size() == depth_max || (path_.empty() && (seen_root_ || name != "Delete")))
-        return false;
-    seen_root_ = true;
-    path_.push_back(name);
-    if (path_.size() == 2 && name == "Object") {
+bool key_list::open() {
+    if (is_at(2, "Object")) {
         if (keys_.size() == keys_max)
             return false;
         keys_.emplace_back();
     }
-    has_version_ = has_version_ || (path_.size() == 3 && name == "VersionId");
+    has_version_ = has_version_ || is_at(3, "VersionId");
     return true;
 }
 
-bool key_list::close(text name) {
-    if (path_.empty() || path_.back() != name)
-        return false;
-    path_.pop_back();
-    return path_.size() != 1 || name != "Object" || !keys_.back().empty();
+bool key_list::close() {
+    return !is_at(2, "Object") || !keys_.back().empty();
 }
 
 bool key_list::read_text(text raw) {
-    if (path_.size() == 2 && path_[1] == "Quiet")
+    if (is_at(2, "Quiet"))
         quiet_ = raw == "true";
-    if (path_.size() != 3 || path_[2] != "Key")
+    if (!is_at(3, "Key"))
         return true;
     return !keys_.empty() && xml::decode(raw, keys_.back()); // a comment may split the text
-}
-
-bool key_list::read(text document) {
-    xml::reader reader(document);
-    for (;;) {
-        bool good = true;
-        switch (reader.next()) {
-        case xml::token::open:
-            good = open(reader.name());
-            break;
-        case xml::token::close:
-            good = close(reader.name());
-            break;
-        case xml::token::text:
-            good = read_text(reader.raw());
-            break;
-        case xml::token::end:
-            return path_.empty() && !keys_.empty();
-        case xml::token::error:
-            return false;
-        }
-        if (!good)
-            return false;
-    }
 }
 
 // The keys, the writes of those under way, and the answer so far. A batch of the log's size at a
@@ -148,12 +118,8 @@ static void go_on(call &c) {
 }
 
 void delete_many(call &c, const object &body) {
-    std::string document;
-    document.reserve(static_cast<std::size_t>(body.size_bytes()));
-    for (std::uint64_t at = 0; at < body.size_bytes(); at = document.size())
-        document += body.slice(at);
     auto d = std::make_shared<deletion>();
-    if (!d->list.read(document)) {
+    if (!d->list.read(body.whole())) {
         answer_error(c, error::malformed_xml, c.asked.path);
         return;
     }

@@ -1,39 +1,12 @@
 // GET and HEAD of an object: preconditions, one range, the head, and where the body comes from.
 #include "etag.h"
+#include "precondition.h"
 #include "s3.h"
 #include "store.h"
 #include <algorithm>
 #include <cstdio>
 
 namespace pausemark::s3 {
-
-static bool is_listed(text list, text hex) noexcept {
-    while (!list.empty()) {
-        text tag = trim(cut(list, ','));
-        if (tag.starts_with("W/"))
-            tag.remove_prefix(2);
-        if (tag.size() >= 2 && tag.front() == '"' && tag.back() == '"')
-            tag = tag.substr(1, tag.size() - 2);
-        if (tag == "*" || tag == hex)
-            return true;
-    }
-    return false;
-}
-
-// RFC 9110 section 13.2.2: entity tags win over dates. 0, 304 or 412.
-static unsigned precondition(const request &r, const object &o, text hex) noexcept {
-    if (r.if_match.data() != nullptr) {
-        if (!is_listed(r.if_match, hex))
-            return 412;
-    } else if (const auto date_s = from_http_date(r.if_unmodified_since);
-               date_s && o.modified_s > *date_s) {
-        return 412;
-    }
-    if (r.if_none_match.data() != nullptr)
-        return is_listed(r.if_none_match, hex) ? 304 : 0;
-    const auto date_s = from_http_date(r.if_modified_since);
-    return date_s && o.modified_s <= *date_s ? 304 : 0;
-}
 
 enum class extent { whole, part, impossible };
 struct range {
@@ -88,7 +61,8 @@ static void answer_object(call &c, const object_ref &o) {
     const request &r = c.asked;
     const etag tag(*o);
     const http_date modified = to_http_date(o->modified_s);
-    const unsigned refused = precondition(r, *o, tag.bare());
+    const unsigned refused =
+        precondition({r.if_match, r.if_none_match, r.if_modified_since, r.if_unmodified_since}, *o);
     if (refused == 412) {
         answer_error(c, error::precondition_failed, r.path);
         return;

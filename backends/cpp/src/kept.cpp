@@ -33,6 +33,17 @@ char *put_kept(char *to, const object &o) noexcept {
     return to;
 }
 
+kept_headers kept_of(const object &o) noexcept {
+    kept_headers kept;
+    kept.content_type = o.content_type();
+    kept.cache_control = o.cache_control();
+    kept.content_encoding = o.content_encoding();
+    header item;
+    for (std::size_t at = 0; o.next_metadata(at, item);)
+        kept.metadata[kept.metadata_count++] = item;
+    return kept;
+}
+
 static bool take(text &from, text &item) noexcept {
     const std::size_t end = from.find('\0');
     if (end == text::npos)

@@ -5,9 +5,9 @@
 
 namespace pausemark::s3 {
 
-class object_listing final : public listing {
+class object_listing final : public key_listing {
   public:
-    explicit object_listing(const request &r) noexcept : listing(r, "max-keys") {}
+    explicit object_listing(const request &r) noexcept : key_listing(r, "max-keys") {}
 
     // False when a parameter is not valid.
     [[nodiscard]] bool read_query();

@@ -5,9 +5,9 @@
 
 namespace pausemark::s3 {
 
-class version_listing final : public listing {
+class version_listing final : public key_listing {
   public:
-    explicit version_listing(const request &r) noexcept : listing(r, "max-keys") {}
+    explicit version_listing(const request &r) noexcept : key_listing(r, "max-keys") {}
 
     // False when a parameter is not valid.
     [[nodiscard]] bool read_query();
@@ -49,7 +49,9 @@ std::string version_listing::document() {
     to += "</Name>";
     add_element(to, "Prefix", prefix_);
     add_element(to, "KeyMarker", after_);
-    add_element(to, "VersionIdMarker", version_marker_);
+    to += "<VersionIdMarker>";
+    xml::add_escaped(to, version_marker_);
+    to += "</VersionIdMarker>";
     if (truncated_) {
         add_element(to, "NextKeyMarker", last_);
         to += "<NextVersionIdMarker>null</NextVersionIdMarker>";

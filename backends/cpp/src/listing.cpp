@@ -81,7 +81,7 @@ listing::fate listing::place(text key, bool before) {
     return fate::prefix;
 }
 
-store::step listing::visit(const store::listed &item, text &seek) {
+store::step key_listing::visit(const store::listed &item, text &seek) {
     switch (place(item.key, !after_.empty() && item.key <= after_)) {
     case fate::stop:
         return store::step::stop;
@@ -121,7 +121,7 @@ void listing::add_page_part(std::string &to, text max_tag) const {
     to.append("<IsTruncated>").append(truncated_ ? "true" : "false").append("</IsTruncated>");
 }
 
-void listing::add_facts(std::string &to, const store::listed &item) {
+void key_listing::add_facts(std::string &to, const store::listed &item) {
     to.append("<LastModified>").append(view(to_iso_date(item.modified_s)));
     to.append("</LastModified><ETag>&quot;").append(etag(item.md5, item.parts).bare());
     to += "&quot;</ETag><Size>";

@@ -15,14 +15,7 @@ inline constexpr std::uint64_t page_items_max = 1000;
 [[nodiscard]] std::optional<std::uint64_t> read_page_items(text value) noexcept;
 
 // Each kind of listing adds its own parameters, items and document.
-class listing : public store::key_visitor {
-  public:
-    // The first key that can be listed.
-    [[nodiscard]] text from() const noexcept {
-        return std::max(text(after_), text(prefix_));
-    }
-    store::step visit(const store::listed &item, text &seek) override;
-
+class listing {
   protected:
     listing(const request &r, text max_name) noexcept : request_(r), max_name_(max_name) {}
     ~listing() = default;
@@ -35,15 +28,10 @@ class listing : public store::key_visitor {
     enum class fate { stop, passed, listed, prefix };
     [[nodiscard]] fate place(text key, bool before);
     [[nodiscard]] text after_prefix();
-    virtual void add_item(const store::listed &item) = 0;
-
     void add_name(std::string &to, text name) const;
     void add_element(std::string &to, text tag, text value) const;
     // <Tag>...</Tag><Delimiter>, <EncodingType> and <IsTruncated>, where they apply.
     void add_page_part(std::string &to, text max_tag) const;
-    // LastModified, ETag and Size.
-    static void add_facts(std::string &to, const store::listed &item);
-
     const request &request_;
     const text max_name_;
     bool url_encoded_ = false, truncated_ = false, bad_ = false;
@@ -53,6 +41,23 @@ class listing : public store::key_visitor {
 
   private:
     std::string seek_;
+};
+
+// Of the objects of a bucket.
+class key_listing : public listing, public store::key_visitor {
+  public:
+    // The first key that can be listed.
+    [[nodiscard]] text from() const noexcept {
+        return std::max(text(after_), text(prefix_));
+    }
+    store::step visit(const store::listed &item, text &seek) override;
+
+  protected:
+    using listing::listing;
+    ~key_listing() = default;
+    virtual void add_item(const store::listed &item) = 0;
+    // LastModified, ETag and Size.
+    static void add_facts(std::string &to, const store::listed &item);
 };
 
 } // namespace pausemark::s3

@@ -75,6 +75,13 @@ constexpr plain_header plain_headers[] = {
     {"x-amz-checksum-crc32c", &request_fields::crc32c},
     {"x-amz-checksum-crc64nvme", &request_fields::crc64nvme},
     {"x-amz-trailer", &request_fields::trailer},
+    {"x-amz-copy-source", &request_fields::copy_source},
+    {"x-amz-copy-source-range", &request_fields::copy_range},
+    {"x-amz-copy-source-if-match", &request_fields::copy_if_match},
+    {"x-amz-copy-source-if-none-match", &request_fields::copy_if_none_match},
+    {"x-amz-copy-source-if-modified-since", &request_fields::copy_if_modified_since},
+    {"x-amz-copy-source-if-unmodified-since", &request_fields::copy_if_unmodified_since},
+    {"x-amz-metadata-directive", &request_fields::metadata_directive},
 };
 
 struct kept_header {
@@ -114,8 +121,6 @@ void request::read_header(text name, text value) noexcept {
         read_encoding(*this, value);
     else if (is_nocase(name, "expect"))
         expect_continue = is_nocase(value, "100-continue");
-    else if (is_nocase(name, "x-amz-copy-source"))
-        copy_source = true;
     else if (is_nocase(name, "x-amz-tagging"))
         unsupported = true;
     else if (starts_nocase(name, "x-amz-meta-"))

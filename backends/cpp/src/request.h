@@ -13,14 +13,18 @@ struct request_fields {
     method verb = method::other;
     text target, path, query;
     bool keep_alive = false, expect_continue = false, chunked = false, has_length = false;
-    bool has_encoding = false, copy_source = false, unsupported = false, bad = false;
+    bool has_encoding = false, unsupported = false, bad = false;
     unsigned host_count = 0;
     std::uint64_t length = 0;
     std::size_t metadata_bytes = 0;
     text authorization, range, if_range, if_match, if_none_match;
     text if_modified_since, if_unmodified_since;
     text content_md5, content_sha256, decoded_length, crc32, crc32c, crc64nvme, trailer;
+    text copy_source, copy_range, metadata_directive;
+    text copy_if_match, copy_if_none_match, copy_if_modified_since, copy_if_unmodified_since;
     text bucket, key; // decoded from the path by route()
+    text upload_id;   // the query's, undecoded
+    std::uint16_t part_number = 0;
 };
 
 struct request : request_fields {

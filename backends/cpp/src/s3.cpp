@@ -1,6 +1,7 @@
 // Which request is which, and the small ones.
 #include "s3.h"
 #include "commit.h"
+#include "multipart.h"
 #include "store.h"
 #include "subresource.h"
 #include "xml_writer.h"
@@ -106,6 +107,8 @@ static void get_bucket(call &c, const subresource &asked) {
         get_unconfigured(c, "VersioningConfiguration");
     else if (asked.versions)
         list_versions(c);
+    else if (asked.uploads)
+        list_uploads(c);
     else
         list_objects(c);
 }
@@ -121,27 +124,71 @@ static void handle_bucket(call &c, const subresource &asked) {
     else if (verb == method::get)
         get_bucket(c, asked);
     else if (verb == method::post && asked.is_delete)
-        open_upload(c, true);
+        open_upload(c, purpose::key_list);
     else
         answer_error(c, error::method_not_allowed, c.asked.path);
 }
 
-static void handle_object(call &c) {
+static void put_object(call &c) {
+    const bool is_copy = c.asked.copy_source.data() != nullptr;
+    const bool is_part = c.asked.upload_id.data() != nullptr;
+    if (is_part && c.asked.part_number == 0)
+        answer_error(c, error::invalid_argument, c.asked.path);
+    else if (is_copy && is_part)
+        copy_part(c);
+    else if (is_copy)
+        copy_object(c);
+    else
+        open_upload(c, is_part ? purpose::part : purpose::object);
+}
+
+static void handle_upload(call &c) {
     const method verb = c.asked.verb;
-    if (verb == method::get || verb == method::head)
+    if (verb == method::get)
+        list_parts(c);
+    else if (verb == method::put)
+        put_object(c);
+    else if (verb == method::post)
+        open_upload(c, purpose::part_list);
+    else
+        abort_upload(c);
+}
+
+static void handle_object(call &c, const subresource &asked) {
+    const method verb = c.asked.verb;
+    if (asked.upload_id.data() != nullptr)
+        handle_upload(c);
+    else if (verb == method::get || verb == method::head)
         get_object(c);
     else if (verb == method::put)
-        open_upload(c, false);
+        put_object(c);
     else if (verb == method::remove)
         change(c, operation::delete_object, answer_deleted);
+    else if (verb == method::post && asked.uploads)
+        begin_upload(c);
     else
         answer_error(c, error::method_not_allowed, c.asked.path);
 }
 
-// What only some methods and some resources have, and S3 has more widely.
+// What only some methods and some resources have here, and S3 has more widely.
 static bool is_implemented(const request &r, const subresource &asked) noexcept {
-    const bool reads_bucket = r.verb == method::get && r.key.empty();
-    return reads_bucket || !(asked.versioning || asked.versions);
+    const method verb = r.verb;
+    const bool of_bucket = r.key.empty(), reads_bucket = of_bucket && verb == method::get;
+    if ((asked.versioning || asked.versions) && !reads_bucket)
+        return false;
+    if (asked.uploads && !reads_bucket && (of_bucket || verb != method::post))
+        return false;
+    const bool has_id = asked.upload_id.data() != nullptr;
+    if (has_id && (of_bucket || (verb != method::get && verb != method::put &&
+                                 verb != method::post && verb != method::remove)))
+        return false;
+    return asked.part_number.data() == nullptr || (has_id && verb == method::put);
+}
+
+// 0 when it is none that a part can have.
+static std::uint16_t to_part_number(text value) noexcept {
+    const std::uint64_t number = to_u64(value).value_or(0);
+    return number > multipart::part_number_max ? 0 : static_cast<std::uint16_t>(number);
 }
 
 // What is wrong before anybody looks at buckets.
@@ -153,6 +200,8 @@ static error check(request &r, subresource &asked) noexcept {
     asked = read_subresource(r.query);
     if (asked.unsupported || !is_implemented(r, asked))
         return error::not_implemented;
+    r.upload_id = asked.upload_id;
+    r.part_number = to_part_number(asked.part_number);
     if (r.key.size() > store::key_bytes_max)
         return error::key_too_long;
     if (r.bucket.empty() ? !r.key.empty() : !is_bucket_name(r.bucket))
@@ -167,7 +216,9 @@ void handle(call &c) {
     subresource asked;
     const error wrong = check(c.asked, asked);
     // A final status without the 100 leaves open whether a body follows: only closing is safe.
-    const bool reads_body = (r.verb == method::put && !r.key.empty()) || asked.is_delete;
+    const bool stores = r.verb == method::put && !r.key.empty() && r.copy_source.data() == nullptr;
+    const bool completes = r.verb == method::post && r.upload_id.data() != nullptr;
+    const bool reads_body = stores || completes || asked.is_delete;
     if (r.expect_continue && c.body_follows && (wrong != error::none || !reads_body))
         c.closing = true;
     if (wrong != error::none)
@@ -177,7 +228,7 @@ void handle(call &c) {
     else if (r.key.empty())
         handle_bucket(c, asked);
     else
-        handle_object(c);
+        handle_object(c, asked);
 }
 
 } // namespace pausemark::s3

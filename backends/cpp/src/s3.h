@@ -12,5 +12,13 @@ void get_object(call &c);
 // Both versions of ListObjects.
 void list_objects(call &c);
 void list_versions(call &c);
+// PUT with a source: of an object, and of a part.
+void copy_object(call &c);
+void copy_part(call &c);
+// Multipart uploads, but for what has a body (upload.h).
+void begin_upload(call &c);
+void abort_upload(call &c);
+void list_parts(call &c);
+void list_uploads(call &c);
 
 } // namespace pausemark::s3

@@ -50,6 +50,7 @@ using key_order = intrusive::set<entry, intrusive::key_of_value<key_of_entry>,
 
 struct bucket {
     std::string name;
+    std::uint64_t number;
     std::int64_t created_s;
     std::shared_mutex lock; // of keys
     key_order keys;
@@ -81,6 +82,7 @@ struct alignas(64) shard {
 static auto &shards = *new std::array<shard, 256>;
 static std::shared_mutex buckets_lock;
 static auto &buckets = *new std::vector<std::unique_ptr<bucket>>; // in the order of names
+static std::uint64_t bucket_number_last;                          // under buckets_lock
 static std::uint64_t hash_seed;
 
 bool start() {
@@ -153,6 +155,12 @@ bool has_bucket(text name) {
     return bucket_find(name) != nullptr;
 }
 
+std::uint64_t bucket_number(text name) {
+    const std::shared_lock held(buckets_lock);
+    const bucket *b = bucket_find(name);
+    return b == nullptr ? 0 : b->number;
+}
+
 result create_bucket(text name, std::int64_t now_s) {
     const std::scoped_lock held(buckets_lock);
     if (bucket_find(name) != nullptr)
@@ -161,6 +169,7 @@ result create_bucket(text name, std::int64_t now_s) {
         return result::full;
     auto fresh = std::make_unique<bucket>();
     fresh->name = name;
+    fresh->number = ++bucket_number_last;
     fresh->created_s = now_s;
     buckets.insert(bucket_place(name), std::move(fresh));
     return result::ok;
@@ -242,13 +251,16 @@ static result insert(bucket &b, shard &s, const place &at, object_ref stored, ro
     return result::ok;
 }
 
-result put(text bucket_name, text key, object_ref stored, bool only_if_absent, room spare) {
+result put(text bucket_name, text key, object_ref stored, bool only_if_absent, room spare,
+           std::uint64_t number) {
     const place at(bucket_name, key);
     shard &s = at.home();
     const std::shared_lock buckets_held(buckets_lock);
     bucket *b = bucket_find(bucket_name);
     if (b == nullptr)
         return result::no_bucket;
+    if (number != 0 && b->number != number)
+        return result::other_bucket;
     const std::scoped_lock held(b->lock, s.lock);
     const auto found = at.find(s);
     if (found == s.table.end())

@@ -8,7 +8,7 @@ namespace pausemark::store {
 inline constexpr std::size_t bucket_count_max = 1000;
 inline constexpr std::size_t key_bytes_max = 1024;
 
-enum class result { ok, no_bucket, no_key, not_empty, exists, full };
+enum class result { ok, no_bucket, other_bucket, no_key, not_empty, exists, full };
 
 // Memory for one index entry, taken before a write is promised, so that its put cannot fail.
 class room {
@@ -34,6 +34,8 @@ class room {
 [[nodiscard]] result create_bucket(text name, std::int64_t now_s);
 [[nodiscard]] result delete_bucket(text name);
 [[nodiscard]] bool has_bucket(text name);
+// Never the same for two buckets, also of one name; 0 when there is none.
+[[nodiscard]] std::uint64_t bucket_number(text name);
 // What create_bucket and delete_bucket would answer now.
 [[nodiscard]] result may_create_bucket(text name);
 [[nodiscard]] result may_delete_bucket(text name);
@@ -53,9 +55,10 @@ struct lookup {
     object_ref found; // set when the outcome is ok
 };
 [[nodiscard]] lookup get(text bucket, text key);
-// `exists` only with only_if_absent; `full` never when there is room for this key.
+// `exists` only with only_if_absent; `full` never when there is room for this key; `other_bucket`
+// only with a number.
 [[nodiscard]] result put(text bucket, text key, object_ref object, bool only_if_absent,
-                         room spare = {});
+                         room spare = {}, std::uint64_t number = 0);
 [[nodiscard]] result remove(text bucket, text key); // no_key: there was none
 
 // What a listing says of one object, copied out under the shard's lock.

@@ -22,7 +22,6 @@ static bool is_unsupported(text name) noexcept {
                               "notification",
                               "object-lock",
                               "ownershipControls",
-                              "partNumber",
                               "policy",
                               "policyStatus",
                               "publicAccessBlock",
@@ -33,8 +32,6 @@ static bool is_unsupported(text name) noexcept {
                               "select",
                               "tagging",
                               "torrent",
-                              "uploadId",
-                              "uploads",
                               "versionId",
                               "website"};
     return std::ranges::find(names, name) != std::end(names) || name.starts_with("response-");
@@ -49,6 +46,11 @@ subresource read_subresource(text query) noexcept {
         asked.is_delete = asked.is_delete || name == "delete";
         asked.versioning = asked.versioning || name == "versioning";
         asked.versions = asked.versions || name == "versions";
+        asked.uploads = asked.uploads || name == "uploads";
+        if (name == "uploadId")
+            asked.upload_id = value;
+        else if (name == "partNumber")
+            asked.part_number = value;
     }
     return asked;
 }

@@ -7,6 +7,8 @@ namespace pausemark::s3 {
 // Values are undecoded; one that is absent has no data().
 struct subresource {
     bool location = false, is_delete = false, versioning = false, versions = false;
+    bool uploads = false;
+    text upload_id, part_number;
     bool unsupported = false; // names something that S3 has and this subset has not
 };
 [[nodiscard]] subresource read_subresource(text query) noexcept;

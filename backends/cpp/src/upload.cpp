@@ -2,6 +2,7 @@
 #include "upload.h"
 #include "commit.h"
 #include "etag.h"
+#include "multipart.h"
 #include <algorithm>
 #include <zlib.h>
 
@@ -29,8 +30,8 @@ md5_digest md5_hasher::finish() noexcept {
     return digest;
 }
 
-upload::upload(const request &r, std::uint64_t bytes_max, bool is_delete) noexcept
-    : is_delete_(is_delete), bytes_max_(bytes_max), crc32c_(r.crc32c), crc64nvme_(r.crc64nvme) {}
+upload::upload(const request &r, std::uint64_t bytes_max, purpose what) noexcept
+    : purpose_(what), bytes_max_(bytes_max), crc32c_(r.crc32c), crc64nvme_(r.crc64nvme) {}
 
 // "aws-chunked" is how the body came, not how the content is encoded. S3 clients put it first or
 // last.
@@ -78,13 +79,13 @@ error upload::read_checks(const request &r) noexcept {
     return error::none;
 }
 
-error upload::check_put(request &r) noexcept {
-    if (r.copy_source || r.unsupported || r.if_match.data() != nullptr)
+error check_write(request &r, bool &only_if_absent) noexcept {
+    if (r.unsupported || r.if_match.data() != nullptr)
         return error::not_implemented;
     if (r.metadata_bytes > metadata_bytes_max)
         return error::metadata_too_large;
-    only_if_absent_ = r.if_none_match == "*";
-    if (r.if_none_match.data() != nullptr && !only_if_absent_)
+    only_if_absent = r.if_none_match == "*";
+    if (r.if_none_match.data() != nullptr && !only_if_absent)
         return error::not_implemented;
     r.kept.content_encoding = without_aws_chunked(r.kept.content_encoding);
     if (r.kept.content_type.empty())
@@ -103,33 +104,46 @@ error upload::read_length(const request &r, std::uint64_t &length) noexcept {
         length = decoded_length_ = *decoded;
     }
     if (length != length_unknown && length > bytes_max_)
-        return is_delete_ ? error::malformed_xml : error::entity_too_large;
+        return is_document() ? error::malformed_xml : error::entity_too_large;
     return error::none;
+}
+
+// Whether what it is for is there.
+error upload::find_place(const request &r) const {
+    if (!store::has_bucket(r.bucket))
+        return error::no_such_bucket;
+    if (purpose_ == purpose::part || purpose_ == purpose::part_list) {
+        const error wrong = multipart::find(multipart::address_of(r));
+        if (wrong != error::none)
+            return wrong;
+    }
+    const bool refused = only_if_absent_ && purpose_ != purpose::part &&
+                         store::get(r.bucket, r.key).outcome == store::result::ok;
+    return refused ? error::precondition_failed : error::none;
 }
 
 error upload::open(request &r) {
     static const kept_headers nothing{};
     std::uint64_t length = 0;
     error wrong = read_checks(r);
-    if (wrong == error::none && !is_delete_)
-        wrong = check_put(r);
+    if (wrong == error::none && purpose_ != purpose::key_list)
+        wrong = check_write(r, only_if_absent_);
     if (wrong == error::none)
         wrong = read_length(r, length);
+    if (wrong == error::none)
+        wrong = find_place(r);
     if (wrong != error::none)
         return wrong;
-    if (!store::has_bucket(r.bucket))
-        return error::no_such_bucket;
-    if (only_if_absent_ && store::get(r.bucket, r.key).outcome == store::result::ok)
-        return error::precondition_failed;
     if (!md5_.restart())
         return error::internal;
-    object_ = object::create(is_delete_ ? nothing : r.kept, length, r.key.size());
+    object_ = object::create(purpose_ == purpose::object ? r.kept : nothing, length, r.key.size());
     return object_ == nullptr ? error::slow_down : error::none;
 }
 
-void open_upload(call &c, bool is_delete) {
+void open_upload(call &c, purpose what) {
     const request &r = c.asked;
-    c.body.emplace(r, is_delete ? delete_body_bytes_max : c.at.limits.object_bytes_max, is_delete);
+    const bool stores = what == purpose::object || what == purpose::part;
+    c.body.emplace(r, stores ? c.at.limits.object_bytes_max : document_bytes_max, what);
     const error wrong = c.body->open(c.asked);
     if (wrong == error::none)
         return;
@@ -142,9 +156,9 @@ void upload::take_content(text bytes) noexcept {
     const bool known = decoded_length_ != length_unknown;
     const std::uint64_t limit = known ? decoded_length_ : bytes_max_;
     if (bytes.size() > limit - object_->size_bytes()) {
-        error_ = known        ? error::incomplete_body
-                 : is_delete_ ? error::malformed_xml
-                              : error::entity_too_large;
+        error_ = known           ? error::incomplete_body
+                 : is_document() ? error::malformed_xml
+                                 : error::entity_too_large;
         return;
     }
     md5_.add(bytes);
@@ -201,20 +215,38 @@ void upload::answer_stored(call &c) const {
     a.empty();
 }
 
+void upload::store_object(call &c) {
+    c.change.kind = operation::put_object;
+    c.change.only_if_absent = only_if_absent_;
+    c.change.bucket = c.asked.bucket;
+    c.change.key = c.asked.key;
+    c.change.object = std::move(object_);
+    commit_and_then(c, [](call &done) { done.body->answer_stored(done); });
+}
+
 void upload::finish(call &c) {
     const error wrong = verify();
     if (wrong != error::none) {
         answer_error(c, wrong, c.asked.path);
-    } else if (is_delete_) {
+        return;
+    }
+    object_->seal();
+    switch (purpose_) {
+    case purpose::object:
+        store_object(c);
+        break;
+    case purpose::part:
+        object_->modified_s = c.at.wall_s();
+        c.change.outcome =
+            multipart::put_part(multipart::address_of(c.asked), c.asked.part_number, object_);
+        answer_stored(c);
+        break;
+    case purpose::key_list:
         delete_many(c, *object_);
-    } else {
-        object_->seal();
-        c.change.kind = operation::put_object;
-        c.change.only_if_absent = only_if_absent_;
-        c.change.bucket = c.asked.bucket;
-        c.change.key = c.asked.key;
-        c.change.object = std::move(object_);
-        commit_and_then(c, [](call &done) { done.body->answer_stored(done); });
+        break;
+    case purpose::part_list:
+        complete_upload(c, *object_, only_if_absent_);
+        break;
     }
 }
 

@@ -1,4 +1,4 @@
-// A request whose body is being read: an object's PUT, or the key list of POST ?delete.
+// A request whose body is being read: an object's or a part's PUT, or a document that is sent.
 #pragma once
 #include "aws_chunked.h"
 #include "error.h"
@@ -11,7 +11,10 @@ namespace pausemark {
 struct call;
 struct request;
 
-inline constexpr std::uint64_t delete_body_bytes_max = std::uint64_t{8} << 20;
+inline constexpr std::uint64_t document_bytes_max = std::uint64_t{8} << 20;
+
+// What becomes of a body: an object, a part, or what POST ?delete and POST ?uploadId name.
+enum class purpose { object, part, key_list, part_list };
 
 // MD5 by OpenSSL, fetched once: a fetch per request takes locks.
 class md5_hasher {
@@ -35,7 +38,7 @@ class md5_hasher {
 // Names and header values are views into the request that is being read.
 class upload {
   public:
-    upload(const request &r, std::uint64_t bytes_max, bool is_delete) noexcept;
+    upload(const request &r, std::uint64_t bytes_max, purpose what) noexcept;
 
     // Checks the head and reserves room; what is wrong, or none.
     [[nodiscard]] error open(request &r);
@@ -48,13 +51,17 @@ class upload {
 
   private:
     [[nodiscard]] error read_checks(const request &r) noexcept;
-    [[nodiscard]] error check_put(request &r) noexcept;
+    [[nodiscard]] error find_place(const request &r) const;
     [[nodiscard]] error read_length(const request &r, std::uint64_t &length) noexcept;
     void take_content(text bytes) noexcept;
     [[nodiscard]] error verify() noexcept;
+    [[nodiscard]] bool is_document() const noexcept {
+        return purpose_ == purpose::key_list || purpose_ == purpose::part_list;
+    }
+    void store_object(call &c);
     void answer_stored(call &c) const;
 
-    const bool is_delete_;
+    const purpose purpose_;
     bool only_if_absent_ = false, wants_crc32_ = false, wants_md5_ = false;
     bool is_aws_chunked_ = false, wants_trailer_ = false;
     error error_ = error::none; // the first thing that went wrong; the rest is read past
@@ -69,8 +76,13 @@ class upload {
 };
 
 // Checks the head and prepares c.body, or answers the error.
-void open_upload(call &c, bool is_delete);
+void open_upload(call &c, purpose what);
+// What a write's head says beside its content: features that are not here, what is kept, and the
+// condition. Settles what is kept.
+[[nodiscard]] error check_write(request &r, bool &only_if_absent) noexcept;
 // delete_many.cpp: answers POST ?delete from the body that was gathered.
 void delete_many(call &c, const object &body);
+// complete.cpp: answers POST ?uploadId likewise.
+void complete_upload(call &c, const object &body, bool only_if_absent);
 
 } // namespace pausemark

@@ -1,5 +1,6 @@
 // The only place where writes and the index meet: in ram, behind the log, and in recovery.
 #include "write.h"
+#include "multipart.h"
 
 namespace pausemark {
 
@@ -12,6 +13,8 @@ static error to_error(store::result done, operation kind) noexcept {
         return error::none;
     case store::result::no_bucket:
         return error::no_such_bucket;
+    case store::result::other_bucket: // the upload ended with its own
+        return error::no_such_upload;
     case store::result::not_empty:
         return error::bucket_not_empty;
     case store::result::exists:
@@ -22,12 +25,30 @@ static error to_error(store::result done, operation kind) noexcept {
     return kind == operation::create_bucket ? error::too_many_buckets : error::slow_down;
 }
 
+static store::result put_object(write &w) {
+    w.object->modified_s = w.time_ns / ns_per_s;
+    if (w.completes == nullptr)
+        return store::put(w.bucket, w.key, std::move(w.object), w.only_if_absent,
+                          std::move(w.room));
+    w.object->take_charge(); // the parts give theirs back
+    const store::result done = store::put(w.bucket, w.key, std::move(w.object), w.only_if_absent,
+                                          std::move(w.room), w.completes->bucket_number);
+    if (done == store::result::ok)
+        multipart::finish(*w.completes);
+    return done;
+}
+
+static store::result delete_bucket(const write &w) {
+    const store::result done = store::delete_bucket(w.bucket);
+    if (done == store::result::ok)
+        multipart::end_orphans(w.bucket);
+    return done;
+}
+
 static store::result perform(write &w) {
     switch (w.kind) {
     case operation::put_object:
-        w.object->modified_s = w.time_ns / ns_per_s;
-        return store::put(w.bucket, w.key, std::move(w.object), w.only_if_absent,
-                          std::move(w.room));
+        return put_object(w);
     case operation::delete_object:
         return store::remove(w.bucket, w.key);
     case operation::create_bucket:
@@ -35,7 +56,7 @@ static store::result perform(write &w) {
     case operation::delete_bucket:
         break;
     }
-    return store::delete_bucket(w.bucket);
+    return delete_bucket(w);
 }
 
 void apply(write &w) {
@@ -53,6 +74,8 @@ static verdict judge_key(const write &w) {
 }
 
 verdict judge(const write &w) {
+    if (w.completes != nullptr && store::bucket_number(w.bucket) != w.completes->bucket_number)
+        return {store::has_bucket(w.bucket) ? error::no_such_upload : error::no_such_bucket, false};
     if (w.kind == operation::delete_object || w.only_if_absent)
         return judge_key(w);
     if (w.kind == operation::put_object) {

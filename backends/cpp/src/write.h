@@ -6,14 +6,19 @@
 
 namespace pausemark {
 
+namespace multipart {
+struct draft;
+}
+
 // Its names are borrowed and must outlive it.
 struct write {
     operation kind{};
     bool only_if_absent = false;
     text bucket, key;
-    object_ref object;        // of a put, until it is in the index
-    store::room room;         // of a put that goes through the log
-    std::int64_t time_ns = 0; // since 1970 UTC
+    object_ref object;                     // of a put, until it is in the index
+    store::room room;                      // of a put that goes through the log
+    multipart::draft *completes = nullptr; // the upload that a put ends, when it is one's
+    std::int64_t time_ns = 0;              // since 1970 UTC
     error outcome = error::none;
     void *owner = nullptr; // whoever waits; not ours to look into
     unsigned worker = 0;   // whose queue it came from

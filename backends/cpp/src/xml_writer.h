@@ -7,6 +7,8 @@ namespace pausemark::xml {
 
 inline constexpr text declaration = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>";
 inline constexpr text name_space = " xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"";
+inline constexpr text initiator =
+    "<Initiator><ID>pausemark</ID><DisplayName>pausemark</DisplayName></Initiator>";
 inline constexpr text owner =
     "<Owner><ID>pausemark</ID><DisplayName>pausemark</DisplayName></Owner>";
 

@@ -40,6 +40,14 @@ expect 204 -X DELETE "$url/bucket/key1"
 curl -s -d '<Delete><Object><Key>key2</Key></Object><Object><Key>none</Key></Object></Delete>' \
     "$url/bucket?delete" | grep -q '<Deleted><Key>key2</Key></Deleted><Deleted><Key>none' ||
     fail "the answer of ?delete is wrong"
+expect 200 -X PUT -H 'x-amz-copy-source: bucket/large' "$url/bucket/copy"
+upload=$(curl -s -X POST "$url/bucket/parts?uploads" | sed 's/.*<UploadId>\(.*\)<.UploadId>.*/\1/')
+tag=$(curl -s -D - -o /dev/null -T "$folder/large" \
+    "$url/bucket/parts?partNumber=3&uploadId=$upload" | tr -d '\r' | sed -n 's/^ETag: //p')
+listed="<Part><PartNumber>3</PartNumber><ETag>$tag</ETag></Part>"
+expect 200 -d "<CompleteMultipartUpload>$listed</CompleteMultipartUpload>" \
+    "$url/bucket/parts?uploadId=$upload"
+curl -s -X POST "$url/bucket/open?uploads" >/dev/null
 expect 409 -X DELETE "$url/bucket"
 curl -s -D "$folder/before" -o /dev/null "$url/bucket/large"
 code=0
@@ -61,6 +69,13 @@ cat "$folder"/answered* >"$folder/answered"
 while read -r key; do
     expect 200 "$url/bucket/$key"
 done <"$folder/answered"
+for key in copy parts; do
+    curl -s "$url/bucket/$key" | cmp -s - "$folder/large" || fail "$key differs"
+done
+curl -s -I "$url/bucket/parts" | grep -q '^ETag: "[0-9a-f]*-1"' || fail "the ETag of parts differs"
+if curl -s "$url/bucket?uploads" | grep -q '<Upload>'; then
+    fail "an open upload outlived its process"
+fi
 curl -s -D "$folder/after" "$url/bucket/large" | cmp -s - "$folder/large" || fail "large differs"
 for file in before after; do
     grep -v -e '^Date' -e '^x-amz-request-id' "$folder/$file" >"$folder/$file.head"

@@ -41,6 +41,22 @@ expect 501 "$url/bucket?acl"
 curl -s "$url/bucket?list-type=2" | grep -q '<KeyCount>2</KeyCount>' || fail "the list is wrong"
 expect 400 -d '<Delete><Object>' "$url/bucket?delete"
 expect 200 -d '<Delete><Object><Key>large</Key></Object></Delete>' "$url/bucket?delete"
+expect 200 -X PUT -H 'x-amz-copy-source: /bucket/chunked' "$url/bucket/copy"
+curl -s "$url/bucket/copy" >"$body.got"
+cmp -s "$body" "$body.got" || fail "the copy came back different"
+expect 204 -X DELETE "$url/bucket/copy"
+begin_upload() { curl -s -X POST "$1?uploads" | sed 's/.*<UploadId>\(.*\)<.UploadId>.*/\1/'; }
+tag_of_part() { curl -s -D - -o /dev/null "$@" | tr -d '\r' | sed -n 's/^ETag: //p'; }
+upload=$(begin_upload "$url/bucket/parts")
+tag=$(tag_of_part -T "$body" "$url/bucket/parts?partNumber=1&uploadId=$upload")
+listed="<Part><PartNumber>1</PartNumber><ETag>$tag</ETag></Part>"
+expect 400 -d "<CompleteMultipartUpload>" "$url/bucket/parts?uploadId=$upload"
+expect 200 -d "<CompleteMultipartUpload>$listed</CompleteMultipartUpload>" \
+    "$url/bucket/parts?uploadId=$upload"
+curl -s "$url/bucket/parts" >"$body.got"
+cmp -s "$body" "$body.got" || fail "the parts came back different"
+expect 404 -X DELETE "$url/bucket/parts?uploadId=$upload"
+expect 204 -X DELETE "$url/bucket/parts"
 expect 409 -X DELETE "$url/bucket"
 head -c 60000000 /dev/zero >"$body"
 expect 503 -T "$body" -H 'Expect:' "$url/bucket/toolarge"
