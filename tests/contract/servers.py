@@ -69,7 +69,7 @@ class Backend:
             "data_directory": str(data_folder),
         }
         command = [part.format(**values) for part in self.manifest["run"]["command"]]
-        return [*command, *self._variant()["arguments"], *extra]
+        return [*command, *self._variant().get("arguments", ()), *extra]
 
     def environment(self) -> dict[str, str]:
         """Variables that the variant adds."""
