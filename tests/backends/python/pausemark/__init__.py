@@ -1,0 +1,1 @@
+"""A backend in Python's standard library alone: the example of docs/adding-a-backend.md."""
