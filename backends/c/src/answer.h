@@ -11,7 +11,9 @@ enum error_code {
     ERROR_BAD_DIGEST,
     ERROR_BUCKET_NOT_EMPTY,
     ERROR_CONTENT_SHA256,
+    ERROR_COPY_RANGE,
     ERROR_ENTITY_TOO_LARGE,
+    ERROR_ENTITY_TOO_SMALL,
     ERROR_HEAD_TOO_LARGE,
     ERROR_INCOMPLETE_BODY,
     ERROR_INTERNAL,
@@ -19,6 +21,8 @@ enum error_code {
     ERROR_INVALID_BUCKET_NAME,
     ERROR_INVALID_DIGEST,
     ERROR_INVALID_KEY_ID,
+    ERROR_INVALID_PART,
+    ERROR_INVALID_PART_ORDER,
     ERROR_INVALID_RANGE,
     ERROR_INVALID_REQUEST,
     ERROR_INVALID_URI,
@@ -30,6 +34,7 @@ enum error_code {
     ERROR_MISSING_LENGTH,
     ERROR_NO_SUCH_BUCKET,
     ERROR_NO_SUCH_KEY,
+    ERROR_NO_SUCH_UPLOAD,
     ERROR_NOT_IMPLEMENTED,
     ERROR_PRECONDITION_FAILED,
     ERROR_BAD_REQUEST,
@@ -48,8 +53,15 @@ struct document {
 void document_add(struct document *d, struct text t);
 void document_add_u64(struct document *d, uint64_t value);
 void document_add_escaped(struct document *d, struct text t); // XML text
-void document_add_url(struct document *d, struct text t);     // percent-encoded, '/' kept
+// <tag>, the text escaped or the number, </tag>
+void document_add_element(struct document *d, struct text tag, struct text value);
+void document_add_number(struct document *d, struct text tag, uint64_t value);
+// <LastModified> and the like, and <ETag> with its quotes.
+void document_add_date(struct document *d, struct text tag, int64_t unix_s);
+void document_add_etag(struct document *d, const uint8_t md5[16], uint16_t parts);
+void document_add_url(struct document *d, struct text t); // percent-encoded, '/' kept
 #define DOCUMENT_ADD(d, literal) document_add(d, TEXT(literal))
+#define DOCUMENT_OWNER "<Owner><ID>pausemark</ID><DisplayName>pausemark</DisplayName></Owner>"
 #define XML_DECLARATION "<?xml version=\"1.0\" encoding=\"UTF-8\"?>"
 #define XML_NAMESPACE " xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\""
 

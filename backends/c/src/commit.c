@@ -17,10 +17,14 @@ struct commit *commit_take(struct worker *w) {
     return k;
 }
 
-static void give(struct worker *w, struct commit *k) {
+void commit_give(struct worker *w, struct commit *k) {
+    if (k == NULL)
+        return;
     write_release(&k->write);
     upload_close(w, k->upload);
     deletion_free(k->deletion);
+    object_release(k->made);
+    multipart_settle(k->claimed, k->write.outcome == WRITE_DONE);
     k->next_free = w->free_commits;
     w->free_commits = k;
 }
@@ -81,7 +85,7 @@ void commit_go_on(struct connection *c, struct commit *k) {
     k->connection = c;
     c->commit = waits ? k : NULL;
     if (!waits)
-        give(c->worker, k);
+        commit_give(c->worker, k);
 }
 
 void commit_abandon(struct worker *w, struct commit *k) {
@@ -89,7 +93,7 @@ void commit_abandon(struct worker *w, struct commit *k) {
         return;
     k->connection = NULL;
     if (k->waiting == 0)
-        give(w, k);
+        commit_give(w, k);
 }
 
 // One request may have had several writes under way: only the last one back lets it go on.
@@ -103,7 +107,7 @@ void commit_take_back(struct worker *w) {
         if (k->connection != NULL)
             connection_committed(k->connection);
         else
-            give(w, k);
+            commit_give(w, k);
     }
 }
 

@@ -9,6 +9,7 @@
 
 struct commit;
 struct deletion;
+struct multipart;
 // Answers, or submits more writes, once nothing is waited for.
 typedef void commit_then(struct connection *c, struct commit *k);
 
@@ -20,12 +21,16 @@ struct commit {
     struct write write;        // what the request asks to change, when it is one thing
     struct upload *upload;     // of a body; owned
     struct deletion *deletion; // of POST ?delete; owned
+    struct object *made;       // what the answer tells of; one reference
+    struct multipart *claimed; // that a completion ends when its write is done; owned
     struct text resource;
     char bucket[64], key[KEY_BYTES_MAX], path[RESOURCE_BYTES_MAX];
 };
 
-// NULL when there is no memory; given back by commit_go_on.
+// NULL when there is no memory; given back by commit_go_on, or by commit_give when it was not
+// submitted to (NULL is allowed).
 struct commit *commit_take(struct worker *w);
+void commit_give(struct worker *w, struct commit *k);
 // Copies what k->write and k->resource borrow, for a request of which nothing else is kept.
 void commit_keep_names(struct commit *k);
 // `w` and what it borrows must stay until it is back. Its outcome is set, or k->waiting has grown:

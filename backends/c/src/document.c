@@ -1,4 +1,4 @@
-// The growing XML document and its two ways of escaping.
+// The growing XML document, its two ways of escaping, and its commonest elements.
 #include "answer.h"
 #include <stdlib.h>
 
@@ -63,6 +63,37 @@ void document_add_escaped(struct document *d, struct text t) {
     }
     if (plain < t.n)
         document_add(d, (struct text){t.p + plain, t.n - plain});
+}
+
+static void add_tag(struct document *d, struct text opening, struct text tag) {
+    document_add(d, opening);
+    document_add(d, tag);
+    DOCUMENT_ADD(d, ">");
+}
+
+void document_add_element(struct document *d, struct text tag, struct text value) {
+    add_tag(d, TEXT("<"), tag);
+    document_add_escaped(d, value);
+    add_tag(d, TEXT("</"), tag);
+}
+
+void document_add_number(struct document *d, struct text tag, uint64_t value) {
+    add_tag(d, TEXT("<"), tag);
+    document_add_u64(d, value);
+    add_tag(d, TEXT("</"), tag);
+}
+
+void document_add_date(struct document *d, struct text tag, int64_t unix_s) {
+    char date[ISO_DATE_BYTES];
+    text_put_iso_date(date, unix_s);
+    document_add_element(d, tag, (struct text){date, sizeof date});
+}
+
+void document_add_etag(struct document *d, const uint8_t md5[16], uint16_t parts) {
+    char etag[ETAG_BYTES_MAX];
+    DOCUMENT_ADD(d, "<ETag>&quot;");
+    document_add(d, (struct text){etag, object_put_etag(etag, md5, parts)});
+    DOCUMENT_ADD(d, "&quot;</ETag>");
 }
 
 static bool is_unreserved(char c) {

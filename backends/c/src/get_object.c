@@ -1,40 +1,6 @@
 // GET and HEAD of an object: preconditions, one range, the head, and where the body comes from.
+#include "precondition.h"
 #include "s3.h"
-
-static bool etag_listed(struct text list, struct text etag) {
-    while (list.n > 0) {
-        struct text tag = text_trim(text_cut(&list, ','));
-        if (text_starts(tag, TEXT("W/"))) {
-            tag.p += 2;
-            tag.n -= 2;
-        }
-        if (tag.n >= 2 && tag.p[0] == '"' && tag.p[tag.n - 1] == '"') {
-            tag.p++;
-            tag.n -= 2;
-        }
-        if (text_is(tag, TEXT("*")) || text_is(tag, etag))
-            return true;
-    }
-    return false;
-}
-
-// RFC 9110 section 13.2.2: entity tags win over dates. 0, 304 or 412.
-static unsigned precondition(const struct request *r, const struct object *o, struct text etag) {
-    int64_t date_s;
-    if (r->if_match.p != NULL) {
-        if (!etag_listed(r->if_match, etag))
-            return 412;
-    } else if (r->if_unmodified_since.p != NULL &&
-               text_from_http_date(r->if_unmodified_since, &date_s) && o->modified_s > date_s) {
-        return 412;
-    }
-    if (r->if_none_match.p != NULL)
-        return etag_listed(r->if_none_match, etag) ? 304 : 0;
-    if (r->if_modified_since.p != NULL && text_from_http_date(r->if_modified_since, &date_s) &&
-        o->modified_s <= date_s)
-        return 304;
-    return 0;
-}
 
 enum range { RANGE_WHOLE, RANGE_PART, RANGE_IMPOSSIBLE };
 
@@ -121,12 +87,12 @@ static void answer_object(struct connection *c, struct request *r, struct object
     size_t etag_n = object_put_etag(etag + 1, o->md5, o->parts);
     etag[0] = etag[etag_n + 1] = '"';
     struct text quoted_etag = {etag, etag_n + 2};
-    unsigned refused = precondition(r, o, (struct text){etag + 1, etag_n});
-    if (refused == 412) {
+    enum precondition met = precondition_judge(&r->conditions, o);
+    if (met == PRECONDITION_FAILED) {
         answer_error(c, ERROR_PRECONDITION_FAILED, r->path);
         return;
     }
-    if (refused == 304) {
+    if (met == PRECONDITION_NOT_MODIFIED) {
         answer_begin(c, 304);
         put_validators(c, o, quoted_etag);
         answer_end(c, UINT64_MAX);

@@ -72,6 +72,7 @@ static void answer_listing(struct connection *c, struct listing *l) {
 }
 
 void s3_list_objects(struct connection *c, struct request *r) {
-    static const struct listing_kind kind = {read_start, add_contents, answer_listing};
+    static const struct listing_kind kind = {LISTING_OF_KEYS, read_start, add_contents,
+                                             answer_listing};
     listing_serve(c, r, &kind);
 }

@@ -24,7 +24,7 @@ static void read_parameter(struct listing *l, struct text name, struct text raw)
     } else if (text_is(name, TEXT("delimiter"))) {
         l->delimiter = value;
         l->has_delimiter = value.n > 0;
-    } else if (text_is(name, TEXT("max-keys"))) {
+    } else if (text_is(name, l->kind->count_name)) {
         l->bad = l->bad || !text_to_u64(value, &l->max_keys) || l->max_keys > INT32_MAX;
         l->max_keys = l->max_keys > MAX_KEYS ? MAX_KEYS : l->max_keys;
     } else if (text_is(name, TEXT("encoding-type"))) {
@@ -64,22 +64,15 @@ void listing_add_element(struct listing *l, struct document *d, struct text tag,
 }
 
 void listing_add_object(struct document *d, const struct listed *item, bool has_owner) {
-    char date[ISO_DATE_BYTES], etag[ETAG_BYTES_MAX];
-    text_put_iso_date(date, item->modified_s);
-    size_t etag_n = object_put_etag(etag, item->md5, item->parts);
-    DOCUMENT_ADD(d, "<LastModified>");
-    document_add(d, (struct text){date, sizeof date});
-    DOCUMENT_ADD(d, "</LastModified><ETag>&quot;");
-    document_add(d, (struct text){etag, etag_n});
-    DOCUMENT_ADD(d, "&quot;</ETag><Size>");
-    document_add_u64(d, item->size_bytes);
-    DOCUMENT_ADD(d, "</Size>");
+    document_add_date(d, TEXT("LastModified"), item->modified_s);
+    document_add_etag(d, item->md5, item->parts);
+    document_add_number(d, TEXT("Size"), item->size_bytes);
     if (has_owner)
-        DOCUMENT_ADD(d, "<Owner><ID>pausemark</ID><DisplayName>pausemark</DisplayName></Owner>");
+        DOCUMENT_ADD(d, DOCUMENT_OWNER);
     DOCUMENT_ADD(d, "<StorageClass>STANDARD</StorageClass>");
 }
 
-static void add_common_prefix(struct listing *l, struct text prefix) {
+void listing_add_prefix(struct listing *l, struct text prefix) {
     DOCUMENT_ADD(&l->prefixes, "<CommonPrefixes><Prefix>");
     listing_add_name(l, &l->prefixes, prefix);
     DOCUMENT_ADD(&l->prefixes, "</Prefix></CommonPrefixes>");
@@ -93,17 +86,29 @@ static struct text after_prefix(struct listing *l, struct text prefix) {
     return (struct text){l->seek, prefix.n};
 }
 
+struct text listing_roll_up(const struct listing *l, struct text key, bool *is_prefix) {
+    size_t at;
+    *is_prefix = l->has_delimiter && text_find(key, l->delimiter, l->prefix.n, &at);
+    return *is_prefix ? (struct text){key.p, at + l->delimiter.n} : key;
+}
+
+bool listing_take(struct listing *l, struct text name) {
+    if (l->count == l->max_keys) {
+        l->truncated = l->max_keys > 0;
+        return false;
+    }
+    l->count++;
+    memcpy(l->last, name.p, name.n);
+    l->last_n = name.n;
+    return true;
+}
+
 static enum visit visit(void *context, const struct listed *item, struct text *seek) {
     struct listing *l = context;
-    struct text name = item->key;
-    size_t at;
-    bool is_prefix = false;
+    bool is_prefix;
     if (!text_starts(item->key, l->prefix))
         return VISIT_STOP;
-    if (l->has_delimiter && text_find(item->key, l->delimiter, l->prefix.n, &at)) {
-        name.n = at + l->delimiter.n;
-        is_prefix = true;
-    }
+    struct text name = listing_roll_up(l, item->key, &is_prefix);
     // Listed before: a key at the start itself, or a common prefix at or before it.
     if (l->after.n > 0 && text_compare(name, l->after) <= 0) {
         if (!is_prefix)
@@ -111,20 +116,19 @@ static enum visit visit(void *context, const struct listed *item, struct text *s
         *seek = after_prefix(l, name);
         return VISIT_SEEK;
     }
-    if (l->count == l->max_keys) {
-        l->truncated = l->max_keys > 0;
+    if (!listing_take(l, name))
         return VISIT_STOP;
-    }
-    l->count++;
-    memcpy(l->last, name.p, name.n);
-    l->last_n = name.n;
     if (!is_prefix) {
         l->kind->add_item(l, item);
         return VISIT_NEXT;
     }
-    add_common_prefix(l, name);
+    listing_add_prefix(l, name);
     *seek = after_prefix(l, name);
     return VISIT_SEEK;
+}
+
+enum store_result listing_walk_keys(struct listing *l, struct text from) {
+    return store_list(l->request->bucket, from, visit, l);
 }
 
 void listing_begin(struct listing *l, struct document *d, struct text root) {
@@ -137,9 +141,7 @@ void listing_begin(struct listing *l, struct document *d, struct text root) {
 }
 
 void listing_end(struct connection *c, struct listing *l, struct document *d, struct text root) {
-    DOCUMENT_ADD(d, "<MaxKeys>");
-    document_add_u64(d, l->max_keys);
-    DOCUMENT_ADD(d, "</MaxKeys>");
+    document_add_number(d, l->kind->count_tag, l->max_keys);
     if (l->has_delimiter)
         listing_add_element(l, d, TEXT("Delimiter"), l->delimiter);
     if (l->url_encoded)
@@ -167,7 +169,7 @@ void listing_serve(struct connection *c, struct request *r, const struct listing
     struct text from = text_compare(l->after, l->prefix) > 0 ? l->after : l->prefix;
     if (l->bad)
         answer_error(c, ERROR_INVALID_ARGUMENT, r->path);
-    else if (store_list(r->bucket, from, visit, l) == STORE_NO_BUCKET)
+    else if (kind->walk(l, from) == STORE_NO_BUCKET)
         answer_error(c, ERROR_NO_SUCH_BUCKET, r->path);
     else
         kind->answer(c, l);

@@ -2,12 +2,14 @@
 #include "log_batch.h"
 #include "crc32c.h"
 #include "kept.h"
+#include "object_chain.h"
 #include <stdlib.h>
 
 #define HEAD_BYTES_MAX_EACH                                                                        \
     log_round_up(LOG_RECORD_HEAD_BYTES + LOG_KEY_BYTES_MAX + LOG_METADATA_BYTES_MAX)
-// A head and a fill each, and the blocks of the largest object: smaller ones share fewer bytes.
-#define PIECE_COUNT_MAX (2 * LOG_BATCH_WRITES_MAX + OBJECT_BLOCKS_MAX)
+// A head and a fill each, and the blocks of the largest object, whose parts may each end in a short
+// one: smaller objects share fewer bytes.
+#define PIECE_COUNT_MAX (2 * LOG_BATCH_WRITES_MAX + OBJECT_BLOCKS_MAX + OBJECT_PIECES_MAX)
 
 bool log_batch_open(struct log_batch *b) {
     *b = (struct log_batch){.pieces = malloc(PIECE_COUNT_MAX * sizeof(struct iovec)),

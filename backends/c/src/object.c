@@ -1,5 +1,6 @@
 // Reference-counted objects and the accounting that keeps the store below its limit.
 #include "object.h"
+#include "object_chain.h"
 
 // What an object costs beside its bytes: index entry, this structure, rounding.
 #define OVERHEAD_BYTES 512u
@@ -52,21 +53,41 @@ static void pack_fields(struct object *o, const struct kept_headers *kept) {
     }
 }
 
-struct object *object_create(const struct kept_headers *kept, uint64_t length, size_t key_bytes) {
-    size_t bytes = sizeof(struct object) + fields_bytes(kept);
+static struct object *create(size_t fields_n, uint64_t length, size_t key_bytes) {
+    size_t bytes = sizeof(struct object) + fields_n;
     struct object *o = slab_take(bytes);
     if (o == NULL)
         return NULL;
     memset(o, 0, sizeof *o);
     atomic_init(&o->references, 1);
+    atomic_init(&o->sharers, 1);
     o->allocated_bytes = (uint32_t)bytes;
     o->length_promised = length;
     uint64_t known = length == UINT64_MAX ? 0 : length;
-    if (!charge(o, known + fields_bytes(kept) + key_bytes + OVERHEAD_BYTES)) {
+    if (!charge(o, known + fields_n + key_bytes + OVERHEAD_BYTES)) {
         slab_give(o, bytes);
         return NULL;
     }
-    pack_fields(o, kept);
+    return o;
+}
+
+struct object *object_create(const struct kept_headers *kept, uint64_t length, size_t key_bytes) {
+    struct object *o = create(fields_bytes(kept), length, key_bytes);
+    if (o != NULL)
+        pack_fields(o, kept);
+    return o;
+}
+
+struct object *object_create_like(const struct object *model, uint64_t length, size_t key_bytes) {
+    size_t fields_n = model->allocated_bytes - sizeof *model;
+    struct object *o = create(fields_n, length, key_bytes);
+    if (o == NULL)
+        return NULL;
+    memcpy(o->fields, model->fields, fields_n);
+    o->type_n = model->type_n;
+    o->cache_n = model->cache_n;
+    o->encoding_n = model->encoding_n;
+    o->metadata_count = model->metadata_count;
     return o;
 }
 
@@ -159,15 +180,27 @@ struct object *object_hold(struct object *o) {
     return o;
 }
 
+struct object *object_share_blocks(struct object *o) {
+    atomic_fetch_add_explicit(&o->sharers, 1, memory_order_relaxed);
+    return o;
+}
+
 void object_release(struct object *o) {
     if (o == NULL || atomic_fetch_sub_explicit(&o->references, 1, memory_order_acq_rel) != 1)
         return;
+    atomic_fetch_sub(&stored_bytes, o->charged_bytes);
+    object_give_blocks(o);
+}
+
+void object_give_blocks(struct object *o) {
+    if (atomic_fetch_sub_explicit(&o->sharers, 1, memory_order_acq_rel) != 1)
+        return;
+    object_chain_end(o);
     for (uint32_t i = 0; i < o->block_count; i++) {
         bool last = i + 1 == o->block_count;
         slab_give(block_at(o, i), last ? o->last_block_bytes : SLAB_BLOCK_BYTES_MAX);
     }
     slab_give(o->table, o->table_capacity * sizeof(char *));
-    atomic_fetch_sub(&stored_bytes, o->charged_bytes);
     slab_give(o, o->allocated_bytes);
 }
 
@@ -210,6 +243,8 @@ bool object_metadata(const struct object *o, size_t *at, struct text *name, stru
 }
 
 struct text object_slice(const struct object *o, uint64_t offset) {
+    if (o->pieces != NULL)
+        return object_chain_slice(o, offset);
     uint32_t index = (uint32_t)(offset / SLAB_BLOCK_BYTES_MAX);
     uint64_t end = (uint64_t)(index + 1) * SLAB_BLOCK_BYTES_MAX;
     if (end > o->size_bytes)

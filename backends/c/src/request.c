@@ -89,6 +89,8 @@ static void read_encoding(struct request *r, struct text value) {
     r->has_encoding = r->chunked = true;
 }
 
+#define COPY_SOURCE "x-amz-copy-source"
+
 // Headers whose value is kept as it came. A table, so that adding one is adding a line.
 static const struct {
     struct text name;
@@ -99,10 +101,10 @@ static const struct {
     {{"date", 4}, offsetof(struct request, date)},
     {{"range", 5}, offsetof(struct request, range)},
     {{"if-range", 8}, offsetof(struct request, if_range)},
-    {{"if-match", 8}, offsetof(struct request, if_match)},
-    {{"if-none-match", 13}, offsetof(struct request, if_none_match)},
-    {{"if-modified-since", 17}, offsetof(struct request, if_modified_since)},
-    {{"if-unmodified-since", 19}, offsetof(struct request, if_unmodified_since)},
+    {{"if-match", 8}, offsetof(struct request, conditions.match)},
+    {{"if-none-match", 13}, offsetof(struct request, conditions.none_match)},
+    {{"if-modified-since", 17}, offsetof(struct request, conditions.modified_since)},
+    {{"if-unmodified-since", 19}, offsetof(struct request, conditions.unmodified_since)},
     {{"content-type", 12}, offsetof(struct request, kept.content_type)},
     {{"cache-control", 13}, offsetof(struct request, kept.cache_control)},
     {{"content-encoding", 16}, offsetof(struct request, kept.content_encoding)},
@@ -114,6 +116,15 @@ static const struct {
     {{"x-amz-checksum-crc64nvme", 24}, offsetof(struct request, checksums[CHECKSUM_CRC64NVME])},
     {{"x-amz-checksum-mode", 19}, offsetof(struct request, checksum_mode)},
     {{"x-amz-trailer", 13}, offsetof(struct request, trailer)},
+    {{"x-amz-metadata-directive", 24}, offsetof(struct request, metadata_directive)},
+    {{COPY_SOURCE, 17}, offsetof(struct request, copy_source)},
+    {{COPY_SOURCE "-range", 23}, offsetof(struct request, copy_range)},
+    {{COPY_SOURCE "-if-match", 26}, offsetof(struct request, copy_conditions.match)},
+    {{COPY_SOURCE "-if-none-match", 31}, offsetof(struct request, copy_conditions.none_match)},
+    {{COPY_SOURCE "-if-modified-since", 35},
+     offsetof(struct request, copy_conditions.modified_since)},
+    {{COPY_SOURCE "-if-unmodified-since", 37},
+     offsetof(struct request, copy_conditions.unmodified_since)},
 };
 
 static void read_header(struct request *r, struct text name, struct text value) {
@@ -135,8 +146,6 @@ static void read_header(struct request *r, struct text name, struct text value) 
         read_encoding(r, value);
     else if (text_is_nocase(name, TEXT("expect")))
         r->expect_continue = text_is_nocase(value, TEXT("100-continue"));
-    else if (text_is_nocase(name, TEXT("x-amz-copy-source")))
-        r->copy_source = true;
     else if (text_is_nocase(name, TEXT("x-amz-tagging")))
         r->unsupported = true;
     else if (text_starts_nocase(name, TEXT("x-amz-meta-")))
@@ -195,7 +204,7 @@ void request_parser_init(llhttp_t *parser) {
 bool request_parse(struct request *r, llhttp_t *parser, const char *head, size_t n) {
     memset(r, 0, offsetof(struct request, kept.metadata));
     memset((char *)r + offsetof(struct request, metadata_bytes), 0,
-           offsetof(struct request, key_bytes) - offsetof(struct request, metadata_bytes));
+           offsetof(struct request, decoded) - offsetof(struct request, metadata_bytes));
     r->head = (struct text){head, n};
     parsing = r;
     llhttp_errno_t error = llhttp_execute(parser, head, n);
@@ -223,6 +232,16 @@ static void drop_authority(struct text *target) {
     target->n -= at;
 }
 
+bool request_decode(struct request *r, struct text raw, struct text *decoded) {
+    char *to = r->decoded + r->decoded_n; // decoding only shrinks
+    size_t n;
+    if (!text_percent_decode(raw, to, &n))
+        return false;
+    r->decoded_n += n;
+    *decoded = (struct text){to, n};
+    return text_is_utf8(*decoded);
+}
+
 bool request_route(struct request *r) {
     drop_authority(&r->target);
     r->query = r->target;
@@ -234,14 +253,8 @@ bool request_route(struct request *r) {
         rest.p++;
         rest.n--;
     }
-    size_t bucket_n, key_n;
     struct text bucket = text_cut(&rest, '/');
-    if (!text_percent_decode(bucket, r->key_bytes, &bucket_n) ||
-        !text_percent_decode(rest, r->key_bytes + bucket_n, &key_n))
-        return false;
-    r->bucket = (struct text){r->key_bytes, bucket_n};
-    r->key = (struct text){r->key_bytes + bucket_n, key_n};
-    return text_is_utf8(r->bucket) && text_is_utf8(r->key);
+    return request_decode(r, bucket, &r->bucket) && request_decode(r, rest, &r->key);
 }
 
 bool request_parameter(struct text *rest, struct text *name, struct text *value) {

@@ -9,24 +9,32 @@
 
 enum head_state { HEAD_PARTIAL, HEAD_COMPLETE, HEAD_BAD, HEAD_TOO_LARGE };
 
+// The headers If-Match and so on; `p` is NULL where one was not sent.
+struct conditions {
+    struct text match, none_match, modified_since, unmodified_since;
+};
+
 struct request {
     llhttp_method_t method;
     struct text head; // all of it, as it came
     struct text target, path, query;
     bool head_done, message_done, keep_alive, expect_continue, chunked;
-    bool has_length, has_encoding, copy_source, unsupported, bad;
+    bool has_length, has_encoding, unsupported, bad;
     unsigned host_count;
     uint64_t length;
-    struct text authorization, amz_date, date, range, if_range, if_match, if_none_match;
-    struct text if_modified_since, if_unmodified_since;
+    struct text authorization, amz_date, date, range, if_range;
+    struct conditions conditions, copy_conditions; // of the target, and of a copy's source
+    struct text copy_source, copy_range, metadata_directive;
     struct text content_md5, content_sha256, decoded_length, trailer, checksum_mode;
     struct text checksums[CHECKSUM_COUNT];
     struct kept_headers kept;
     size_t metadata_bytes;
     struct text name, value; // the header that is being parsed
-    // Decoded from the path by request_route:
-    struct text bucket, key;
-    char key_bytes[HEAD_BYTES_MAX];
+    // Decoded from the path by request_route, and from the query by subresource_read; `p` of the
+    // latter is NULL where there is none.
+    struct text bucket, key, multipart_id, part_number;
+    size_t decoded_n;
+    char decoded[HEAD_BYTES_MAX];
 };
 
 // Looks for the end of a head in `input`; *head_n is its length with the empty line. Refuses bare
@@ -42,6 +50,9 @@ void request_on_body(request_body_sink *sink);
 bool request_parse(struct request *r, llhttp_t *parser, const char *head, size_t n);
 // Splits the target in bucket and key. False on a bad escape or text that is not UTF-8.
 bool request_route(struct request *r);
+// Percent-decodes a piece of the head, each of which may be decoded once. False on a bad escape or
+// text that is not UTF-8.
+bool request_decode(struct request *r, struct text raw, struct text *decoded);
 // Steps through the query's parameters, undecoded. False at the end.
 bool request_parameter(struct text *rest, struct text *name, struct text *value);
 #endif

@@ -1,6 +1,7 @@
 // The contract's table of requests.
 #include "s3.h"
 #include "auth.h"
+#include "subresource.h"
 
 static bool is_alphanumeric(char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
@@ -17,64 +18,18 @@ static bool bucket_name_is_valid(struct text name) {
     return true;
 }
 
-// Subresources that S3 has and this subset does not; unknown parameters (x-id) are ignored as S3
-// does.
-static bool is_unsupported(struct text name) {
-    static const char *const names[] = {"accelerate",
-                                        "acl",
-                                        "analytics",
-                                        "attributes",
-                                        "cors",
-                                        "encryption",
-                                        "intelligent-tiering",
-                                        "inventory",
-                                        "legal-hold",
-                                        "lifecycle",
-                                        "logging",
-                                        "metrics",
-                                        "notification",
-                                        "object-lock",
-                                        "ownershipControls",
-                                        "partNumber",
-                                        "policy",
-                                        "policyStatus",
-                                        "publicAccessBlock",
-                                        "replication",
-                                        "requestPayment",
-                                        "restore",
-                                        "retention",
-                                        "select",
-                                        "tagging",
-                                        "torrent",
-                                        "uploadId",
-                                        "uploads",
-                                        "versionId",
-                                        "versioning",
-                                        "versions",
-                                        "website"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (text_is(name, (struct text){names[i], strlen(names[i])}))
-            return true;
-    }
-    return text_starts(name, TEXT("response-"));
-}
-
 static void each_bucket(void *context, struct text name, int64_t created_s) {
     struct document *d = context;
-    char date[ISO_DATE_BYTES];
-    text_put_iso_date(date, created_s);
-    DOCUMENT_ADD(d, "<Bucket><Name>");
-    document_add_escaped(d, name);
-    DOCUMENT_ADD(d, "</Name><CreationDate>");
-    document_add(d, (struct text){date, sizeof date});
-    DOCUMENT_ADD(d, "</CreationDate></Bucket>");
+    DOCUMENT_ADD(d, "<Bucket>");
+    document_add_element(d, TEXT("Name"), name);
+    document_add_date(d, TEXT("CreationDate"), created_s);
+    DOCUMENT_ADD(d, "</Bucket>");
 }
 
 static void list_buckets(struct connection *c) {
     struct document d = {0};
-    DOCUMENT_ADD(&d, XML_DECLARATION "<ListAllMyBucketsResult" XML_NAMESPACE
-                                     "><Owner><ID>pausemark</ID><DisplayName>pausemark"
-                                     "</DisplayName></Owner><Buckets>");
+    DOCUMENT_ADD(&d, XML_DECLARATION "<ListAllMyBucketsResult" XML_NAMESPACE ">" DOCUMENT_OWNER
+                                     "<Buckets>");
     store_each_bucket(each_bucket, &d);
     DOCUMENT_ADD(&d, "</Buckets></ListAllMyBucketsResult>");
     answer_document(c, &d);
@@ -135,11 +90,6 @@ static bool must_verify_body(const struct connection *c, const struct request *r
     return c->worker->auth != NULL && r->method == HTTP_PUT && !r->message_done;
 }
 
-// The subresources that this subset has.
-struct asked {
-    bool location, is_delete, versioning, versions;
-};
-
 static void read_bucket(struct connection *c, struct request *r, const struct asked *asked) {
     if (asked->location)
         get_location(c, r);
@@ -147,6 +97,8 @@ static void read_bucket(struct connection *c, struct request *r, const struct as
         s3_get_versioning(c, r);
     else if (asked->versions)
         s3_list_versions(c, r);
+    else if (asked->uploads)
+        s3_list_multiparts(c, r);
     else
         s3_list_objects(c, r);
 }
@@ -182,17 +134,46 @@ static void handle_bucket(struct connection *c, struct request *r, const struct 
     }
 }
 
-static void handle_object(struct connection *c, struct request *r) {
+static void put_object(struct connection *c, struct request *r) {
+    bool is_part = r->multipart_id.p != NULL;
+    if (r->copy_source.p == NULL)
+        c->upload = upload_open(c, r, is_part ? UPLOAD_PART : UPLOAD_OBJECT);
+    else if (is_part)
+        s3_copy_part(c, r);
+    else
+        s3_copy_object(c, r);
+}
+
+static void post_object(struct connection *c, struct request *r, const struct asked *asked) {
+    if (asked->uploads)
+        s3_begin_multipart(c, r);
+    else if (r->multipart_id.p != NULL)
+        c->upload = upload_open(c, r, UPLOAD_COMPLETION);
+    else
+        answer_error(c, ERROR_METHOD_NOT_ALLOWED, r->path);
+}
+
+static void handle_object(struct connection *c, struct request *r, const struct asked *asked) {
+    bool has_multipart = r->multipart_id.p != NULL;
     switch (r->method) {
     case HTTP_GET:
     case HTTP_HEAD:
-        s3_get_object(c, r);
+        if (has_multipart)
+            s3_list_parts(c, r);
+        else
+            s3_get_object(c, r);
         break;
     case HTTP_PUT:
-        c->upload = upload_open(c, r, UPLOAD_OBJECT);
+        put_object(c, r);
+        break;
+    case HTTP_POST:
+        post_object(c, r, asked);
         break;
     case HTTP_DELETE:
-        delete (c, r, LOG_DELETE_OBJECT);
+        if (has_multipart)
+            s3_abort_multipart(c, r);
+        else
+            delete (c, r, LOG_DELETE_OBJECT);
         break;
     default:
         answer_error(c, ERROR_METHOD_NOT_ALLOWED, r->path);
@@ -201,42 +182,37 @@ static void handle_object(struct connection *c, struct request *r) {
 
 // What is wrong before anybody looks at buckets.
 static enum error_code check(const struct worker *w, struct request *r, struct asked *asked) {
-    struct text rest, name, value;
+    *asked = (struct asked){.location = false};
     if (!request_route(r))
         return ERROR_INVALID_URI;
     enum error_code error = auth_check(w->auth, r, w->wall_s);
+    if (error == ERROR_NONE)
+        error = subresource_read(r, asked);
     if (error != ERROR_NONE)
         return error;
-    rest = r->query;
-    bool reads_bucket = r->method == HTTP_GET && r->bucket.n > 0 && r->key.n == 0;
-    while (request_parameter(&rest, &name, &value)) {
-        bool versioning = reads_bucket && text_is(name, TEXT("versioning"));
-        bool versions = reads_bucket && text_is(name, TEXT("versions"));
-        if (!versioning && !versions && is_unsupported(name))
-            return ERROR_NOT_IMPLEMENTED;
-        asked->location = asked->location || text_is(name, TEXT("location"));
-        asked->is_delete = asked->is_delete || text_is(name, TEXT("delete"));
-        asked->versioning = asked->versioning || versioning;
-        asked->versions = asked->versions || versions;
-    }
     if (r->key.n > KEY_BYTES_MAX)
         return ERROR_KEY_TOO_LONG;
     if (r->bucket.n > 0 && !bucket_name_is_valid(r->bucket))
         return ERROR_INVALID_BUCKET_NAME;
     if (r->bucket.n == 0 && r->key.n > 0)
         return ERROR_INVALID_BUCKET_NAME;
-    return ERROR_NONE;
+    return r->bucket.n == 0 && r->method != HTTP_GET ? ERROR_METHOD_NOT_ALLOWED : ERROR_NONE;
+}
+
+static bool reads_body(const struct connection *c, const struct request *r,
+                       const struct asked *asked) {
+    if (r->key.n == 0)
+        return asked->is_delete || must_verify_body(c, r);
+    return (r->method == HTTP_PUT && r->copy_source.p == NULL) ||
+           (r->method == HTTP_POST && r->multipart_id.p != NULL && !asked->uploads);
 }
 
 void s3_handle(struct connection *c, struct request *r) {
-    struct asked asked = {.location = false};
+    struct asked asked;
     enum error_code error = check(c->worker, r, &asked);
-    if (error == ERROR_NONE && r->bucket.n == 0 && r->method != HTTP_GET)
-        error = ERROR_METHOD_NOT_ALLOWED;
     // A final status without the 100 leaves open whether a body follows: only closing is safe.
-    bool reads_body = (r->method == HTTP_PUT && r->key.n > 0) || must_verify_body(c, r);
     if (r->expect_continue && !r->message_done &&
-        (error != ERROR_NONE || !(reads_body || asked.is_delete)))
+        (error != ERROR_NONE || !reads_body(c, r, &asked)))
         c->closing = true;
     if (error != ERROR_NONE)
         answer_error(c, error, r->path);
@@ -245,5 +221,5 @@ void s3_handle(struct connection *c, struct request *r) {
     else if (r->key.n == 0)
         handle_bucket(c, r, &asked);
     else
-        handle_object(c, r);
+        handle_object(c, r, &asked);
 }

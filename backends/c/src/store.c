@@ -1,6 +1,7 @@
 // 256 small hash tables (so that growing one stops it for microseconds) over skip lists per bucket.
 #include "store.h"
 #include "hash.h"
+#include "multipart.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -184,13 +185,17 @@ enum store_result store_create_bucket(struct text name, int64_t now_s) {
 }
 
 enum store_result store_delete_bucket(struct text name) {
+    struct multipart *ended = NULL;
     bool found;
     pthread_rwlock_wrlock(&buckets_lock);
     size_t place = bucket_place(name, &found);
     enum store_result result = may_delete(found, place);
-    if (result == STORE_OK)
+    if (result == STORE_OK) {
         bucket_remove(place);
+        ended = multipart_end_bucket(name);
+    }
     pthread_rwlock_unlock(&buckets_lock);
+    multipart_free(ended);
     return result;
 }
 

@@ -1,6 +1,6 @@
 // The index that all workers share: buckets, a sharded hash for point reads, a skip list per bucket
 // for order. Every function is thread safe. Lock order: buckets, then a bucket's list, then a
-// shard.
+// shard; or buckets, then that of multipart.h.
 #ifndef PAUSEMARK_STORE_H
 #define PAUSEMARK_STORE_H
 #include "object.h"
@@ -21,6 +21,7 @@ enum store_result {
 
 bool store_start(void);
 enum store_result store_create_bucket(struct text bucket, int64_t now_s);
+// Its open multipart uploads end with it.
 enum store_result store_delete_bucket(struct text bucket);
 bool store_has_bucket(struct text bucket);
 // What store_create_bucket and store_delete_bucket would answer now.

@@ -1,16 +1,11 @@
 // Digests while the bytes arrive, verdict at the end.
 #include "auth.h"
+#include "multipart_calls.h"
+#include "put_head.h"
 #include "s3.h"
 #include <stdlib.h>
 
-static EVP_MD *md5_algorithm;
-
-bool upload_start(void) {
-    md5_algorithm = EVP_MD_fetch(NULL, "MD5", NULL); // once: a fetch per request takes locks
-    return md5_algorithm != NULL;
-}
-
-static struct upload *upload_take(struct worker *w) {
+struct upload *upload_take(struct worker *w) {
     struct upload *u = w->free_uploads;
     EVP_MD_CTX *md5, *sha256;
     if (u != NULL) {
@@ -19,7 +14,7 @@ static struct upload *upload_take(struct worker *w) {
         sha256 = u->payload.sha256;
     } else {
         u = malloc(sizeof *u);
-        md5 = EVP_MD_CTX_new();
+        md5 = md5_create();
         sha256 = w->auth == NULL ? NULL : sha256_create();
         if (u == NULL || md5 == NULL || (w->auth != NULL && sha256 == NULL)) {
             free(u);
@@ -32,7 +27,7 @@ static struct upload *upload_take(struct worker *w) {
     memset(&u->aws, 0, offsetof(struct aws_chunked, line));
     u->md5 = md5;
     u->payload.sha256 = sha256;
-    EVP_DigestInit_ex(md5, md5_algorithm, NULL);
+    md5_begin(md5);
     return u;
 }
 
@@ -53,25 +48,6 @@ void upload_free_all(struct worker *w) {
         EVP_MD_CTX_free(u->payload.sha256);
         free(u);
     }
-    EVP_MD_free(w->index == 0 ? md5_algorithm : NULL);
-}
-
-// "aws-chunked" is how the body came, not how the content is encoded. S3 clients put it first or
-// last.
-static void drop_aws_chunked(struct text *encoding) {
-    struct text rest = *encoding, last = *encoding;
-    struct text first = text_trim(text_cut(&rest, ','));
-    if (text_is_nocase(first, TEXT("aws-chunked"))) {
-        *encoding = text_trim(rest);
-        return;
-    }
-    const char *comma = encoding->n == 0 ? NULL : memrchr(encoding->p, ',', encoding->n);
-    if (comma == NULL)
-        return;
-    last.p = comma + 1;
-    last.n = encoding->n - (size_t)(last.p - encoding->p);
-    if (text_is_nocase(text_trim(last), TEXT("aws-chunked")))
-        *encoding = text_trim((struct text){encoding->p, (size_t)(comma - encoding->p)});
 }
 
 static enum error_code checksum_error(enum checksum_verdict verdict) {
@@ -113,6 +89,14 @@ static enum error_code read_checks(struct upload *u, const struct request *r) {
     return ERROR_NONE;
 }
 
+static bool is_content(const struct upload *u) {
+    return u->kind == UPLOAD_OBJECT || u->kind == UPLOAD_PART;
+}
+
+static enum error_code too_long(const struct upload *u) {
+    return is_content(u) ? ERROR_ENTITY_TOO_LARGE : ERROR_MALFORMED_XML;
+}
+
 static enum error_code read_length(struct upload *u, const struct request *r, uint64_t *length) {
     *length = r->has_length ? r->length : UINT64_MAX;
     if (!r->has_length && !r->chunked)
@@ -124,26 +108,14 @@ static enum error_code read_length(struct upload *u, const struct request *r, ui
         *length = u->decoded_length;
     }
     if (*length != UINT64_MAX && *length > u->bytes_max)
-        return u->kind == UPLOAD_OBJECT ? ERROR_ENTITY_TOO_LARGE : ERROR_MALFORMED_XML;
+        return too_long(u);
     return ERROR_NONE;
 }
 
-static enum error_code check_put(struct upload *u, struct request *r) {
-    if (r->copy_source || r->unsupported || r->if_match.p != NULL)
-        return ERROR_NOT_IMPLEMENTED;
-    if (r->metadata_bytes > METADATA_BYTES_MAX)
-        return ERROR_METADATA_TOO_LARGE;
-    u->only_if_absent = text_is(r->if_none_match, TEXT("*"));
-    if (r->if_none_match.p != NULL && !u->only_if_absent)
-        return ERROR_NOT_IMPLEMENTED;
-    drop_aws_chunked(&r->kept.content_encoding);
-    if (r->kept.content_type.n == 0)
-        r->kept.content_type = TEXT(DEFAULT_CONTENT_TYPE);
-    for (size_t i = 0; i < r->kept.metadata_count; i++) {
-        char *name = (char *)(uintptr_t)r->kept.metadata[i].name.p; // our own input buffer
-        for (size_t k = 0; k < r->kept.metadata[i].name.n; k++)
-            name[k] = (char)(name[k] >= 'A' && name[k] <= 'Z' ? name[k] + 32 : name[k]);
-    }
+// What the head of this kind asks for, beside the checks of its body.
+static enum error_code check_kind(struct upload *u, struct request *r) {
+    if (u->kind == UPLOAD_OBJECT || u->kind == UPLOAD_COMPLETION)
+        return put_head_check(r, u->kind == UPLOAD_OBJECT, &u->only_if_absent);
     return ERROR_NONE;
 }
 
@@ -152,8 +124,22 @@ static void copy_names(struct upload *u, const struct request *r) {
     if (r->key.n > 0)
         memcpy(u->key, r->key.p, r->key.n);
     u->key_n = r->key.n;
+    u->multipart_id_n = r->multipart_id.n <= sizeof u->multipart_id ? r->multipart_id.n : 0;
+    if (u->multipart_id_n > 0)
+        memcpy(u->multipart_id, r->multipart_id.p, u->multipart_id_n);
     u->resource_n = r->path.n < RESOURCE_BYTES_MAX ? r->path.n : RESOURCE_BYTES_MAX;
     memcpy(u->resource, r->path.p, u->resource_n);
+}
+
+static enum error_code find_place(struct upload *u, const struct request *r) {
+    bool needs_multipart = u->kind == UPLOAD_PART || u->kind == UPLOAD_COMPLETION;
+    if (u->kind == UPLOAD_BUCKET)
+        return ERROR_NONE;
+    if (!store_has_bucket(r->bucket))
+        return ERROR_NO_SUCH_BUCKET;
+    if (needs_multipart && !multipart_is_open(upload_multipart(u)))
+        return ERROR_NO_SUCH_UPLOAD;
+    return u->only_if_absent && put_head_is_taken(r) ? ERROR_PRECONDITION_FAILED : ERROR_NONE;
 }
 
 static enum error_code prepare(struct worker *w, struct upload *u, struct request *r) {
@@ -162,19 +148,14 @@ static enum error_code prepare(struct worker *w, struct upload *u, struct reques
     enum error_code error = read_checks(u, r);
     if (error == ERROR_NONE && w->auth != NULL)
         payload_begin(&u->payload, r->content_sha256, auth_seal(w->auth));
-    if (error == ERROR_NONE && u->kind == UPLOAD_OBJECT)
-        error = check_put(u, r);
+    if (error == ERROR_NONE)
+        error = check_kind(u, r);
     if (error == ERROR_NONE)
         error = read_length(u, r, &length);
+    if (error == ERROR_NONE)
+        error = find_place(u, r);
     if (error != ERROR_NONE)
         return error;
-    if (u->kind != UPLOAD_BUCKET && !store_has_bucket(r->bucket))
-        return ERROR_NO_SUCH_BUCKET;
-    struct object *present = NULL;
-    if (u->only_if_absent && store_get(r->bucket, r->key, &present) == STORE_OK) {
-        object_release(present);
-        return ERROR_PRECONDITION_FAILED;
-    }
     u->object = object_create(u->kind == UPLOAD_OBJECT ? &r->kept : &none, length, r->key.n);
     return u->object == NULL ? ERROR_SLOW_DOWN : ERROR_NONE;
 }
@@ -184,10 +165,11 @@ struct upload *upload_open(struct connection *c, struct request *r, enum upload_
     enum error_code error = ERROR_INTERNAL;
     if (u != NULL) {
         u->kind = kind;
-        u->bytes_max =
-            kind == UPLOAD_OBJECT ? c->worker->options->object_bytes_max : DOCUMENT_BYTES_MAX;
+        u->bytes_max = is_content(u) ? c->worker->options->object_bytes_max : DOCUMENT_BYTES_MAX;
         copy_names(u, r);
-        error = prepare(c->worker, u, r);
+        error = kind == UPLOAD_PART ? multipart_read_number(r, &u->part_number) : ERROR_NONE;
+        if (error == ERROR_NONE)
+            error = prepare(c->worker, u, r);
     }
     if (error == ERROR_NONE)
         return u;
@@ -200,12 +182,10 @@ struct upload *upload_open(struct connection *c, struct request *r, enum upload_
 static void take_content(struct upload *u, struct text bytes) {
     uint64_t limit = u->decoded_length == UINT64_MAX ? u->bytes_max : u->decoded_length;
     if (bytes.n > limit - u->object->size_bytes) {
-        u->error = u->decoded_length != UINT64_MAX ? ERROR_INCOMPLETE_BODY
-                   : u->kind == UPLOAD_OBJECT      ? ERROR_ENTITY_TOO_LARGE
-                                                   : ERROR_MALFORMED_XML;
+        u->error = u->decoded_length != UINT64_MAX ? ERROR_INCOMPLETE_BODY : too_long(u);
         return;
     }
-    EVP_DigestUpdate(u->md5, bytes.p, bytes.n);
+    md5_add(u->md5, bytes);
     payload_add(&u->payload, bytes);
     checksum_add(&u->checksums, bytes);
     if (!object_append(u->object, bytes.p, bytes.n))
@@ -246,7 +226,7 @@ void upload_feed(struct upload *u, struct text bytes) {
 }
 
 static enum error_code verify(struct upload *u) {
-    EVP_DigestFinal_ex(u->md5, u->object->md5, NULL);
+    md5_end(u->md5, u->object->md5);
     if (u->error != ERROR_NONE)
         return u->error;
     if (u->is_aws_chunked && u->aws.state != AWS_DONE)
@@ -261,17 +241,24 @@ static enum error_code verify(struct upload *u) {
     return error != ERROR_NONE ? error : checksum_error(checksum_end_trailer(&u->checksums));
 }
 
-static void answer_stored(struct connection *c, struct commit *k) {
-    const struct upload *u = k->upload;
+void upload_answer_stored(struct connection *c, const struct upload *u) {
     char etag[34];
-    if (commit_answer_refused(c, k))
-        return;
     etag[0] = etag[33] = '"';
     text_put_hex(etag + 1, u->md5_found, 16);
     answer_begin(c, 200);
     answer_header(c, TEXT("ETag"), (struct text){etag, sizeof etag});
     answer_checksums(c, &u->checksums.computed);
     answer_end(c, 0);
+}
+
+static void answer_stored(struct connection *c, struct commit *k) {
+    if (!commit_answer_refused(c, k))
+        upload_answer_stored(c, k->upload);
+}
+
+static void seal(struct upload *u) {
+    object_seal(u->object);
+    memcpy(u->md5_found, u->object->md5, sizeof u->md5_found);
 }
 
 static void store(struct connection *c, struct upload *u) {
@@ -281,9 +268,8 @@ static void store(struct connection *c, struct upload *u) {
         upload_close(c->worker, u);
         return;
     }
-    object_seal(u->object);
+    seal(u);
     u->object->checksums = u->checksums.computed;
-    memcpy(u->md5_found, u->object->md5, sizeof u->md5_found);
     k->then = answer_stored;
     k->upload = u;
     k->resource = (struct text){u->resource, u->resource_n};
@@ -299,18 +285,30 @@ static void store(struct connection *c, struct upload *u) {
 
 void upload_finish(struct connection *c) {
     struct upload *u = c->upload;
+    struct text resource = {u->resource, u->resource_n};
     c->upload = NULL;
     enum error_code error = verify(u);
     if (error != ERROR_NONE) {
-        answer_error(c, error, (struct text){u->resource, u->resource_n});
+        answer_error(c, error, resource);
         upload_close(c->worker, u);
-    } else if (u->kind == UPLOAD_KEY_LIST) {
-        delete_many(c, u);
-    } else if (u->kind == UPLOAD_OBJECT) {
+        return;
+    }
+    switch (u->kind) {
+    case UPLOAD_OBJECT:
         store(c, u);
-    } else {
-        s3_create_bucket(c, (struct text){u->bucket, u->bucket_n},
-                         (struct text){u->resource, u->resource_n});
+        break;
+    case UPLOAD_PART:
+        seal(u);
+        multipart_keep_part(c, u);
+        break;
+    case UPLOAD_KEY_LIST:
+        delete_many(c, u);
+        break;
+    case UPLOAD_COMPLETION:
+        multipart_complete(c, u);
+        break;
+    case UPLOAD_BUCKET:
+        s3_create_bucket(c, (struct text){u->bucket, u->bucket_n}, resource);
         upload_close(c->worker, u);
     }
 }

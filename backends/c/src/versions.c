@@ -7,7 +7,7 @@ static void read_start(struct listing *l, struct text name, struct text raw) {
     if (text_is(name, TEXT("key-marker")))
         l->start = l->after = listing_decode(l, raw);
     else if (text_is(name, TEXT("version-id-marker")))
-        l->version_marker = listing_decode(l, raw);
+        l->id_marker = listing_decode(l, raw);
 }
 
 static void add_version(struct listing *l, const struct listed *item) {
@@ -23,7 +23,7 @@ static void answer_versions(struct connection *c, struct listing *l) {
     listing_begin(l, &d, TEXT("ListVersionsResult"));
     listing_add_element(l, &d, TEXT("KeyMarker"), l->start);
     DOCUMENT_ADD(&d, "<VersionIdMarker>");
-    document_add_escaped(&d, l->version_marker);
+    document_add_escaped(&d, l->id_marker);
     DOCUMENT_ADD(&d, "</VersionIdMarker>");
     if (l->truncated) {
         listing_add_element(l, &d, TEXT("NextKeyMarker"), (struct text){l->last, l->last_n});
@@ -33,7 +33,8 @@ static void answer_versions(struct connection *c, struct listing *l) {
 }
 
 void s3_list_versions(struct connection *c, struct request *r) {
-    static const struct listing_kind kind = {read_start, add_version, answer_versions};
+    static const struct listing_kind kind = {LISTING_OF_KEYS, read_start, add_version,
+                                             answer_versions};
     listing_serve(c, r, &kind);
 }
 

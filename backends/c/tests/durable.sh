@@ -27,7 +27,7 @@ start() {
         sleep 0.1
     done
 }
-head_of() { curl -s -I "$url/bucket/large" | grep -v -i -e '^date' -e '^x-amz-request-id'; }
+head_of() { curl -s -I "$url/bucket/$1" | grep -v -i -e '^date' -e '^x-amz-request-id'; }
 
 start
 expect 404 -X PUT -d x "$url/bucket/early"
@@ -47,7 +47,17 @@ for number in 1 64 65 128 129 150; do
 done
 found=$(curl -s -d "<Delete>$keys</Delete>" "$url/bucket?delete" | grep -o '<Deleted>' | wc -l)
 [ "$found" = 150 ] || fail "expected 150 keys deleted, got $found"
-head_of >"$folder/before"
+expect 200 -X PUT -H 'x-amz-copy-source: bucket/large' "$url/bucket/copied"
+upload=$(curl -s -X POST "$url/bucket/parts?uploads" |
+    sed 's/.*<UploadId>\(.*\)<.UploadId>.*/\1/')
+tag=$(curl -s -D - -o /dev/null -T "$folder/large" \
+    "$url/bucket/parts?partNumber=3&uploadId=$upload" | tr -d '\r' | sed -n 's/^ETag: //p')
+listed="<Part><PartNumber>3</PartNumber><ETag>$tag</ETag></Part>"
+expect 200 -d "<CompleteMultipartUpload>$listed</CompleteMultipartUpload>" \
+    "$url/bucket/parts?uploadId=$upload"
+for key in large copied parts; do
+    head_of $key >"$folder/before-$key"
+done
 code=0
 "$server" --port 1 --durability "$mode" --data-directory "$folder/log" 2>/dev/null || code=$?
 [ "$code" = 4 ] || fail "a second process on the log: expected exit 4, got $code"
@@ -70,8 +80,11 @@ cat "$folder"/answered-* >"$folder/answered"
 while read -r key; do
     expect 200 "$url/bucket/$key"
 done <"$folder/answered"
-curl -s "$url/bucket/large" | cmp -s - "$folder/large" || fail "the large object differs"
-head_of | cmp -s - "$folder/before" || fail "the large object's head differs"
+for key in large copied parts; do
+    curl -s "$url/bucket/$key" | cmp -s - "$folder/large" || fail "$key differs"
+    head_of $key | cmp -s - "$folder/before-$key" || fail "the head of $key differs"
+done
+grep -q '^ETag: ".*-1"' "$folder/before-parts" || fail "the parts have no ETag of parts"
 expect 404 "$url/bucket/gone"
 expect 404 "$url/bucket/k65"
 kill -TERM "$pid"
