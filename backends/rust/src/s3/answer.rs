@@ -1,4 +1,4 @@
-//! What an operation answers, as data: each stack writes it in its own way, in the contract's order.
+//! What an operation answers, as data, which each stack writes in its own way.
 
 use std::io::Write;
 use std::sync::Arc;

@@ -25,7 +25,8 @@ macro_rules! failures {
 
 failures! {
     BAD_REQUEST = 400 "BadRequest" "The request is not valid HTTP." closing;
-    HEAD_TOO_LARGE = 431 "RequestHeaderSectionTooLarge" "The request's head exceeds 16 KiB." closing;
+    HEAD_TOO_LARGE = 431 "RequestHeaderSectionTooLarge"
+        "The request's head exceeds 16 KiB." closing;
     AUTHORIZATION = 400 "AuthorizationHeaderMalformed" "The authorization header is malformed.";
     INVALID_REQUEST = 400 "InvalidRequest" "The request is not valid.";
     ACCESS_DENIED = 403 "AccessDenied" "Access is denied.";

@@ -1,4 +1,4 @@
-//! A request's body on its way: plain, chunked or aws-chunked, within its limits, judged at its end.
+//! A request's body on its way, in any coding, within its limits, and judged at its end.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

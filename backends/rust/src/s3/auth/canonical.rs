@@ -9,7 +9,7 @@ use crate::s3::xml::percent_encode;
 
 /// A request, and what else its signature covers.
 pub struct Request<'a> {
-    /// Path and query are signed decoded, as the request is answered: what is signed is what is meant.
+    /// Path and query are signed decoded, as the request is answered: what is signed is meant.
     pub asked: &'a Asked,
     /// Names as they were sent, `;` between them.
     pub signed: &'a str,
