@@ -33,6 +33,7 @@ type Conn struct {
 
 	refused atomic.Int64 // number of the request that is the stand-in; 0 is none
 	status  atomic.Int64
+	broken  atomic.Bool
 	served  int64 // requests that the handler has seen; its goroutine's own
 
 	deadlines sync.Mutex
@@ -59,6 +60,13 @@ func Refusal(ctx context.Context) int {
 		return 0
 	}
 	return int(conn.status.Load())
+}
+
+// Broken tells whether the body of the request that is being handled was framed wrongly, which is not
+// the same as a client that went away.
+func Broken(ctx context.Context) bool {
+	conn, ok := ctx.Value(contextKey{}).(*Conn)
+	return ok && conn.broken.Load()
 }
 
 // Read implements net.Conn.
@@ -123,6 +131,9 @@ func (c *Conn) giveUp(err error) {
 // approve lets the framer judge data, and puts the stand-in where it refused a request.
 func (c *Conn) approve(data []byte) int {
 	passed := c.framer.advance(data)
+	if c.framer.phase == phaseBroken {
+		c.broken.Store(true)
+	}
 	if c.framer.phase != phaseRefused {
 		return passed
 	}

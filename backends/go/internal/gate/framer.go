@@ -176,7 +176,7 @@ func chunkSize(text []byte) (int64, bool) {
 	size := int64(0)
 	for _, digit := range digits {
 		value := bytes.IndexByte([]byte("0123456789abcdef"), digit|0x20)
-		if value < 0 || (digit < '0') {
+		if value < 0 || digit < '0' {
 			return 0, false
 		}
 		size = size<<4 | int64(value)

@@ -24,6 +24,21 @@ func TestWholeRequestsPassInOnePieceAndByteByByte(t *testing.T) {
 	}
 }
 
+func TestEscapesThatAreNoneAreMarked(t *testing.T) {
+	for target, want := range map[string]string{
+		"/a%2Fb?c=%zz": "/a%2Fb?c=%zz",
+		"/a%zz":        "/a\xffzz",
+		"/a%2":         "/a\xff2",
+		"/%%41":        "/\xff%41",
+	} {
+		data := []byte("GET " + target + " HTTP/1.1\r\nHost: a\r\n\r\n")
+		var f framer
+		if f.advance(data) != len(data) || !strings.HasPrefix(string(data), "GET "+want+" ") {
+			t.Errorf("%s: %q", target, data)
+		}
+	}
+}
+
 func TestHeadsAreRefused(t *testing.T) {
 	for name, test := range map[string]struct {
 		lines  string

@@ -89,7 +89,24 @@ func (h *headFacts) complete() bool {
 	return h.lines > 0 && h.hosts == 1 && !(h.chunked && h.hasLength)
 }
 
-// requestLine accepts `METHOD target HTTP/1.0` and 1.1; what the target means is net/http's affair.
+// BadEscape stands for a `%` that begins no escape. net/http would answer such a path itself, without our
+// headers; with this byte, which is in no UTF-8, it passes and the handler refuses it.
+const BadEscape = 0xff
+
+func markBadEscapes(target []byte) {
+	path, _, _ := bytes.Cut(target, []byte{'?'})
+	for at, b := range path {
+		if b == '%' && (at+2 >= len(path) || !isHex(path[at+1]) || !isHex(path[at+2])) {
+			path[at] = BadEscape
+		}
+	}
+}
+
+func isHex(b byte) bool {
+	return (b >= '0' && b <= '9') || (b|0x20 >= 'a' && b|0x20 <= 'f')
+}
+
+// requestLine accepts `METHOD target HTTP/1.0` and 1.1; what the target means is the handler's affair.
 func requestLine(line []byte) bool {
 	method := 0
 	for method < len(line) && tokenBytes[line[method]] {
@@ -107,5 +124,6 @@ func requestLine(line []byte) bool {
 			return false
 		}
 	}
+	markBadEscapes(target)
 	return string(version) == "HTTP/1.1" || string(version) == "HTTP/1.0"
 }

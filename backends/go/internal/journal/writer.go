@@ -157,6 +157,8 @@ func (w *writer) admit(p *pending) (bool, error) {
 // not in the index yet.
 func (w *writer) dependsOnBatch(next *store.Write) bool {
 	switch {
+	case next.Operation == store.CreateBucket && w.buckets > 0: // there may be one place left
+		return true
 	case next.OnBucket():
 		for _, p := range w.batch {
 			if p.write.Bucket == next.Bucket {

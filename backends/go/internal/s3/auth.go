@@ -36,13 +36,13 @@ var authFailures = map[error]*failure{
 // authenticate judges who asks, before anything of the request is done.
 func (h *Handler) authenticate(e *exchange) *failure {
 	header := e.request.Header
+	if values, there := header["Authorization"]; there && !sigv4.WellFormed(values) {
+		return errAuthorization
+	}
 	if e.query.has("X-Amz-Signature") {
 		return errNotImplemented
 	}
 	if h.verifier == nil {
-		if values, there := header["Authorization"]; there && !sigv4.WellFormed(values) {
-			return errAuthorization
-		}
 		return nil
 	}
 	seal, err := h.verifier.Verify(e.request, e.target, time.Now())

@@ -28,26 +28,43 @@ var chunkReaders = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 4
 type givenSignature [sigv4.SignatureBytes + 1]byte
 
 func (p *bodyPlan) readAWSChunked(from io.Reader) *failure {
+	source := &noted{reader: from}
 	reader, _ := chunkReaders.Get().(*bufio.Reader)
-	reader.Reset(from)
+	reader.Reset(source)
 	defer func() {
 		reader.Reset(nil)
 		chunkReaders.Put(reader)
 	}()
 	p.body = make([]byte, 0, p.length)
-	if failed := p.readChunks(reader); failed != nil {
-		return failed
+	failed := p.readChunks(reader)
+	if failed == nil {
+		failed = p.readTrailers(reader)
 	}
-	if int64(len(p.body)) != p.length {
-		return errIncompleteBody
+	if failed == nil {
+		if _, err := reader.ReadByte(); !errors.Is(err, io.EOF) {
+			failed = errIncompleteBody
+		}
 	}
-	if failed := p.readTrailers(reader); failed != nil {
-		return failed
+	if failed == nil && int64(len(p.body)) != p.length {
+		failed = errIncompleteBody
 	}
-	if _, err := reader.ReadByte(); !errors.Is(err, io.EOF) {
-		return errIncompleteBody
+	if source.failed {
+		return errCutOff
 	}
-	return nil
+	return failed
+}
+
+// noted remembers that reading failed, which is not the same as a body that says something wrong.
+type noted struct {
+	reader io.Reader
+	failed bool
+}
+
+// Read implements io.Reader.
+func (n *noted) Read(into []byte) (int, error) {
+	count, err := n.reader.Read(into)
+	n.failed = n.failed || (err != nil && !errors.Is(err, io.EOF))
+	return count, err
 }
 
 // readChunks reads up to the line of the empty chunk, behind which the trailers stand.
@@ -57,16 +74,15 @@ func (p *bodyPlan) readChunks(reader *bufio.Reader) *failure {
 		if !ok {
 			return errIncompleteBody
 		}
-		digits, extension, extended := bytes.Cut(line, []byte{';'})
-		text, named := bytes.CutPrefix(extension, []byte("chunk-signature="))
-		size, err := strconv.ParseUint(string(digits), 16, 32)
-		if err != nil || extended != named {
+		digits, extensions, _ := bytes.Cut(line, []byte{';'})
+		size, err := strconv.ParseUint(string(digits), 16, 60)
+		if err != nil {
 			return errIncompleteBody
 		}
 		var signature givenSignature // the line is gone with the next read
-		signed := copy(signature[:], text)
+		signed := copy(signature[:], chunkSignature(extensions))
 		at := len(p.body)
-		if int64(at)+int64(size) > p.length {
+		if int64(size) > p.length-int64(at) {
 			return errIncompleteBody
 		}
 		p.body = p.body[:at+int(size)]
@@ -82,6 +98,16 @@ func (p *bodyPlan) readChunks(reader *bufio.Reader) *failure {
 	}
 }
 
+// chunkSignature is what one of a chunk's extensions says; others mean nothing here.
+func chunkSignature(extensions []byte) []byte {
+	for one := range bytes.SplitSeq(extensions, []byte{';'}) {
+		if text, named := bytes.CutPrefix(one, []byte("chunk-signature=")); named {
+			return text
+		}
+	}
+	return nil
+}
+
 func readChunk(reader *bufio.Reader, into []byte) bool {
 	if _, err := io.ReadFull(reader, into); err != nil {
 		return false
@@ -90,7 +116,7 @@ func readChunk(reader *bufio.Reader, into []byte) bool {
 	return ok && len(end) == 0
 }
 
-// readTrailers reads to the empty line; a checksum that was announced must be there.
+// readTrailers reads to the empty line.
 func (p *bodyPlan) readTrailers(reader *bufio.Reader) *failure {
 	var lines []byte // as they are signed
 	var signature givenSignature
@@ -112,13 +138,7 @@ func (p *bodyPlan) readTrailers(reader *bufio.Reader) *failure {
 		p.takeTrailer(name, value)
 		lines = append(append(append(append(lines, name...), ':'), value...), '\n')
 	}
-	if failed := p.verifyTrailers(lines, signature[:signed]); failed != nil {
-		return failed
-	}
-	if p.trailing != (trailing{}) {
-		return errIncompleteBody
-	}
-	return nil
+	return p.verifyTrailers(lines, signature[:signed])
 }
 
 // verifyTrailers takes none behind signed chunks whose kind has no signature for them.

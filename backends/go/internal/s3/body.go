@@ -17,10 +17,13 @@ import (
 // bodyPlan is how a body comes, what it must match, and then the body itself.
 type bodyPlan struct {
 	length        int64 // of the decoded body; -1 when nobody said
+	bytesMax      int64
+	tooLong       *failure // what a longer one is
 	awsChunked    bool
-	trailing      trailing // checksums that come in a trailer
+	trailing      trailing // checksums that come in a trailer and have not yet
 	md5           []byte   // nil, or 16 bytes
 	checksums     checksums
+	trailers      checksums
 	sha256        string      // in hex; "" when nobody verifies it
 	chain         *sigv4.Seal // what signed chunks continue; nil when nobody verifies them
 	signedTrailer bool        // whether the chain ends with the trailers
@@ -31,25 +34,10 @@ type bodyPlan struct {
 // growBytes is the step in which a body of unknown length reserves room.
 const growBytes = 64 << 10
 
-// planBody judges the headers of a body and reserves its room, before any of it is read.
-func (h *Handler) planBody(e *exchange) (*bodyPlan, *failure) {
-	request := e.request
-	plan := &bodyPlan{length: request.ContentLength}
-	chunked := len(request.TransferEncoding) > 0
-	if !chunked && request.Header["Content-Length"] == nil {
-		return nil, errMissingLength
-	}
-	if failed := plan.readHeaders(request.Header, e.seal); failed != nil {
-		return nil, failed
-	}
-	if plan.length > h.objectBytesMax {
-		return nil, errTooLarge
-	}
-	if plan.length > 0 && !h.store.Reserve(plan.length) {
-		return nil, errSlowDown
-	}
-	plan.reserved = max(plan.length, 0)
-	return plan, nil
+// planBody judges what the headers say of a body, before anybody looks for its place.
+func planBody(e *exchange) (*bodyPlan, *failure) {
+	plan := &bodyPlan{}
+	return plan, plan.readHeaders(e.request.Header, e.seal)
 }
 
 func (p *bodyPlan) readHeaders(header http.Header, seal *sigv4.Seal) *failure {
@@ -63,36 +51,58 @@ func (p *bodyPlan) readHeaders(header http.Header, seal *sigv4.Seal) *failure {
 	if failed := p.checksums.readHeaders(header); failed != nil {
 		return failed
 	}
-	switch kind := header.Get("X-Amz-Content-Sha256"); {
-	case kind == "", kind == "UNSIGNED-PAYLOAD":
+	kinds := header["X-Amz-Content-Sha256"]
+	if len(kinds) == 0 {
 		return nil
+	}
+	switch kind := kinds[0]; {
+	case kind == "UNSIGNED-PAYLOAD":
 	case isHexSHA256(kind):
 		if seal != nil {
 			p.sha256 = kind
 		}
-		return nil
 	case kind == signedChunks:
-		p.chain = seal
-	case kind == unsignedTrailer, kind == signedChunksTrailer:
-		p.trailing = announced(header)
-		if kind == signedChunksTrailer {
-			p.chain, p.signedTrailer = seal, true
-		}
+		p.awsChunked, p.chain = true, seal
+	case kind == unsignedTrailer:
+		p.awsChunked = true
+	case kind == signedChunksTrailer:
+		p.awsChunked, p.chain, p.signedTrailer = true, seal, true
 	case strings.HasPrefix(kind, streamingPrefix):
 		return errNotImplemented
 	default:
 		return errInvalidArgument
 	}
-	p.awsChunked = true
-	text := header.Get("X-Amz-Decoded-Content-Length")
-	if text == "" {
+	if p.awsChunked {
+		p.trailing = announced(header)
+	}
+	return nil
+}
+
+// readLength is the last that the headers are asked: how long the body is, and whether that fits.
+func (p *bodyPlan) readLength(request *http.Request, bytesMax int64, tooLong *failure) *failure {
+	p.length, p.bytesMax, p.tooLong = request.ContentLength, bytesMax, tooLong
+	if len(request.TransferEncoding) == 0 && request.Header["Content-Length"] == nil {
 		return errMissingLength
 	}
-	length, err := strconv.ParseUint(text, 10, 62)
-	if err != nil {
-		return errInvalidArgument
+	if p.awsChunked {
+		length, err := strconv.ParseUint(request.Header.Get("X-Amz-Decoded-Content-Length"), 10, 62)
+		if err != nil {
+			return errMissingLength
+		}
+		p.length = int64(length)
 	}
-	p.length = int64(length)
+	if p.length > bytesMax {
+		return tooLong
+	}
+	return nil
+}
+
+// reserve takes the body's room, as far as it is known.
+func (h *Handler) reserve(plan *bodyPlan) *failure {
+	if plan.length > 0 && !h.store.Reserve(plan.length) {
+		return errSlowDown
+	}
+	plan.reserved = max(plan.length, 0)
 	return nil
 }
 
@@ -106,6 +116,20 @@ func isHexSHA256(text string) bool {
 	return len(text) == 64
 }
 
+// receive reads the body to its end, also where that is clear to be in vain: the connection goes on.
+func (h *Handler) receive(e *exchange, plan *bodyPlan) *failure {
+	from := e.request.Body
+	failed := h.readBody(from, plan)
+	if failed == errCutOff || (failed != nil && failed.closing) {
+		return failed
+	}
+	if _, err := io.Copy(io.Discard, from); err != nil {
+		return errCutOff
+	}
+	e.received = true
+	return failed
+}
+
 func (h *Handler) readBody(from io.Reader, plan *bodyPlan) *failure {
 	switch {
 	case plan.awsChunked:
@@ -113,7 +137,7 @@ func (h *Handler) readBody(from io.Reader, plan *bodyPlan) *failure {
 	case plan.length >= 0:
 		plan.body = make([]byte, plan.length)
 		if _, err := io.ReadFull(from, plan.body); err != nil {
-			return errIncompleteBody
+			return errCutOff
 		}
 		return nil
 	default:
@@ -121,28 +145,26 @@ func (h *Handler) readBody(from io.Reader, plan *bodyPlan) *failure {
 	}
 }
 
-// readDocument receives a body that says what to do, and is verified before any of it is done.
-func (h *Handler) readDocument(e *exchange, bytesMax int64) ([]byte, *failure) {
-	plan, failed := h.planBody(e)
-	if failed != nil {
+// planDocument judges the headers of a body that says what to do.
+func planDocument(e *exchange, bytesMax int64) (*bodyPlan, *failure) {
+	plan, failed := planBody(e)
+	if failed == nil {
+		failed = plan.readLength(e.request, bytesMax, errMalformedXML)
+	}
+	return plan, failed
+}
+
+// readDocument receives it, and it is verified before any of it is done.
+func (h *Handler) readDocument(e *exchange, plan *bodyPlan) ([]byte, *failure) {
+	if failed := h.reserve(plan); failed != nil {
 		return nil, failed
 	}
 	// What was reserved counts against the store only while the document is read.
 	defer func() { h.store.Release(plan.reserved) }()
-	if plan.length > bytesMax {
-		return nil, errMalformedXML
-	}
-	from := io.Reader(e.request.Body)
-	if plan.length < 0 {
-		from = io.LimitReader(from, bytesMax+1)
-	}
-	if failed := h.readBody(from, plan); failed != nil {
+	if failed := h.receive(e, plan); failed != nil {
 		return nil, failed
 	}
-	if int64(len(plan.body)) > bytesMax {
-		return nil, errMalformedXML
-	}
-	_, failed = plan.verify()
+	_, failed := plan.verify()
 	return plan.body, failed
 }
 
@@ -161,8 +183,8 @@ func (h *Handler) readUnknownLength(from io.Reader, plan *bodyPlan) *failure {
 		size := int64(len(plan.body))
 		count, err := from.Read(plan.body[size : size+room])
 		plan.body = plan.body[:size+int64(count)]
-		if int64(len(plan.body)) > h.objectBytesMax {
-			return errTooLarge
+		if int64(len(plan.body)) > plan.bytesMax {
+			return plan.tooLong
 		}
 		if errors.Is(err, io.EOF) {
 			h.store.Release(plan.reserved - int64(len(plan.body)))
@@ -171,7 +193,7 @@ func (h *Handler) readUnknownLength(from io.Reader, plan *bodyPlan) *failure {
 			return nil
 		}
 		if err != nil {
-			return errIncompleteBody
+			return errCutOff
 		}
 	}
 }

@@ -117,11 +117,11 @@ func announced(header http.Header) (t trailing) {
 	return t
 }
 
-// takeTrailer keeps a trailer that is a checksum; its name is in lower case.
+// takeTrailer keeps a trailer that is an announced checksum; its name is in lower case.
 func (p *bodyPlan) takeTrailer(name, value []byte) {
 	for at := range algorithms {
-		if string(name) == algorithms[at].header {
-			p.checksums[at] = string(value)
+		if p.trailing[at] && string(name) == algorithms[at].header {
+			p.trailers[at] = string(value)
 			p.trailing[at] = false
 		}
 	}

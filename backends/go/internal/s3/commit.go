@@ -22,13 +22,17 @@ func (h *Handler) commitObject(e *exchange, bucket *store.Bucket, object *store.
 		Key: e.key, Object: object, OnlyIfAbsent: onlyIfAbsent, Time: object.Modified}))
 }
 
-func (h *Handler) deleteObject(e *exchange, bucket *store.Bucket) *failure {
+func (h *Handler) deleteObject(e *exchange) *failure {
+	bucket := h.store.Bucket(e.bucket)
+	if bucket == nil {
+		return errNoSuchBucket
+	}
 	if h.journal == nil {
 		bucket.Delete(e.key)
 	} else if failed := writeFailure(h.journal.Write(deletion(e.bucket, e.key))); failed != nil {
 		return failed
 	}
-	e.WriteHeader(http.StatusNoContent)
+	e.begin(http.StatusNoContent)
 	return nil
 }
 
@@ -39,31 +43,42 @@ func (h *Handler) commitDeletes(e *exchange, bucket *store.Bucket,
 	return func(yield func(int, *failure) bool) {
 		if h.journal == nil {
 			for at, object := range objects {
-				bucket.Delete(*object.Key)
-				if !yield(at, nil) {
+				failed := judgeKey(*object.Key)
+				if failed == nil {
+					bucket.Delete(*object.Key)
+				}
+				if !yield(at, failed) {
 					return
 				}
 			}
 			return
 		}
-		waits := make([]func() error, len(objects))
+		waits := make([]func() *failure, len(objects))
 		for at, object := range objects {
 			waits[at] = h.beginDelete(e.bucket, *object.Key)
 		}
 		for at, wait := range waits {
-			if !yield(at, writeFailure(wait())) {
+			if !yield(at, wait()) {
 				return
 			}
 		}
 	}
 }
 
-// beginDelete has nothing to log for a key that no PUT can have made.
-func (h *Handler) beginDelete(bucket, key string) (wait func() error) {
-	if len(key) > keyBytesMax {
-		return func() error { return nil }
+func (h *Handler) beginDelete(bucket, key string) (wait func() *failure) {
+	if failed := judgeKey(key); failed != nil {
+		return func() *failure { return failed }
 	}
-	return h.journal.Begin(deletion(bucket, key))
+	begun := h.journal.Begin(deletion(bucket, key))
+	return func() *failure { return writeFailure(begun()) }
+}
+
+// judgeKey refuses a key that no PUT can have made.
+func judgeKey(key string) *failure {
+	if len(key) > keyBytesMax {
+		return errKeyTooLong
+	}
+	return nil
 }
 
 func (h *Handler) commitBucket(e *exchange, operation store.Operation) *failure {
@@ -87,6 +102,8 @@ func writeFailure(err error) *failure {
 		return errNoSuchBucket
 	case errors.Is(err, store.ErrExists):
 		return errPrecondition
+	case errors.Is(err, store.ErrBuckets):
+		return errTooManyBuckets
 	case errors.Is(err, store.ErrNotEmpty):
 		return errBucketNotEmpty
 	case errors.Is(err, journal.ErrFull):

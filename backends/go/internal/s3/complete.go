@@ -31,15 +31,25 @@ type completedPart struct {
 }
 
 func (h *Handler) completeUpload(e *exchange) *failure {
+	if e.request.Header["If-Match"] != nil {
+		return errNotImplemented
+	}
+	onlyIfAbsent, failed := readIfAbsent(e.request.Header)
+	if failed != nil {
+		return failed
+	}
+	plan, failed := planDocument(e, completeBytesMax)
+	if failed != nil {
+		return failed
+	}
 	upload, bucket, failed := h.findUpload(e)
 	if failed != nil {
 		return failed
 	}
-	onlyIfAbsent, failed := putConditions(e, bucket)
-	if failed != nil {
-		return failed
+	if onlyIfAbsent && bucket.Get(e.key) != nil {
+		return errPrecondition
 	}
-	body, failed := h.readDocument(e, completeBytesMax)
+	body, failed := h.readDocument(e, plan)
 	if failed != nil {
 		return failed
 	}
@@ -120,7 +130,7 @@ func (h *Handler) assemble(upload *store.Upload, named []completedPart,
 	object := *upload.Described
 	object.Body, object.Rest = bodies[0], bodies[1:]
 	if object.Size() > h.objectBytesMax {
-		return nil, errPartsTooLarge
+		return nil, errTooLarge
 	}
 	object.ETag = `"` + hex.EncodeToString(sums.Sum(nil)) + "-" + strconv.Itoa(len(bodies)) + `"`
 	stampNow(&object)

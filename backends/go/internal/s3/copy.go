@@ -27,18 +27,14 @@ func (h *Handler) copyObject(e *exchange) *failure {
 	if failed != nil {
 		return failed
 	}
-	replaced, failed := replacedMetadata(header)
+	replaced, onlyIfAbsent, failed := replacedMetadata(header)
 	if failed != nil {
 		return failed
 	}
 	if replaced == nil && from.bucket == e.bucket && from.key == e.key {
-		return errSelfCopy
+		return errInvalidRequest
 	}
-	bucket := h.store.Bucket(e.bucket)
-	if bucket == nil {
-		return errNoSuchBucket
-	}
-	onlyIfAbsent, failed := putConditions(e, bucket)
+	bucket, failed := h.findPlace(e, onlyIfAbsent)
 	if failed != nil {
 		return failed
 	}
@@ -69,16 +65,21 @@ func (h *Handler) storeCopy(e *exchange, bucket *store.Bucket, copied *store.Obj
 	return nil
 }
 
-// replacedMetadata is what the request says of the copy, or nil where it has the source's metadata.
-func replacedMetadata(header http.Header) (*store.Object, *failure) {
+// replacedMetadata is what the request says of the copy, nil where it has the source's metadata, and what
+// it says of the key.
+func replacedMetadata(header http.Header) (replaced *store.Object, onlyIfAbsent bool, failed *failure) {
+	if header["X-Amz-Tagging"] != nil || header["If-Match"] != nil {
+		return nil, false, errNotImplemented
+	}
 	directive, there := header[copyDirectiveHeader]
 	switch {
 	case !there || (len(directive) == 1 && directive[0] == "COPY"):
-		return nil, nil
+		onlyIfAbsent, failed = readIfAbsent(header)
+		return nil, onlyIfAbsent, failed
 	case len(directive) == 1 && directive[0] == "REPLACE":
 		return describedObject(header)
 	default:
-		return nil, errInvalidArgument
+		return nil, false, errInvalidArgument
 	}
 }
 

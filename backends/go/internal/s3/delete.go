@@ -24,11 +24,15 @@ type deleteObject struct {
 }
 
 func (h *Handler) deleteMany(e *exchange) *failure {
+	plan, failed := planDocument(e, deleteBytesMax)
+	if failed != nil {
+		return failed
+	}
 	bucket := h.store.Bucket(e.bucket)
 	if bucket == nil {
 		return errNoSuchBucket
 	}
-	body, failed := h.readDocument(e, deleteBytesMax)
+	body, failed := h.readDocument(e, plan)
 	if failed != nil {
 		return failed
 	}
@@ -58,7 +62,7 @@ func writeDeleted(text *xmlText, key string, failed *failure) {
 	text.element("Key", key)
 	if failed != nil {
 		text.element("Code", failed.code)
-		text.element("Message", failed.message)
+		text.message(failed)
 	}
 	text.close(outcome)
 }
@@ -80,13 +84,15 @@ func parseDelete(body []byte) (*deleteRequest, *failure) {
 	if len(request.Objects) == 0 || len(request.Objects) > listKeysMax {
 		return nil, errMalformedXML
 	}
+	versioned := false
 	for _, object := range request.Objects {
 		if object.Key == nil || *object.Key == "" {
 			return nil, errMalformedXML
 		}
-		if object.VersionID != nil {
-			return nil, errNotImplemented
-		}
+		versioned = versioned || object.VersionID != nil
+	}
+	if versioned {
+		return nil, errNotImplemented
 	}
 	return request, nil
 }

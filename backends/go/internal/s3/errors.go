@@ -1,4 +1,4 @@
-// The closed list of failures with their codes and statuses.
+// The closed list of failures with their codes and statuses, word for word as the contract has them.
 
 package s3
 
@@ -14,48 +14,50 @@ type failure struct {
 
 // Every error that this subset answers with.
 var (
-	errBadRequest       = &failure{400, "InvalidRequest", "The request is malformed.", true}
-	errHeadTooLarge     = &failure{431, "RequestHeaderSectionTooLarge", "The request head exceeds 16 KiB.", true}
-	errAuthorization    = &failure{400, "AuthorizationHeaderMalformed", "The authorization header is malformed.", false}
 	errAccessDenied     = &failure{403, "AccessDenied", "Access is denied.", false}
-	errInvalidRequest   = &failure{400, "InvalidRequest", "The request is not valid.", false}
-	errInvalidURI       = &failure{400, "InvalidURI", "The request target could not be parsed.", false}
-	errInvalidArgument  = &failure{400, "InvalidArgument", "An argument has an invalid value.", false}
-	errInvalidBucket    = &failure{400, "InvalidBucketName", "The bucket name is not valid.", false}
-	errNoSuchBucket     = &failure{404, "NoSuchBucket", "The bucket does not exist.", false}
-	errNoSuchKey        = &failure{404, "NoSuchKey", "The key does not exist.", false}
+	errAuthorization    = &failure{400, "AuthorizationHeaderMalformed", "The authorization header is malformed.", false}
+	errBadDigest        = &failure{400, "BadDigest", "The digest you sent did not match what was received.", false}
+	errBadRequest       = &failure{400, "BadRequest", "The request is not valid HTTP.", true}
 	errBucketNotEmpty   = &failure{409, "BucketNotEmpty", "The bucket is not empty.", false}
-	errKeyTooLong       = &failure{400, "KeyTooLongError", "The key exceeds 1024 bytes.", false}
-	errMetadataTooLarge = &failure{400, "MetadataTooLarge", "The metadata exceeds 2 KiB.", false}
 	errTooLarge         = &failure{400, "EntityTooLarge", "The object exceeds the size limit.", true}
-	errSlowDown         = &failure{503, "SlowDown", "The store is full.", false}
-	errMissingLength    = &failure{411, "MissingContentLength", "A Content-Length is required.", false}
-	errIncompleteBody   = &failure{400, "IncompleteBody", "The body is not what its headers announced.", true}
-	errBadDigest        = &failure{400, "BadDigest", "The body does not match its digest.", false}
-	errInvalidDigest    = &failure{400, "InvalidDigest", "The digest is not valid.", false}
-	errPartsTooLarge    = &failure{400, "EntityTooLarge", "The object exceeds the size limit.", false}
 	errPartTooSmall     = &failure{400, "EntityTooSmall", "A part but the last is smaller than 5 MiB.", false}
+	errIncompleteBody   = &failure{400, "IncompleteBody", "The body does not have the length that was promised.", false}
+	errInternal         = &failure{500, "InternalError", "The write could not be logged.", false}
+	errUnknownKey       = &failure{403, "InvalidAccessKeyId", "The access key is not known.", false}
+	errInvalidArgument  = &failure{400, "InvalidArgument", "An argument is not valid.", false}
+	errInvalidBucket    = &failure{400, "InvalidBucketName", "The bucket's name is not valid.", false}
+	errInvalidDigest    = &failure{400, "InvalidDigest", "The Content-MD5 is not valid.", false}
 	errInvalidPart      = &failure{400, "InvalidPart", "A part is not there, or has another ETag.", false}
 	errPartOrder        = &failure{400, "InvalidPartOrder", "The parts are not in ascending order.", false}
-	errNoSuchUpload     = &failure{404, "NoSuchUpload", "The upload does not exist.", false}
+	errInvalidRange     = &failure{416, "InvalidRange", "The range cannot be satisfied.", false}
 	errCopyRange        = &failure{400, "InvalidRange", "The range cannot be satisfied.", false}
-	errInvalidRange     = &failure{416, "InvalidRange", "The range is not satisfiable.", false}
-	errPrecondition     = &failure{412, "PreconditionFailed", "A precondition did not hold.", false}
+	errInvalidRequest   = &failure{400, "InvalidRequest", "The request is not valid.", false}
+	errInvalidURI       = &failure{400, "InvalidURI", "The URI cannot be parsed.", false}
+	errKeyTooLong       = &failure{400, "KeyTooLongError", "The key is longer than 1024 bytes.", false}
+	errMalformedTrailer = &failure{400, "MalformedTrailerError", "The trailer is not the one announced.", false}
 	errMalformedXML     = &failure{400, "MalformedXML", "The XML is not well formed or not as expected.", false}
-	errInternal         = &failure{500, "InternalError", "The write could not be logged.", false}
-	errSelfCopy         = &failure{400, "InvalidRequest", "The request is not valid.", false}
-	errNotImplemented   = &failure{501, "NotImplemented", "The operation is outside the subset.", false}
-	errMethod           = &failure{405, "MethodNotAllowed", "The method is not allowed here.", false}
+	errMetadataTooLarge = &failure{400, "MetadataTooLarge", "The metadata exceeds 2 KiB.", false}
+	errMethod           = &failure{405, "MethodNotAllowed", "The method is not allowed on this resource.", false}
+	errMissingLength    = &failure{411, "MissingContentLength", "A Content-Length is required.", false}
+	errNoSuchBucket     = &failure{404, "NoSuchBucket", "The bucket does not exist.", false}
+	errNoSuchKey        = &failure{404, "NoSuchKey", "The key does not exist.", false}
+	errNoSuchUpload     = &failure{404, "NoSuchUpload", "The upload does not exist.", false}
+	errNotImplemented   = &failure{501, "NotImplemented", "This is not implemented.", false}
+	errPrecondition     = &failure{412, "PreconditionFailed", "A precondition did not hold.", false}
+	errHeadTooLarge     = &failure{431, "RequestHeaderSectionTooLarge", "The request's head exceeds 16 KiB.", true}
+	errSlowDown         = &failure{503, "SlowDown", "The store is full; reduce your rate.", false}
+	errTooManyBuckets   = &failure{400, "TooManyBuckets", "There are 1000 buckets already.", false}
 
-	errUnknownKey = &failure{403, "InvalidAccessKeyId",
-		"The access key is not known.", false}
-	errSignature = &failure{403, "SignatureDoesNotMatch",
-		"The signature is not the one that the server computes.", false}
 	errSkewed = &failure{403, "RequestTimeTooSkewed",
 		"The request's time is too far from the server's.", false}
+	errSignature = &failure{403, "SignatureDoesNotMatch",
+		"The signature is not the one that the server computes.", false}
 	errPayloadMismatch = &failure{400, "XAmzContentSHA256Mismatch",
 		"The body does not have the digest that x-amz-content-sha256 promised.", false}
 )
+
+// errCutOff is no answer: the body ended before its end. Whether one is given is ServeHTTP's affair.
+var errCutOff = &failure{}
 
 // refusal is the failure for a request that the gate refused.
 func refusal(status int) *failure {

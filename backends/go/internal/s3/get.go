@@ -14,7 +14,11 @@ import (
 
 var acceptRanges = []string{"bytes"}
 
-func (h *Handler) getObject(e *exchange, bucket *store.Bucket) *failure {
+func (h *Handler) getObject(e *exchange) *failure {
+	bucket := h.store.Bucket(e.bucket)
+	if bucket == nil {
+		return errNoSuchBucket
+	}
 	object := bucket.Get(e.key)
 	if object == nil {
 		return errNoSuchKey
@@ -26,13 +30,11 @@ func (h *Handler) getObject(e *exchange, bucket *store.Bucket) *failure {
 	size := object.Size()
 	from, end := int64(0), size
 	contentRange := ""
-	if text := e.request.Header["Range"]; status == http.StatusOK && len(text) == 1 {
-		first, last, verdict := parseRange(text[0], size)
+	if text := rangeOf(e.request.Header, object); status == http.StatusOK && text != "" {
+		first, last, verdict := parseRange(text, size)
 		switch verdict {
 		case rangeUnsatisfiable:
 			return errInvalidRange
-		case rangeSeveral:
-			return errNotImplemented
 		case rangeGood:
 			status = http.StatusPartialContent
 			contentRange = formatRange(first, last, size)
@@ -43,13 +45,13 @@ func (h *Handler) getObject(e *exchange, bucket *store.Bucket) *failure {
 	header["ETag"] = []string{object.ETag}
 	header["Last-Modified"] = []string{object.LastModified}
 	if status == http.StatusNotModified {
-		e.WriteHeader(status)
+		e.begin(status)
 		return nil
 	}
 	header["Accept-Ranges"] = acceptRanges
 	header["Content-Type"] = []string{object.ContentType}
 	e.tell(object.Headers)
-	if status == http.StatusOK && e.request.Header.Get("X-Amz-Checksum-Mode") == "ENABLED" {
+	if status == http.StatusOK && strings.EqualFold(e.request.Header.Get("X-Amz-Checksum-Mode"), "ENABLED") {
 		e.tell(object.Checksums)
 	}
 	if contentRange != "" {
@@ -57,6 +59,18 @@ func (h *Handler) getObject(e *exchange, bucket *store.Bucket) *failure {
 	}
 	e.replyRange(status, object, from, end)
 	return nil
+}
+
+// rangeOf is the range that is asked for, if it is asked for this object.
+func rangeOf(header http.Header, object *store.Object) string {
+	text := header["Range"]
+	if len(text) != 1 {
+		return ""
+	}
+	if tags, there := header["If-Range"]; there && tags[0] != object.ETag {
+		return ""
+	}
+	return text[0]
 }
 
 // judgeConditions follows RFC 9110, section 13.2.2.
@@ -106,25 +120,24 @@ type rangeVerdict int
 const (
 	rangeMalformed rangeVerdict = iota
 	rangeGood
-	rangeSeveral
 	rangeUnsatisfiable
 )
 
-// parseRange reads `bytes=a-b`, `bytes=a-` and `bytes=-n` against a body's size.
+// parseRange reads `bytes=a-b`, `bytes=a-` and `bytes=-n` against a body's size. What is malformed is
+// ignored, and so are several ranges.
 func parseRange(text string, size int64) (first, last int64, verdict rangeVerdict) {
-	spec, found := strings.CutPrefix(text, "bytes=")
-	if !found {
+	const unit = "bytes="
+	if len(text) < len(unit) || !strings.EqualFold(text[:len(unit)], unit) {
 		return 0, 0, rangeMalformed
 	}
-	if strings.Contains(spec, ",") {
-		return 0, 0, rangeSeveral
-	}
-	from, to, found := strings.Cut(strings.TrimSpace(spec), "-")
+	from, to, found := strings.Cut(text[len(unit):], "-")
 	first, hasFirst := rangeNumber(from)
 	last, hasLast := rangeNumber(to)
 	switch {
 	case !found || (from != "" && !hasFirst) || (to != "" && !hasLast) || from+to == "":
 		return 0, 0, rangeMalformed
+	case from == "" && last == 0:
+		return 0, 0, rangeUnsatisfiable
 	case from == "":
 		first, last = max(size-last, 0), size-1
 	case to == "":
@@ -138,18 +151,14 @@ func parseRange(text string, size int64) (first, last int64, verdict rangeVerdic
 	return first, min(last, size-1), rangeGood
 }
 
-// rangeNumber reads digits; a number beyond 64 bits is beyond every object.
+// rangeNumber reads digits. A number beyond 63 bits is beyond every object, one beyond 64 is none: so
+// says every backend.
 func rangeNumber(text string) (int64, bool) {
-	for at := range len(text) {
-		if text[at] < '0' || text[at] > '9' {
-			return 0, false
-		}
-	}
-	number, err := strconv.ParseInt(text, 10, 64)
+	number, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {
-		number = math.MaxInt64
+		return 0, false
 	}
-	return number, text != ""
+	return int64(min(number, math.MaxInt64)), true
 }
 
 func formatRange(first, last, size int64) string {

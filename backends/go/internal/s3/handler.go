@@ -47,10 +47,12 @@ type exchange struct {
 	request   *http.Request
 	requestID string
 	target    string // path and query as they were sent
+	path      string // likewise; what an error calls its resource
 	bucket    string
 	key       string
 	query     query
 	seal      *sigv4.Seal // nil when nobody verifies
+	received  bool        // whether the body was read to its end
 }
 
 // dateHeader is the Date of one second, shared by its requests.
@@ -72,12 +74,21 @@ func (h *Handler) ServeHTTP(writer http.ResponseWriter, request *http.Request) {
 	header["Server"] = serverHeader
 	header["x-amz-request-id"] = []string{e.requestID}
 	if status := gate.Refusal(request.Context()); status != 0 {
+		e.path, e.received = "/", true
 		e.fail(refusal(status))
 		return
 	}
-	if failed := h.dispatch(e); failed != nil {
+	failed := h.dispatch(e)
+	if failed == errCutOff {
+		if !gate.Broken(request.Context()) {
+			panic(http.ErrAbortHandler) // it is how net/http ends a connection without an answer
+		}
+		failed = errBadRequest
+	}
+	if failed != nil {
 		e.fail(failed)
 	}
+	e.readPast(failed)
 }
 
 func (h *Handler) dispatch(e *exchange) *failure {
@@ -87,12 +98,15 @@ func (h *Handler) dispatch(e *exchange) *failure {
 	if failed := h.authenticate(e); failed != nil {
 		return failed
 	}
-	if len(e.key) > keyBytesMax {
-		return errKeyTooLong
-	}
 	switch {
-	case e.bucket == "":
+	case e.asksBeyond():
+		return errNotImplemented
+	case len(e.key) > keyBytesMax:
+		return errKeyTooLong
+	case e.bucket == "" && e.key == "":
 		return h.service(e)
+	case !validBucketName(e.bucket):
+		return errInvalidBucket
 	case e.key == "":
 		return h.onBucket(e)
 	default:
@@ -102,11 +116,12 @@ func (h *Handler) dispatch(e *exchange) *failure {
 
 // parseTarget splits the target itself, because URL.Path cannot tell `%2F` from `/`.
 func (e *exchange) parseTarget() *failure {
-	e.target = e.request.RequestURI
-	if !strings.HasPrefix(e.target, "/") {
-		e.target = e.request.URL.RequestURI()
-	}
+	e.target = withoutAuthority(e.request.RequestURI)
 	path, rawQuery, _ := strings.Cut(e.target, "?")
+	e.path = strings.ReplaceAll(path, string([]byte{gate.BadEscape}), "%")
+	if path != "" && path[0] != '/' {
+		return errInvalidURI
+	}
 	rawBucket, rawKey, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	var errBucket, errKey error
 	e.bucket, errBucket = url.PathUnescape(rawBucket)
@@ -121,12 +136,21 @@ func (e *exchange) parseTarget() *failure {
 	return nil
 }
 
+// withoutAuthority is the path and query of `http://host/path`, which is how a proxy asks.
+func withoutAuthority(target string) string {
+	const scheme = "http://"
+	if len(target) < len(scheme) || !strings.EqualFold(target[:len(scheme)], scheme) {
+		return target
+	}
+	if at := strings.IndexByte(target[len(scheme):], '/'); at >= 0 {
+		return target[len(scheme)+at:]
+	}
+	return ""
+}
+
 func (h *Handler) service(e *exchange) *failure {
-	switch {
-	case e.request.Method != http.MethodGet:
+	if e.request.Method != http.MethodGet {
 		return errMethod
-	case !e.query.only():
-		return errNotImplemented
 	}
 	return h.listBuckets(e)
 }
@@ -136,21 +160,10 @@ func (h *Handler) onBucket(e *exchange) *failure {
 	case http.MethodGet:
 		return h.getBucket(e)
 	case http.MethodPost:
-		if e.query.has("delete") && e.query.only("delete") {
+		if e.query.has("delete") {
 			return h.deleteMany(e)
 		}
-		if e.query.only() {
-			return errMethod
-		}
-		return errNotImplemented
-	case http.MethodPut, http.MethodHead, http.MethodDelete:
-		if !e.query.only() {
-			return errNotImplemented
-		}
-	default:
 		return errMethod
-	}
-	switch e.request.Method {
 	case http.MethodPut:
 		return h.createBucket(e)
 	case http.MethodHead:
@@ -159,35 +172,30 @@ func (h *Handler) onBucket(e *exchange) *failure {
 		}
 		e.reply(http.StatusOK, nil)
 		return nil
-	default:
+	case http.MethodDelete:
 		return h.removeBucket(e)
+	default:
+		return errMethod
 	}
 }
 
 func (h *Handler) onObject(e *exchange) *failure {
 	method := e.request.Method
-	switch method {
-	case http.MethodGet, http.MethodHead, http.MethodPut, http.MethodDelete, http.MethodPost:
-	default:
-		return errMethod
-	}
-	if !e.query.only() {
-		return h.onUpload(e)
-	}
-	bucket := h.store.Bucket(e.bucket)
 	switch {
-	case method == http.MethodPost:
-		return errMethod
+	case method == http.MethodPost && e.query.has("uploads"):
+		return h.beginUpload(e)
+	case e.query.has("uploadId"):
+		return h.onUpload(e)
 	case method == http.MethodPut && e.request.Header[copySourceHeader] != nil:
 		return h.copyObject(e)
-	case bucket == nil:
-		return errNoSuchBucket
 	case method == http.MethodPut:
-		return h.putObject(e, bucket)
+		return h.putObject(e)
 	case method == http.MethodDelete:
-		return h.deleteObject(e, bucket)
+		return h.deleteObject(e)
+	case method == http.MethodGet, method == http.MethodHead:
+		return h.getObject(e)
 	default:
-		return h.getObject(e, bucket)
+		return errMethod
 	}
 }
 

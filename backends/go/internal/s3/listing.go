@@ -3,7 +3,7 @@
 package s3
 
 import (
-	"encoding/base64"
+	"encoding/hex"
 	"net/http"
 	"strconv"
 
@@ -11,19 +11,18 @@ import (
 )
 
 const (
-	listKeysMax       = 1000
-	typeURL           = "url"
-	listTypeParameter = "list-type"
+	listKeysMax = 1000
+	typeURL     = "url"
 )
 
 func (h *Handler) listObjects(e *exchange) *failure {
-	bucket := h.store.Bucket(e.bucket)
-	if bucket == nil {
-		return errNoSuchBucket
-	}
 	request, failed := readListRequest(e.query)
 	if failed != nil {
 		return failed
+	}
+	bucket := h.store.Bucket(e.bucket)
+	if bucket == nil {
+		return errNoSuchBucket
 	}
 	e.replyXML(http.StatusOK, request.write(bucket.Name, bucket.List(request.Query)))
 	return nil
@@ -35,6 +34,7 @@ type listRequest struct {
 	v2         bool
 	owner      bool
 	encodeURL  bool
+	started    bool
 	startAfter string
 	token      string
 }
@@ -59,11 +59,10 @@ func readPageRequest(parameters query, maxName string) (*listRequest, *failure) 
 
 // number is a parameter's number, which is not negative, or another one where nothing is said.
 func (q query) number(name string, otherwise int) (int, *failure) {
-	text := q.get(name)
-	if text == "" {
+	if !q.has(name) {
 		return otherwise, nil
 	}
-	number, err := strconv.ParseUint(text, 10, 31)
+	number, err := strconv.ParseUint(q.get(name), 10, 31)
 	if err != nil {
 		return 0, errInvalidArgument
 	}
@@ -71,26 +70,23 @@ func (q query) number(name string, otherwise int) (int, *failure) {
 }
 
 func readListRequest(parameters query) (*listRequest, *failure) {
-	v2 := parameters.has(listTypeParameter)
-	if v2 && parameters.get(listTypeParameter) != "2" {
-		return nil, errInvalidArgument
-	}
 	r, failed := readPageRequest(parameters, "max-keys")
 	if failed != nil {
 		return nil, failed
 	}
-	r.v2 = v2
-	if !v2 {
+	r.v2 = parameters.get("list-type") == "2"
+	if !r.v2 {
 		r.owner = true
 		r.After = parameters.get("marker")
 		return r, nil
 	}
 	r.owner = parameters.get("fetch-owner") == "true"
+	r.started = parameters.has("start-after")
 	r.startAfter = parameters.get("start-after")
 	r.After = r.startAfter
 	if parameters.has("continuation-token") {
 		r.token = parameters.get("continuation-token")
-		after, err := base64.RawURLEncoding.DecodeString(r.token)
+		after, err := hex.DecodeString(r.token)
 		if err != nil || len(after) == 0 {
 			return nil, errInvalidArgument
 		}
@@ -160,21 +156,21 @@ func (r *listRequest) writePosition(text *xmlText, page store.Page) {
 	}
 	if !r.v2 {
 		text.element("Marker", r.text(r.After))
-		if last != "" && r.Delimiter != "" {
+		if last != "" {
 			text.element("NextMarker", r.text(last))
 		}
 		return
 	}
-	text.element("KeyCount", strconv.Itoa(len(page.Entries)))
+	if r.started {
+		text.element("StartAfter", r.text(r.startAfter))
+	}
 	if r.token != "" {
 		text.element("ContinuationToken", r.token)
 	}
-	if r.startAfter != "" {
-		text.element("StartAfter", r.text(r.startAfter))
-	}
 	if last != "" {
-		text.element("NextContinuationToken", base64.RawURLEncoding.EncodeToString([]byte(last)))
+		text.element("NextContinuationToken", hex.EncodeToString([]byte(last)))
 	}
+	text.element("KeyCount", strconv.Itoa(len(page.Entries)))
 }
 
 func (r *listRequest) writeObject(text *xmlText, object *store.Object) {

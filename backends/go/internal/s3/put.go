@@ -18,54 +18,71 @@ const (
 	metadataPrefix   = "X-Amz-Meta-" // as net/http spells it on the way in
 )
 
-func (h *Handler) putObject(e *exchange, bucket *store.Bucket) *failure {
-	onlyIfAbsent, failed := putConditions(e, bucket)
+func (h *Handler) putObject(e *exchange) *failure {
+	plan, failed := planBody(e)
 	if failed != nil {
 		return failed
 	}
-	object, failed := describedObject(e.request.Header)
+	object, onlyIfAbsent, failed := describedObject(e.request.Header)
 	if failed != nil {
 		return failed
 	}
-	plan, failed := h.planBody(e)
+	if failed := plan.readLength(e.request, h.objectBytesMax, errTooLarge); failed != nil {
+		return failed
+	}
+	bucket, failed := h.findPlace(e, onlyIfAbsent)
 	if failed != nil {
 		return failed
 	}
-	if failed := h.readBody(e.request.Body, plan); failed != nil {
-		h.store.Release(plan.reserved)
+	if failed := h.reserve(plan); failed != nil {
 		return failed
 	}
-	failed = h.storeBody(e, bucket, object, plan, onlyIfAbsent)
+	failed = h.receive(e, plan)
+	if failed == nil {
+		failed = h.storeBody(e, bucket, object, plan, onlyIfAbsent)
+	}
 	if failed != nil {
 		h.store.Release(plan.reserved)
 	}
 	return failed
 }
 
-// putConditions judges what a write asks of its key; onlyIfAbsent is judged again when it is done.
-func putConditions(e *exchange, bucket *store.Bucket) (onlyIfAbsent bool, failed *failure) {
-	header := e.request.Header
-	onlyIfAbsent = header.Get("If-None-Match") == "*"
-	switch {
-	case header["If-Match"] != nil, header["If-None-Match"] != nil && !onlyIfAbsent:
-		return false, errNotImplemented
-	case onlyIfAbsent && bucket.Get(e.key) != nil:
-		return false, errPrecondition
+// findPlace is the bucket of a write; onlyIfAbsent is judged again when the write is done.
+func (h *Handler) findPlace(e *exchange, onlyIfAbsent bool) (*store.Bucket, *failure) {
+	bucket := h.store.Bucket(e.bucket)
+	if bucket == nil {
+		return nil, errNoSuchBucket
 	}
-	return onlyIfAbsent, nil
+	if onlyIfAbsent && bucket.Get(e.key) != nil {
+		return nil, errPrecondition
+	}
+	return bucket, nil
 }
 
-// describedObject is an object without a body: what the request says of it.
-func describedObject(header http.Header) (*store.Object, *failure) {
-	object := &store.Object{ContentType: header.Get("Content-Type")}
+// describedObject is an object without a body: what the request says of it, and of its key.
+func describedObject(header http.Header) (object *store.Object, onlyIfAbsent bool, failed *failure) {
+	if header["X-Amz-Tagging"] != nil || header["If-Match"] != nil {
+		return nil, false, errNotImplemented
+	}
+	object = &store.Object{ContentType: header.Get("Content-Type")}
 	if object.ContentType == "" {
 		object.ContentType = "binary/octet-stream"
 	}
 	var fits bool
 	if object.Headers, fits = keptHeaders(header); !fits {
-		return nil, errMetadataTooLarge
+		return nil, false, errMetadataTooLarge
 	}
-	return object, nil
+	onlyIfAbsent, failed = readIfAbsent(header)
+	return object, onlyIfAbsent, failed
+}
+
+// readIfAbsent knows one condition of a write: that there is nothing yet.
+func readIfAbsent(header http.Header) (bool, *failure) {
+	values := header["If-None-Match"]
+	if len(values) > 0 && values[0] != "*" {
+		return false, errNotImplemented
+	}
+	return len(values) > 0, nil
 }
 
 func quotedHex(sum [md5.Size]byte) string {
@@ -86,7 +103,7 @@ func (h *Handler) storeBody(e *exchange, bucket *store.Bucket, object *store.Obj
 	}
 	object.Body = plan.body
 	object.ETag = quotedHex(sum)
-	object.Checksums = plan.checksums.kept()
+	object.Checksums = plan.kept()
 	stampNow(object)
 	if failed := h.commitObject(e, bucket, object, onlyIfAbsent); failed != nil {
 		return failed
@@ -110,7 +127,24 @@ func (p *bodyPlan) verify() ([md5.Size]byte, *failure) {
 	if p.md5 != nil && [md5.Size]byte(p.md5) != sum {
 		return sum, errBadDigest
 	}
-	return sum, p.checksums.verify(p.body)
+	if failed := p.checksums.verify(p.body); failed != nil {
+		return sum, failed
+	}
+	if p.trailing != (trailing{}) {
+		return sum, errMalformedTrailer
+	}
+	return sum, p.trailers.verify(p.body)
+}
+
+// kept is what the object keeps of the checksums, wherever they came.
+func (p *bodyPlan) kept() []store.Header {
+	all := p.checksums
+	for at, value := range p.trailers {
+		if value != "" {
+			all[at] = value
+		}
+	}
+	return all.kept()
 }
 
 // keptHeaders picks what a GET will repeat; false when the metadata is too large.
@@ -135,16 +169,23 @@ func keptHeaders(header http.Header) ([]store.Header, bool) {
 	return kept, size <= metadataBytesMax
 }
 
+// withoutAWSChunked takes off how the body came; clients say that first or last.
 func withoutAWSChunked(values []string) string {
 	if len(values) == 0 {
 		return ""
 	}
-	var codings []string
-	for coding := range strings.SplitSeq(strings.Join(values, ","), ",") {
-		coding = strings.TrimSpace(coding)
-		if coding != "" && !strings.EqualFold(coding, "aws-chunked") {
-			codings = append(codings, coding)
-		}
+	codings := values[0]
+	if len(values) > 1 {
+		codings = strings.Join(values, ",")
 	}
-	return strings.Join(codings, ",")
+	const coding = "aws-chunked"
+	first, rest, _ := strings.Cut(codings, ",")
+	if strings.EqualFold(strings.TrimSpace(first), coding) {
+		return strings.TrimSpace(rest)
+	}
+	comma := strings.LastIndexByte(codings, ',')
+	if strings.EqualFold(strings.TrimSpace(codings[comma+1:]), coding) {
+		return strings.TrimSpace(codings[:comma])
+	}
+	return codings
 }

@@ -3,8 +3,8 @@
 package s3
 
 import (
+	"io"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -12,14 +12,45 @@ import (
 	"pausemark/go/internal/store"
 )
 
+const upperHexDigits = "0123456789ABCDEF"
+
 const xmlHeader = `<?xml version="1.0" encoding="UTF-8"?>`
 
 var xmlType = []string{"application/xml"}
 
+// begin writes the head. A body that nobody has read must neither hold the answer back nor end the
+// connection, and net/http would do both with a large one.
+func (e *exchange) begin(status int) {
+	if e.leavesBody() {
+		_ = http.NewResponseController(e.ResponseWriter).EnableFullDuplex() // HTTP/1.1 has it
+	}
+	e.WriteHeader(status)
+}
+
+// awaits100 tells whether the client would be told to go on. net/http tells it with the first read.
+func (e *exchange) awaits100() bool {
+	return strings.EqualFold(e.request.Header.Get("Expect"), "100-continue")
+}
+
+// leavesBody tells whether a body is on its way that was not read. One that waits for a 100 is not.
+func (e *exchange) leavesBody() bool {
+	return !e.received && e.request.Body != nil && e.request.Body != http.NoBody &&
+		!e.awaits100()
+}
+
+// readPast reads what is left of the body when the answer is out.
+func (e *exchange) readPast(failed *failure) {
+	if !e.leavesBody() || (failed != nil && failed.closing) {
+		return
+	}
+	_ = http.NewResponseController(e.ResponseWriter).Flush() // who still sends may wait for the answer
+	_, _ = io.Copy(io.Discard, e.request.Body)               // net/http notices where it breaks off
+}
+
 // reply writes the answer; Content-Length stands in HEAD's answer too, where net/http drops the body.
 func (e *exchange) reply(status int, body []byte) {
 	e.Header()["Content-Length"] = []string{strconv.Itoa(len(body))}
-	e.WriteHeader(status)
+	e.begin(status)
 	if len(body) > 0 {
 		// A client that went away is net/http's to notice: there is nobody left to tell.
 		_, _ = e.Write(body)
@@ -29,7 +60,7 @@ func (e *exchange) reply(status int, body []byte) {
 // replyRange writes the bytes of an object from first on and before end.
 func (e *exchange) replyRange(status int, object *store.Object, first, end int64) {
 	e.Header()["Content-Length"] = []string{strconv.FormatInt(end-first, 10)}
-	e.WriteHeader(status)
+	e.begin(status)
 	for slice := range object.Range(first, end) {
 		if _, err := e.Write(slice); err != nil {
 			return // as in reply; and HEAD's answer has no body
@@ -43,18 +74,14 @@ func (e *exchange) replyXML(status int, body []byte) {
 }
 
 func (e *exchange) fail(failed *failure) {
-	if failed.closing {
+	if failed.closing || e.refusesExpected(failed) {
 		e.Header()["Connection"] = []string{"close"}
-	}
-	resource := "/" + e.bucket
-	if e.key != "" {
-		resource += "/" + e.key
 	}
 	var body xmlText
 	body.open("Error")
 	body.element("Code", failed.code)
-	body.element("Message", failed.message)
-	body.element("Resource", resource)
+	body.message(failed)
+	body.element("Resource", e.path)
 	body.element("RequestId", e.requestID)
 	body.close("Error")
 	e.replyXML(failed.status, body.bytes())
@@ -63,7 +90,7 @@ func (e *exchange) fail(failed *failure) {
 func upperHex(number uint64) string {
 	var digits [16]byte
 	for at := range digits {
-		digits[at] = "0123456789ABCDEF"[number>>(60-4*at)&15]
+		digits[at] = upperHexDigits[number>>(60-4*at)&15]
 	}
 	return string(digits[:])
 }
@@ -98,12 +125,19 @@ func (x *xmlText) element(name, value string) {
 	x.close(name)
 }
 
+// message stands as the contract has it, which has nothing to escape but an apostrophe.
+func (x *xmlText) message(failed *failure) {
+	x.start("Message")
+	x.text = append(x.text, failed.message...)
+	x.close("Message")
+}
+
 // time is told to the second, in a form with milliseconds: headers and documents tell the same.
 func (x *xmlText) time(name string, at time.Time) {
 	x.element(name, at.UTC().Truncate(time.Second).Format("2006-01-02T15:04:05.000Z"))
 }
 
-// escape writes characters that XML reserves, or cannot hold as they are, by number, as S3 does.
+// escape writes what XML reserves by name, and what it cannot hold as it is by number.
 func (x *xmlText) escape(value string) {
 	for at := range len(value) {
 		switch b := value[at]; {
@@ -115,9 +149,13 @@ func (x *xmlText) escape(value string) {
 			x.text = append(x.text, "&gt;"...)
 		case b == '"':
 			x.text = append(x.text, "&quot;"...)
-		case b < ' ':
-			x.text = append(x.text, "&#"...)
-			x.text = append(strconv.AppendInt(x.text, int64(b), 10), ';')
+		case b == '\'':
+			x.text = append(x.text, "&apos;"...)
+		case b == '\r':
+			x.text = append(x.text, "&#13;"...)
+		case b < ' ' && b != '\t' && b != '\n':
+			x.text = append(x.text, "&#x"...)
+			x.text = append(x.text, upperHexDigits[b>>4], upperHexDigits[b&15], ';')
 		default:
 			x.text = append(x.text, b)
 		}
@@ -126,72 +164,6 @@ func (x *xmlText) escape(value string) {
 
 func (x *xmlText) bytes() []byte {
 	return x.text
-}
-
-// query holds the parameters of a target; S3's are few, so a slice is enough.
-type query []parameter
-
-type parameter struct {
-	name  string
-	value string
-}
-
-func parseQuery(raw string) (query, bool) {
-	if raw == "" {
-		return nil, true
-	}
-	var parsed query
-	for pair := range strings.SplitSeq(raw, "&") {
-		if pair == "" {
-			continue
-		}
-		name, value, _ := strings.Cut(pair, "=")
-		name, errName := url.QueryUnescape(name)
-		value, errValue := url.QueryUnescape(value)
-		if errName != nil || errValue != nil {
-			return nil, false
-		}
-		parsed = append(parsed, parameter{name, value})
-	}
-	return parsed, true
-}
-
-func (q query) has(name string) bool {
-	for _, one := range q {
-		if one.name == name {
-			return true
-		}
-	}
-	return false
-}
-
-func (q query) get(name string) string {
-	for _, one := range q {
-		if one.name == name {
-			return one.value
-		}
-	}
-	return ""
-}
-
-// only tells whether every parameter is one of these, or `x-id`, by which the JavaScript client
-// repeats the operation's name.
-func (q query) only(names ...string) bool {
-	for _, one := range q {
-		known := one.name == "x-id"
-		for _, name := range names {
-			known = known || one.name == name
-		}
-		if !known {
-			return false
-		}
-	}
-	return true
-}
-
-// encodeURL is encoding-type=url: everything but the unreserved characters and `/`.
-func encodeURL(value string) string {
-	return strings.ReplaceAll(strings.ReplaceAll(url.QueryEscape(value), "+", "%20"), "%2F", "/")
 }
 
 var _ http.ResponseWriter = (*exchange)(nil)

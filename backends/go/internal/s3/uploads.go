@@ -18,29 +18,22 @@ const (
 	copyRangeHeader = "X-Amz-Copy-Source-Range"
 )
 
-// onUpload finds the operation on an object by its parameters; what none of them knows is refused.
+// onUpload finds the operation on an upload, of which exchange.serves has passed these methods.
 func (h *Handler) onUpload(e *exchange) *failure {
-	method := e.request.Method
-	switch {
-	case e.query.has("uploads"):
-		if method == http.MethodPost && e.query.only("uploads") {
-			return h.beginUpload(e)
-		}
-	case !e.query.has("uploadId"):
-	case method == http.MethodPut && e.query.has("partNumber") && e.query.only("uploadId", "partNumber"):
+	switch e.request.Method {
+	case http.MethodPut:
 		return h.putPart(e)
-	case method == http.MethodGet && e.query.only("uploadId", "max-parts", "part-number-marker"):
+	case http.MethodGet:
 		return h.listParts(e)
-	case method == http.MethodPost && e.query.only("uploadId"):
+	case http.MethodPost:
 		return h.completeUpload(e)
-	case method == http.MethodDelete && e.query.only("uploadId"):
+	default:
 		return h.abortUpload(e)
 	}
-	return errNotImplemented
 }
 
 func (h *Handler) beginUpload(e *exchange) *failure {
-	described, failed := describedObject(e.request.Header)
+	described, _, failed := describedObject(e.request.Header)
 	if failed != nil {
 		return failed
 	}
@@ -86,26 +79,32 @@ func (h *Handler) putPart(e *exchange) *failure {
 	if e.request.Header[copySourceHeader] != nil {
 		return h.copyPart(e, part)
 	}
+	plan, failed := planBody(e)
+	if failed != nil {
+		return failed
+	}
+	if failed := plan.readLength(e.request, h.objectBytesMax, errTooLarge); failed != nil {
+		return failed
+	}
 	upload, _, failed := h.findUpload(e)
 	if failed != nil {
 		return failed
 	}
-	plan, failed := h.planBody(e)
-	if failed != nil {
+	if failed := h.reserve(plan); failed != nil {
 		return failed
 	}
 	if failed := h.receivePart(e, upload, part, plan); failed != nil {
 		h.store.Release(plan.reserved)
 		return failed
 	}
-	e.replyStored(quotedHex(part.Sum), plan.checksums.kept())
+	e.replyStored(quotedHex(part.Sum), plan.kept())
 	return nil
 }
 
 // receivePart reads and verifies a part; the caller gives room back on a failure.
 func (h *Handler) receivePart(e *exchange, upload *store.Upload, part *store.Part,
 	plan *bodyPlan) (failed *failure) {
-	if failed = h.readBody(e.request.Body, plan); failed != nil {
+	if failed = h.receive(e, plan); failed != nil {
 		return failed
 	}
 	if part.Sum, failed = plan.verify(); failed != nil {
@@ -180,6 +179,6 @@ func (h *Handler) abortUpload(e *exchange) *failure {
 	if !upload.Abort() {
 		return errNoSuchUpload
 	}
-	e.WriteHeader(http.StatusNoContent)
+	e.begin(http.StatusNoContent)
 	return nil
 }

@@ -13,13 +13,13 @@ import (
 const nullVersion = "null"
 
 func (h *Handler) listVersions(e *exchange) *failure {
-	bucket := h.store.Bucket(e.bucket)
-	if bucket == nil {
-		return errNoSuchBucket
-	}
 	request, failed := readPageRequest(e.query, "max-keys")
 	if failed != nil {
 		return failed
+	}
+	bucket := h.store.Bucket(e.bucket)
+	if bucket == nil {
+		return errNoSuchBucket
 	}
 	request.owner = true
 	request.After = e.query.get("key-marker")

@@ -32,19 +32,26 @@ func (b *Bucket) List(query Query) Page {
 	if query.Max == 0 {
 		return page
 	}
-	at := b.ordered.seek(query.start())
+	at := b.ordered.seek(max(query.After, query.Prefix))
 	for at != nil && strings.HasPrefix(at.key, query.Prefix) {
-		if len(page.Entries) == query.Max {
+		common := query.common(at.key)
+		entry := Entry{common, nil}
+		if common == "" {
+			entry = Entry{at.key, at.object}
+		}
+		// Told before is the marker itself, and a common prefix that it is in.
+		told := query.After != "" && entry.Name <= query.After
+		if !told && len(page.Entries) == query.Max {
 			page.Truncated = true
 			return page
 		}
-		common := query.common(at.key)
+		if !told {
+			page.Entries = append(page.Entries, entry)
+		}
 		if common == "" {
-			page.Entries = append(page.Entries, Entry{at.key, at.object})
 			at = at.next[0]
 			continue
 		}
-		page.Entries = append(page.Entries, Entry{common, nil})
 		beyond, exists := successor(common)
 		if !exists {
 			return page
@@ -52,19 +59,6 @@ func (b *Bucket) List(query Query) Page {
 		at = b.ordered.seek(beyond)
 	}
 	return page
-}
-
-// start is the first key that the page may hold.
-func (q Query) start() string {
-	if q.After == "" || q.After < q.Prefix {
-		return q.Prefix
-	}
-	if common := q.common(q.After); common != "" && common == q.After {
-		if beyond, exists := successor(common); exists {
-			return beyond
-		}
-	}
-	return q.After + "\x00"
 }
 
 // common is the common prefix that a key is rolled up into, or "".

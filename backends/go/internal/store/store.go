@@ -15,7 +15,11 @@ var (
 	ErrNoBucket = errors.New("no such bucket")
 	ErrNotEmpty = errors.New("bucket not empty")
 	ErrExists   = errors.New("key exists")
+	ErrBuckets  = errors.New("too many buckets")
 )
+
+// bucketsMax is the contract's limit.
+const bucketsMax = 1000
 
 // Header is a header that an object keeps, its name as it goes on the wire.
 type Header struct {
@@ -72,16 +76,28 @@ func (s *Store) Bucket(name string) *Bucket {
 }
 
 // Create makes the bucket unless it is there.
-func (s *Store) Create(name string) {
-	s.createAt(name, time.Now())
+func (s *Store) Create(name string) error {
+	return s.createAt(name, time.Now())
 }
 
-func (s *Store) createAt(name string, created time.Time) {
+func (s *Store) createAt(name string, created time.Time) error {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	if s.buckets[name] == nil {
-		s.buckets[name] = newBucket(s, name, created)
+	switch {
+	case s.buckets[name] != nil:
+		return nil
+	case len(s.buckets) >= bucketsMax:
+		return ErrBuckets
 	}
+	s.buckets[name] = newBucket(s, name, created)
+	return nil
+}
+
+// isFull tells whether there are as many buckets as there may be.
+func (s *Store) isFull() bool {
+	s.mutex.RLock()
+	defer s.mutex.RUnlock()
+	return len(s.buckets) >= bucketsMax
 }
 
 // Remove removes an empty bucket.

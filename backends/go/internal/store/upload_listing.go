@@ -25,7 +25,7 @@ func (b *Bucket) ListUploads(query Query, afterID string) UploadPage {
 			continue
 		}
 		common := query.common(upload.Key)
-		if common != "" && (common == query.After || common == page.LastName) {
+		if common != "" && (common <= query.After || common == page.LastName) {
 			continue // told before
 		}
 		if len(page.Uploads)+len(page.Prefixes) == query.Max {

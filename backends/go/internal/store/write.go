@@ -40,6 +40,9 @@ var errOperation = errors.New("unknown operation")
 func (s *Store) Judge(w *Write) (changes bool, err error) {
 	bucket := s.Bucket(w.Bucket)
 	if w.Operation == CreateBucket {
+		if bucket == nil && s.isFull() {
+			return false, ErrBuckets
+		}
 		return bucket == nil, nil
 	}
 	if bucket == nil {
@@ -67,8 +70,7 @@ func (s *Store) Judge(w *Write) (changes bool, err error) {
 func (s *Store) Apply(w *Write) error {
 	switch w.Operation {
 	case CreateBucket:
-		s.createAt(w.Bucket, w.Time)
-		return nil
+		return s.createAt(w.Bucket, w.Time)
 	case DeleteBucket:
 		return s.Remove(w.Bucket)
 	}
