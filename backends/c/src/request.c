@@ -213,6 +213,8 @@ bool request_parse(struct request *r, llhttp_t *parser, const char *head, size_t
         llhttp_resume(parser);
     else if (error != HPE_OK)
         return false;
+    if (r->target.p == NULL || r->target.p[-2] == ' ' || r->target.p[r->target.n + 1] == ' ')
+        return false; // llhttp lets more than one space pass
     if (!r->head_done || r->bad || r->host_count != 1 || (r->has_length && r->has_encoding))
         return false;
     if (parser->http_major != 1 || (r->has_encoding && parser->http_minor == 0))
@@ -246,7 +248,10 @@ bool request_route(struct request *r) {
     drop_authority(&r->target);
     r->query = r->target;
     r->path = text_cut(&r->query, '?');
-    struct text rest = r->path;
+    struct text judged, rest = r->path;
+    if (!request_decode(r, r->query, &judged))
+        return false;
+    r->decoded_n -= judged.n; // who needs a parameter decodes it again
     if (rest.n > 0 && rest.p[0] != '/')
         return false;
     if (rest.n > 0) {

@@ -76,14 +76,10 @@ static enum error_code read_checks(struct upload *u, const struct request *r) {
         if (error != ERROR_NONE)
             return error;
     }
-    if (text_is(sha256, TEXT("STREAMING-AWS4-HMAC-SHA256-PAYLOAD")) ||
-        text_is(sha256, TEXT("STREAMING-UNSIGNED-PAYLOAD-TRAILER")) ||
-        text_is(sha256, TEXT("STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER")))
-        u->is_aws_chunked = true;
-    else if (text_starts(sha256, TEXT("STREAMING-")))
-        return ERROR_NOT_IMPLEMENTED;
-    else if (sha256.p != NULL && sha256.n != 64 && !text_is(sha256, TEXT("UNSIGNED-PAYLOAD")))
-        return ERROR_INVALID_ARGUMENT;
+    enum error_code kind = sha256.p == NULL ? ERROR_NONE : payload_judge(sha256, false);
+    if (kind != ERROR_NONE)
+        return kind;
+    u->is_aws_chunked = text_starts(sha256, TEXT("STREAMING-"));
     if (u->is_aws_chunked)
         checksum_announce(&u->checksums, r->trailer);
     return ERROR_NONE;

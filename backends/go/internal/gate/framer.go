@@ -158,8 +158,9 @@ func (f *framer) endLine(text []byte) bool {
 		f.trailer += len(text)
 		if len(text) == 0 {
 			f.phase = phaseHead
+			return true
 		}
-		return f.trailer <= HeadBytesMax
+		return f.trailer <= HeadBytesMax && fieldName(text) > 0
 	}
 }
 

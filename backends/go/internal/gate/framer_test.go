@@ -68,7 +68,7 @@ func TestHeadsAreRefused(t *testing.T) {
 
 func TestMalformedChunksBreakTheBody(t *testing.T) {
 	head := "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-	for _, body := range []string{"zz\r\n", "\r\n", "3\nabc", "3\r\nabcd\r\n", "1 \r\n", "@\r\n"} {
+	for _, body := range []string{"zz\r\n", "\r\n", "3\nabc", "3\r\nabcd\r\n", "1 \r\n", "@\r\n", "0\r\na b\r\n"} {
 		var f framer
 		f.advance([]byte(head + body))
 		if f.phase != phaseBroken {

@@ -33,12 +33,9 @@ func (h *headFacts) take(line []byte) bool {
 	if h.lines == 1 {
 		return requestLine(line)
 	}
-	colon := 0
-	for colon < len(line) && tokenBytes[line[colon]] {
-		colon++
-	}
-	if colon == 0 || colon == len(line) || line[colon] != ':' {
-		return false // no name, no colon, a folded line, or a space before the colon
+	colon := fieldName(line)
+	if colon == 0 {
+		return false
 	}
 	value := bytes.Trim(line[colon+1:], " \t")
 	for _, b := range value {
@@ -64,6 +61,19 @@ func (h *headFacts) take(line []byte) bool {
 		}
 	}
 	return true
+}
+
+// fieldName is the length of a field's name; 0 for no name, no colon, a folded line, or a space before the
+// colon.
+func fieldName(line []byte) int {
+	colon := 0
+	for colon < len(line) && tokenBytes[line[colon]] {
+		colon++
+	}
+	if colon == len(line) || line[colon] != ':' {
+		return 0
+	}
+	return colon
 }
 
 func (h *headFacts) takeLength(value []byte) bool {

@@ -37,6 +37,7 @@ const growBytes = 64 << 10
 // planBody judges what the headers say of a body, before anybody looks for its place.
 func planBody(e *exchange) (*bodyPlan, *failure) {
 	plan := &bodyPlan{}
+	e.planned = true
 	return plan, plan.readHeaders(e.request.Header, e.seal)
 }
 

@@ -52,7 +52,8 @@ type exchange struct {
 	key       string
 	query     query
 	seal      *sigv4.Seal // nil when nobody verifies
-	received  bool        // whether the body was read to its end
+	planned   bool        // whether the body is one that is read
+	received  bool        // whether it was, to its end
 }
 
 // dateHeader is the Date of one second, shared by its requests.
@@ -83,7 +84,7 @@ func (h *Handler) ServeHTTP(writer http.ResponseWriter, request *http.Request) {
 		if !gate.Broken(request.Context()) {
 			panic(http.ErrAbortHandler) // it is how net/http ends a connection without an answer
 		}
-		failed = errBadRequest
+		e.path, failed = "/", errBadRequest
 	}
 	if failed != nil {
 		e.fail(failed)

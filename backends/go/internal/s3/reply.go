@@ -74,7 +74,7 @@ func (e *exchange) replyXML(status int, body []byte) {
 }
 
 func (e *exchange) fail(failed *failure) {
-	if failed.closing || e.refusesExpected(failed) {
+	if failed.closing || (e.planned && !e.received && e.awaits100()) {
 		e.Header()["Connection"] = []string{"close"}
 	}
 	var body xmlText
