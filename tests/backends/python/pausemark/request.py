@@ -12,7 +12,7 @@ from .incoming import HEAD_BYTES_MAX, TOKEN, FramingError, Input, LineTooLongErr
 
 NUMBER_MAX = 2**64 - 1  # other languages count no further
 
-_REQUEST_LINE = re.compile(TOKEN + r" +([!-~]+) HTTP/1\.([01])")
+_REQUEST_LINE = re.compile(TOKEN + r" ([!-~]+) HTTP/1\.([01])")
 _AUTHORITY = re.compile("http://[^/?]*", re.IGNORECASE)  # how a proxy asks; the path counts
 _BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 
