@@ -45,7 +45,9 @@ void answer_error(call &c, error code, text resource) {
     answer a(c, e.status);
     std::string xml(xml::declaration);
     xml.append("<Error><Code>").append(e.code);
-    xml.append("</Code><Message>").append(e.message).append("</Message><Resource>");
+    xml.append("</Code><Message>");
+    xml::add_escaped(xml, e.message);
+    xml.append("</Message><Resource>");
     xml::add_escaped(xml, resource);
     xml.append("</Resource><RequestId>").append(a.request_id()).append("</RequestId></Error>");
     a.document(std::move(xml));

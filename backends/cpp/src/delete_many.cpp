@@ -71,7 +71,8 @@ static void add_outcome(deletion &d, text key, error outcome) {
         d.xml += "<Error><Key>";
         xml::add_escaped(d.xml, key);
         d.xml.append("</Key><Code>").append(e.code).append("</Code><Message>");
-        d.xml.append(e.message).append("</Message></Error>");
+        xml::add_escaped(d.xml, e.message);
+        d.xml += "</Message></Error>";
     } else if (!d.list.quiet()) {
         d.xml += "<Deleted><Key>";
         xml::add_escaped(d.xml, key);
