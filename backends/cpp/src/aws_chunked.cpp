@@ -33,6 +33,10 @@ bool aws_chunked::read_size() noexcept {
         chunk_rest_ = chunk_rest_ << 4 | static_cast<std::uint64_t>(digit);
     }
     state_ = chunk_rest_ == 0 ? state::trailer : state::data;
+    if (proof_ != nullptr)
+        proof_->begin_chunk(rest);
+    if (proof_ != nullptr && chunk_rest_ == 0)
+        proof_->end_chunk();
     return true;
 }
 
@@ -40,10 +44,14 @@ bool aws_chunked::read_trailer() noexcept {
     text value(line_.data(), line_n_);
     if (value.empty()) {
         state_ = state::done;
+        if (proof_ != nullptr)
+            proof_->end_trailers();
         return true;
     }
     const text name = trim(cut(value, ':'));
     value = trim(value);
+    if (proof_ != nullptr)
+        proof_->add_trailer(name, value);
     if (!is_nocase(name, "x-amz-checksum-crc32"))
         return true;
     has_crc32_ = true;
@@ -59,6 +67,8 @@ bool aws_chunked::end_line() noexcept {
     } else if (state_ == state::data_end) {
         good = line_n_ == 0;
         state_ = state::size;
+        if (proof_ != nullptr)
+            proof_->end_chunk();
     } else {
         good = read_trailer();
     }

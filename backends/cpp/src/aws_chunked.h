@@ -1,12 +1,14 @@
 // Decoder of `aws-chunked` bodies: signed or unsigned chunks, with or without a trailer.
 #pragma once
-#include "text.h"
-#include <array>
+#include "body_proof.h"
 
 namespace pausemark {
 
 class aws_chunked {
   public:
+    // Tells `proof` of chunks and trailers; null: signatures are read past.
+    explicit aws_chunked(body_proof *proof = nullptr) noexcept : proof_(proof) {}
+
     // Consumes some of `input`; a piece of content, possibly empty, or nothing on a framing error.
     [[nodiscard]] std::optional<text> next(text &input) noexcept;
     [[nodiscard]] bool is_done() const noexcept {
@@ -24,6 +26,7 @@ class aws_chunked {
     [[nodiscard]] bool read_size() noexcept;
     [[nodiscard]] bool read_trailer() noexcept;
 
+    body_proof *const proof_;
     state state_ = state::size;
     bool has_crc32_ = false;
     std::uint64_t chunk_rest_ = 0;

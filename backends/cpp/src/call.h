@@ -35,6 +35,16 @@ struct call {
 
   protected:
     ~call() = default;
+    // Each field of a head, for the request and for whoever verifies its signature.
+    void begin_fields() noexcept {
+        if (at.guard != nullptr)
+            at.guard->begin_head();
+    }
+    void take_field(text name, text value) noexcept {
+        asked.read_header(name, value);
+        if (at.guard != nullptr)
+            at.guard->add_field(name, value);
+    }
     // As before the first request.
     void forget() noexcept {
         asked.reset();

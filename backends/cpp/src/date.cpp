@@ -20,10 +20,10 @@ static char *put_digits(char *to, unsigned value, int digits) noexcept {
     return to + digits;
 }
 
-static char *put_clock(char *to, std::int64_t second_of_day) noexcept {
+static char *put_clock(char *to, std::int64_t second_of_day, text separator = ":") noexcept {
     const auto s = static_cast<unsigned>(second_of_day);
-    to = put(put_digits(to, s / 3600, 2), ":");
-    to = put(put_digits(to, s / 60 % 60, 2), ":");
+    to = put(put_digits(to, s / 3600, 2), separator);
+    to = put(put_digits(to, s / 60 % 60, 2), separator);
     return put_digits(to, s % 60, 2);
 }
 
@@ -66,6 +66,16 @@ iso_date to_iso_date(std::int64_t unix_s) noexcept {
     return into;
 }
 
+basic_date to_basic_date(std::int64_t unix_s) noexcept {
+    basic_date into;
+    const civil c = to_civil(unix_s);
+    char *to = put_digits(into.data(), year_of(c), 4);
+    to = put_digits(to, unsigned(c.date.month()), 2);
+    to = put(put_digits(to, unsigned(c.date.day()), 2), "T");
+    put(put_clock(to, c.second_of_day, ""), "Z");
+    return into;
+}
+
 std::optional<std::int64_t> from_http_date(text a) noexcept {
     if (a.size() != http_date{}.size() || a.substr(25) != " GMT" || a[3] != ',')
         return std::nullopt;
@@ -81,6 +91,24 @@ std::optional<std::int64_t> from_http_date(text a) noexcept {
                                       chrono::month(static_cast<unsigned>(month / 3 + 1)) /
                                       chrono::day(static_cast<unsigned>(*day));
     return midnight.time_since_epoch().count() * std::int64_t{86400} +
+           static_cast<std::int64_t>(*hour * 3600 + *minute * 60 + *second);
+}
+
+std::optional<std::int64_t> from_basic_date(text a) noexcept {
+    if (a.size() != basic_date{}.size() || a[8] != 'T' || a[15] != 'Z')
+        return std::nullopt;
+    const auto year = to_u64(a.substr(0, 4)), month = to_u64(a.substr(4, 2));
+    const auto day = to_u64(a.substr(6, 2)), hour = to_u64(a.substr(9, 2));
+    const auto minute = to_u64(a.substr(11, 2)), second = to_u64(a.substr(13, 2));
+    if (!year || !month || !day || !hour || !minute || !second || *hour > 23 || *minute > 59 ||
+        *second > 59)
+        return std::nullopt;
+    const auto date = chrono::year(static_cast<int>(*year)) /
+                      chrono::month(static_cast<unsigned>(*month)) /
+                      chrono::day(static_cast<unsigned>(*day));
+    if (!date.ok())
+        return std::nullopt;
+    return chrono::sys_days(date).time_since_epoch().count() * std::int64_t{86400} +
            static_cast<std::int64_t>(*hour * 3600 + *minute * 60 + *second);
 }
 

@@ -2,12 +2,22 @@
 #include "desk.h"
 #include <cstring>
 #include <ctime>
+#include <new>
 #include <sys/random.h>
 
 namespace pausemark {
 
-desk::desk(const options &o, unsigned index, log_gate *log) noexcept
-    : limits(o), gate(log), index_(index) {
+static std::unique_ptr<verifier> make_guard(const options &o) {
+    if (!o.verifies)
+        return nullptr;
+    auto made = std::make_unique<verifier>(o.credentials);
+    if (!made->open())
+        throw std::bad_alloc(); // at start, where exceptions are caught
+    return made;
+}
+
+desk::desk(const options &o, unsigned index, log_gate *log)
+    : limits(o), gate(log), guard(make_guard(o)), index_(index) {
     tick();
     if (getrandom(&request_seed_, sizeof request_seed_, GRND_NONBLOCK) < 0)
         request_seed_ = static_cast<std::uint64_t>(wall_s_);

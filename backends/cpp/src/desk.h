@@ -2,6 +2,7 @@
 #pragma once
 #include "date.h"
 #include "options.h"
+#include "verifier.h"
 
 namespace pausemark {
 
@@ -16,7 +17,7 @@ inline constexpr std::size_t inline_body_bytes_max = 32768;
 // Belongs to one thread.
 class desk {
   public:
-    desk(const options &o, unsigned index, log_gate *log = nullptr) noexcept;
+    desk(const options &o, unsigned index, log_gate *log = nullptr);
 
     // Reads the coarse clocks; once per event.
     void tick() noexcept;
@@ -39,7 +40,8 @@ class desk {
     void put(text bytes) noexcept;
 
     const options &limits;
-    log_gate *const gate; // to the log writer; null in ram
+    log_gate *const gate;                  // to the log writer; null in ram
+    const std::unique_ptr<verifier> guard; // null while signatures are only parsed
     std::size_t output_n = 0;
     std::array<char, output_bytes> output;
     std::array<char, 2 * input_bytes> input;

@@ -18,7 +18,7 @@ static void extend(text &seen, const char *at, std::size_t n) noexcept {
 void exchange::take_header() noexcept {
     asked.bad = asked.bad || name_.empty(); // llhttp 8 lets ": value" pass
     // Present but empty is not absent.
-    asked.read_header(name_, value_.data() == nullptr ? text("") : trim(value_));
+    take_field(name_, value_.data() == nullptr ? text("") : trim(value_));
     name_ = value_ = {};
 }
 
@@ -98,6 +98,7 @@ error exchange::read_head(text head) {
     auto *const copied = static_cast<char *>(arena_.allocate(head.size(), 1));
     std::memcpy(copied, head.data(), head.size());
     in_head_ = body_follows = true;
+    begin_fields();
     const llhttp_errno_t parsed = llhttp_execute(&parser_, copied, head.size());
     in_head_ = false;
     if (parsed == HPE_PAUSED)
@@ -107,7 +108,9 @@ error exchange::read_head(text head) {
     if (!head_done_ || !asked.is_sound() || parser_.http_major != 1 ||
         (asked.has_encoding && parser_.http_minor == 0))
         return error::bad_request;
-    asked.verb = to_method(static_cast<llhttp_method_t>(parser_.method));
+    const auto verb = static_cast<llhttp_method_t>(parser_.method);
+    asked.verb = to_method(verb);
+    asked.verb_name = llhttp_method_name(verb);
     return error::none;
 }
 

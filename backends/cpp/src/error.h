@@ -6,15 +6,18 @@ namespace pausemark {
 
 enum class error {
     none,
+    access_denied,
     access_form,
     bad_digest,
     bad_request,
     bucket_not_empty,
+    content_sha256_mismatch,
     entity_too_large,
     entity_too_small,
     head_too_large,
     incomplete_body,
     internal,
+    invalid_access_key_id,
     invalid_argument,
     invalid_bucket_name,
     invalid_copy_range,
@@ -35,6 +38,8 @@ enum class error {
     no_such_upload,
     not_implemented,
     precondition_failed,
+    request_time_skewed,
+    signature_mismatch,
     slow_down,
     too_many_buckets
 };

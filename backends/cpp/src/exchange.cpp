@@ -45,9 +45,11 @@ error exchange::read_head(text head) {
         return error::bad_request;
     const auto &message = parser->get();
     asked.verb = to_method(message.method());
+    asked.verb_name = to_text(message.method_string());
     asked.target = to_text(message.target());
+    begin_fields();
     for (const auto &field : message)
-        asked.read_header(to_text(field.name_string()), to_text(field.value()));
+        take_field(to_text(field.name_string()), to_text(field.value()));
     // A method that is a token but none of HTTP's is a method that we do not allow.
     if (asked.verb == method::unknown)
         return error::method_not_allowed;

@@ -70,6 +70,25 @@ static bool read_segment_bytes(text value, std::uint64_t &to) {
     return good;
 }
 
+static bool read_credential(text value, std::vector<credential> &to) {
+    const text id = cut(value, ':');
+    if (id.empty() || value.empty() || to.size() == credential_count_max)
+        return false;
+    to.push_back({std::string(id), std::string("AWS4").append(value)});
+    return true;
+}
+
+// Those of who may ask; nothing when `name` is none of them.
+static std::optional<text> apply_access(options &o, text name, text value) {
+    if (name == "--auth") {
+        o.verifies = value == "verify";
+        return o.verifies || value == "parse" ? "" : "parse or verify";
+    }
+    if (name == "--credential")
+        return read_credential(value, o.credentials) ? "" : "ID:SECRET, 64 of them at most";
+    return std::nullopt;
+}
+
 // Those of the log; nothing when `name` is none of them.
 static std::optional<text> apply_log(options &o, text name, text value) {
     if (name == "--durability")
@@ -107,12 +126,34 @@ static text apply(options &o, text name, text value) {
         o.use_pool = value == "pool";
         return o.use_pool || value == "malloc" ? "" : "pool or malloc";
     }
+    if (const auto of_access = apply_access(o, name, value))
+        return *of_access;
     if (const auto of_log = apply_log(o, name, value))
         return *of_log;
     return "one of --address --port --threads --stack --allocator --object-bytes-max "
            "--store-bytes-max "
            "--durability --data-directory --sync-interval-ms --segment-bytes --log-bytes-max "
-           "--version";
+           "--auth --credential --version";
+}
+
+static void refuse(text name, text expected, text value) {
+    if (name == "--credential")
+        value = "(not shown)"; // a secret does not belong in a log
+    std::fprintf(stderr, "error: %.*s: bad flag, expected %.*s, got '%.*s'\n",
+                 static_cast<int>(name.size()), name.data(), static_cast<int>(expected.size()),
+                 expected.data(), static_cast<int>(value.size()), value.data());
+}
+
+// What one flag needs of another.
+static bool is_whole(const options &o) {
+    const char *missing = nullptr;
+    if (o.mode != durability::ram && o.data_directory.empty())
+        missing = "error: --data-directory: missing, expected a path for the log\n";
+    else if (o.verifies && o.credentials.empty())
+        missing = "error: --credential: missing, expected ID:SECRET for --auth=verify\n";
+    if (missing != nullptr)
+        std::fputs(missing, stderr);
+    return missing == nullptr;
 }
 
 std::optional<options> read_options(std::span<char *const> arguments) {
@@ -129,18 +170,11 @@ std::optional<options> read_options(std::span<char *const> arguments) {
             value = i + 1 < arguments.size() ? text(arguments[++i]) : text("");
         const text expected = apply(read, name, value);
         if (!expected.empty()) {
-            std::fprintf(stderr, "error: %.*s: bad flag, expected %.*s, got '%.*s'\n",
-                         static_cast<int>(name.size()), name.data(),
-                         static_cast<int>(expected.size()), expected.data(),
-                         static_cast<int>(value.size()), value.data());
+            refuse(name, expected, value);
             return std::nullopt;
         }
     }
-    if (read.mode != durability::ram && read.data_directory.empty()) {
-        std::fprintf(stderr, "error: --data-directory: missing, expected a path for the log\n");
-        return std::nullopt;
-    }
-    return read;
+    return is_whole(read) ? std::optional(read) : std::nullopt;
 }
 
 } // namespace pausemark

@@ -1,6 +1,7 @@
 // One request's head: views into what the parser owns, valid until the request is done.
 #pragma once
 #include "object.h"
+#include "seal.h"
 
 namespace pausemark {
 
@@ -11,7 +12,7 @@ enum class method { get, head, put, post, remove, other, unknown };
 
 struct request_fields {
     method verb = method::other;
-    text target, path, query;
+    text verb_name, target, path, query;
     bool keep_alive = false, expect_continue = false, chunked = false, has_length = false;
     bool has_encoding = false, unsupported = false, bad = false;
     unsigned host_count = 0;
@@ -25,6 +26,7 @@ struct request_fields {
     text bucket, key; // decoded from the path by route()
     text upload_id;   // the query's, undecoded
     std::uint16_t part_number = 0;
+    std::optional<seal> sealed; // when the signature was verified
 };
 
 struct request : request_fields {

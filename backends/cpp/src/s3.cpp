@@ -21,24 +21,6 @@ static bool is_bucket_name(text name) noexcept {
                                [](char c) { return is_alphanumeric(c) || c == '.' || c == '-'; });
 }
 
-// "AWS4-HMAC-SHA256 Credential=..., SignedHeaders=..., Signature=...": all three, none empty.
-static bool is_formed(text authorization) noexcept {
-    constexpr text scheme = "AWS4-HMAC-SHA256 ";
-    constexpr text names[] = {"Credential=", "SignedHeaders=", "Signature="};
-    unsigned seen = 0;
-    if (!authorization.starts_with(scheme))
-        return false;
-    authorization.remove_prefix(scheme.size());
-    while (!authorization.empty()) {
-        const text part = trim(cut(authorization, ','));
-        for (unsigned i = 0; i < 3; i++) {
-            if (part.starts_with(names[i]) && part.size() > names[i].size())
-                seen |= 1u << i;
-        }
-    }
-    return seen == 7;
-}
-
 struct bucket_list final : store::bucket_visitor {
     std::string xml;
     void visit(text name, std::int64_t created_s) override {
@@ -73,6 +55,10 @@ static void answer_created(call &c) {
     std::array<char, 64> location{'/'}; // a valid name has at most 63 bytes
     std::ranges::copy(c.asked.bucket, location.begin() + 1);
     answer(c, 200).with("Location", {location.data(), c.asked.bucket.size() + 1}).empty();
+}
+
+void create_bucket(call &c) {
+    change(c, operation::create_bucket, answer_created);
 }
 
 static void answer_deleted(call &c) {
@@ -115,8 +101,10 @@ static void get_bucket(call &c, const subresource &asked) {
 
 static void handle_bucket(call &c, const subresource &asked) {
     const method verb = c.asked.verb;
-    if (verb == method::put)
-        change(c, operation::create_bucket, answer_created);
+    if (verb == method::put && c.asked.sealed && c.body_follows)
+        open_upload(c, purpose::bucket);
+    else if (verb == method::put)
+        create_bucket(c);
     else if (verb == method::head)
         head_bucket(c);
     else if (verb == method::remove)
@@ -191,12 +179,38 @@ static std::uint16_t to_part_number(text value) noexcept {
     return number > multipart::part_number_max ? 0 : static_cast<std::uint16_t>(number);
 }
 
+// A signature in the query is not read, so a request with one must not pass as an anonymous one.
+static bool is_presigned(text query) noexcept {
+    text name, value;
+    while (next_parameter(query, name, value)) {
+        if (name == "X-Amz-Signature")
+            return true;
+    }
+    return false;
+}
+
+// Whether the caller may ask at all.
+static error check_access(call &c) noexcept {
+    request &r = c.asked;
+    if (is_presigned(r.query))
+        return error::not_implemented;
+    if (c.at.guard == nullptr) {
+        const bool is_there = r.authorization.data() != nullptr;
+        return is_there && !read_authorization(r.authorization) ? error::access_form : error::none;
+    }
+    const error wrong = c.at.guard->verify(r, c.at.wall_s());
+    if (wrong != error::none || c.body_follows)
+        return wrong;
+    return check_empty(r.content_sha256); // nobody will read a body that is not there
+}
+
 // What is wrong before anybody looks at buckets.
-static error check(request &r, subresource &asked) noexcept {
+static error check(call &c, subresource &asked) noexcept {
+    request &r = c.asked;
     if (!r.route())
         return error::invalid_uri;
-    if (r.authorization.data() != nullptr && !is_formed(r.authorization))
-        return error::access_form;
+    if (const error wrong = check_access(c); wrong != error::none)
+        return wrong;
     asked = read_subresource(r.query);
     if (asked.unsupported || !is_implemented(r, asked))
         return error::not_implemented;
@@ -214,11 +228,12 @@ static error check(request &r, subresource &asked) noexcept {
 void handle(call &c) {
     const request &r = c.asked;
     subresource asked;
-    const error wrong = check(c.asked, asked);
+    const error wrong = check(c, asked);
     // A final status without the 100 leaves open whether a body follows: only closing is safe.
     const bool stores = r.verb == method::put && !r.key.empty() && r.copy_source.data() == nullptr;
     const bool completes = r.verb == method::post && r.upload_id.data() != nullptr;
-    const bool reads_body = stores || completes || asked.is_delete;
+    const bool makes_bucket = r.verb == method::put && r.key.empty() && r.sealed;
+    const bool reads_body = stores || completes || makes_bucket || asked.is_delete;
     if (r.expect_continue && c.body_follows && (wrong != error::none || !reads_body))
         c.closing = true;
     if (wrong != error::none)

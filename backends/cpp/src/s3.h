@@ -7,6 +7,8 @@ namespace pausemark::s3 {
 // Answers c.asked, or opens c.body and leaves the answer to the body's end.
 void handle(call &c);
 
+// PUT of a bucket.
+void create_bucket(call &c);
 // GET and HEAD of an object.
 void get_object(call &c);
 // Both versions of ListObjects.

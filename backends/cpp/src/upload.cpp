@@ -3,6 +3,7 @@
 #include "commit.h"
 #include "etag.h"
 #include "multipart.h"
+#include "s3.h"
 #include <algorithm>
 #include <zlib.h>
 
@@ -57,7 +58,6 @@ static std::array<char, 8> to_base64(std::uint32_t crc) noexcept {
 }
 
 error upload::read_checks(const request &r) noexcept {
-    const text sha256 = r.content_sha256;
     wants_md5_ = r.content_md5.data() != nullptr;
     if (wants_md5_ && !from_base64(r.content_md5, md5_expected_))
         return error::invalid_digest;
@@ -67,14 +67,10 @@ error upload::read_checks(const request &r) noexcept {
         return error::bad_digest;
     crc32_expected_ = std::uint32_t{b[0]} << 24 | std::uint32_t{b[1]} << 16 |
                       std::uint32_t{b[2]} << 8 | std::uint32_t{b[3]};
-    is_aws_chunked_ = sha256 == "STREAMING-AWS4-HMAC-SHA256-PAYLOAD" ||
-                      sha256 == "STREAMING-UNSIGNED-PAYLOAD-TRAILER" ||
-                      sha256 == "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER";
-    if (!is_aws_chunked_ && sha256.starts_with("STREAMING-"))
-        return error::not_implemented;
-    if (!is_aws_chunked_ && sha256.data() != nullptr && sha256.size() != 64 &&
-        sha256 != "UNSIGNED-PAYLOAD")
-        return error::invalid_argument;
+    const payload kind = to_payload(r.content_sha256);
+    if (const error wrong = check(kind); wrong != error::none)
+        return wrong;
+    is_aws_chunked_ = is_aws_chunked(kind);
     wants_trailer_ = is_aws_chunked_ && is_nocase(r.trailer, "x-amz-checksum-crc32");
     return error::none;
 }
@@ -110,6 +106,8 @@ error upload::read_length(const request &r, std::uint64_t &length) noexcept {
 
 // Whether what it is for is there.
 error upload::find_place(const request &r) const {
+    if (purpose_ == purpose::bucket)
+        return error::none;
     if (!store::has_bucket(r.bucket))
         return error::no_such_bucket;
     if (purpose_ == purpose::part || purpose_ == purpose::part_list) {
@@ -126,7 +124,7 @@ error upload::open(request &r) {
     static const kept_headers nothing{};
     std::uint64_t length = 0;
     error wrong = read_checks(r);
-    if (wrong == error::none && purpose_ != purpose::key_list)
+    if (wrong == error::none && purpose_ != purpose::key_list && purpose_ != purpose::bucket)
         wrong = check_write(r, only_if_absent_);
     if (wrong == error::none)
         wrong = read_length(r, length);
@@ -134,7 +132,7 @@ error upload::open(request &r) {
         wrong = find_place(r);
     if (wrong != error::none)
         return wrong;
-    if (!md5_.restart())
+    if (!md5_.restart() || (r.sealed && !proof_.open(*r.sealed, r.content_sha256)))
         return error::internal;
     object_ = object::create(purpose_ == purpose::object ? r.kept : nothing, length, r.key.size());
     return object_ == nullptr ? error::slow_down : error::none;
@@ -162,6 +160,7 @@ void upload::take_content(text bytes) noexcept {
         return;
     }
     md5_.add(bytes);
+    proof_.add(bytes);
     if (wants_crc32_ || wants_trailer_)
         crc32_ = static_cast<std::uint32_t>(
             crc32_z(crc32_, reinterpret_cast<const Bytef *>(bytes.data()), bytes.size()));
@@ -178,6 +177,8 @@ void upload::feed(text bytes) noexcept {
             error_ = error::incomplete_body;
         else if (!content->empty())
             take_content(*content);
+        if (error_ == error::none)
+            error_ = proof_.wrong();
     }
 }
 
@@ -188,6 +189,8 @@ error upload::verify() noexcept {
     const bool ended = !is_aws_chunked_ || aws_.is_done();
     if (!ended || (decoded_length_ != length_unknown && object_->size_bytes() != decoded_length_))
         return error::incomplete_body;
+    if (const error wrong = proof_.finish(); wrong != error::none)
+        return wrong;
     if (wants_md5_ && md5_expected_ != object_->md5)
         return error::bad_digest;
     if (wants_crc32_ && crc32_ != crc32_expected_)
@@ -246,6 +249,9 @@ void upload::finish(call &c) {
         break;
     case purpose::part_list:
         complete_upload(c, *object_, only_if_absent_);
+        break;
+    case purpose::bucket:
+        s3::create_bucket(c);
         break;
     }
 }

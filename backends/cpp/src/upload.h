@@ -13,8 +13,9 @@ struct request;
 
 inline constexpr std::uint64_t document_bytes_max = std::uint64_t{8} << 20;
 
-// What becomes of a body: an object, a part, or what POST ?delete and POST ?uploadId name.
-enum class purpose { object, part, key_list, part_list };
+// What becomes of a body: an object, a part, what POST ?delete and POST ?uploadId name, or the
+// settings of a bucket, which are only compared with what was signed.
+enum class purpose { object, part, key_list, part_list, bucket };
 
 // MD5 by OpenSSL, fetched once: a fetch per request takes locks.
 class md5_hasher {
@@ -39,6 +40,8 @@ class md5_hasher {
 class upload {
   public:
     upload(const request &r, std::uint64_t bytes_max, purpose what) noexcept;
+    upload(const upload &) = delete; // its parts point at each other
+    upload &operator=(const upload &) = delete;
 
     // Checks the head and reserves room; what is wrong, or none.
     [[nodiscard]] error open(request &r);
@@ -56,7 +59,7 @@ class upload {
     void take_content(text bytes) noexcept;
     [[nodiscard]] error verify() noexcept;
     [[nodiscard]] bool is_document() const noexcept {
-        return purpose_ == purpose::key_list || purpose_ == purpose::part_list;
+        return purpose_ != purpose::object && purpose_ != purpose::part;
     }
     void store_object(call &c);
     void answer_stored(call &c) const;
@@ -72,7 +75,8 @@ class upload {
     text crc32c_, crc64nvme_; // echoed, not verified
     object_ref object_;       // the content so far
     md5_hasher md5_;
-    aws_chunked aws_;
+    body_proof proof_;
+    aws_chunked aws_{&proof_};
 };
 
 // Checks the head and prepares c.body, or answers the error.

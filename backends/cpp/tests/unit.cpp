@@ -201,7 +201,7 @@ int main() {
     const options limits;
     slab::start(false); // malloc, so that ASan sees every block
     object::limit_store(std::uint64_t{64} << 20);
-    EXPECT(store::start() && md5_hasher::start());
+    EXPECT(store::start() && md5_hasher::start() && sha256::start());
     const auto at = std::make_unique<desk>(limits, 0);
     exchange x(*at);
     test_text();
