@@ -52,12 +52,15 @@ bool aws_chunked::read_trailer() noexcept {
     value = trim(value);
     if (proof_ != nullptr)
         proof_->add_trailer(name, value);
-    if (!is_nocase(name, "x-amz-checksum-crc32"))
-        return true;
-    has_crc32_ = true;
-    crc32_n_ = std::min(value.size(), crc32_.size());
-    std::ranges::copy(value.substr(0, crc32_n_), crc32_.begin());
-    return value.size() <= crc32_.size();
+    for (std::size_t kind = 0; kind < trailers_.size(); kind++) {
+        if (!is_nocase(name, checksum_kinds[kind].name))
+            continue;
+        trailer_value &t = trailers_[kind];
+        t.was_seen = true;
+        t.n = std::min(value.size(), t.bytes.size());
+        std::ranges::copy(value.substr(0, t.n), t.bytes.begin());
+    }
+    return true;
 }
 
 bool aws_chunked::end_line() noexcept {

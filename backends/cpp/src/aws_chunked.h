@@ -1,6 +1,7 @@
 // Decoder of `aws-chunked` bodies: signed or unsigned chunks, with or without a trailer.
 #pragma once
 #include "body_proof.h"
+#include "checksum_kinds.h"
 
 namespace pausemark {
 
@@ -14,9 +15,10 @@ class aws_chunked {
     [[nodiscard]] bool is_done() const noexcept {
         return state_ == state::done;
     }
-    // The x-amz-checksum-crc32 trailer in base64; absent while none was seen.
-    [[nodiscard]] text crc32() const noexcept {
-        return has_crc32_ ? text(crc32_.data(), crc32_n_) : text();
+    // A checksum's trailer as it came, by its kind; absent while none was seen.
+    [[nodiscard]] text trailer(std::size_t kind) const noexcept {
+        const trailer_value &t = trailers_[kind];
+        return t.was_seen ? text(t.bytes.data(), t.n) : text();
     }
 
   private:
@@ -26,12 +28,17 @@ class aws_chunked {
     [[nodiscard]] bool read_size() noexcept;
     [[nodiscard]] bool read_trailer() noexcept;
 
+    struct trailer_value {
+        bool was_seen = false;
+        std::size_t n = 0;
+        std::array<char, 13> bytes; // one more than the longest checksum has: too long is seen
+    };
+
     body_proof *const proof_;
     state state_ = state::size;
-    bool has_crc32_ = false;
     std::uint64_t chunk_rest_ = 0;
-    std::size_t line_n_ = 0, crc32_n_ = 0;
-    std::array<char, 8> crc32_;
+    std::size_t line_n_ = 0;
+    std::array<trailer_value, checksum_kinds.size()> trailers_;
     std::array<char, 512> line_;
 };
 

@@ -37,7 +37,8 @@ static range read_range(text header, std::uint64_t size) noexcept {
             last && *last < size ? *last + 1 : size};
 }
 
-static void put_kept(answer &a, const object &o) {
+// Checksums are of the whole object, so they are told with nothing less, and to who asks.
+static void put_kept(answer &a, const object &o, bool tells_checksums) {
     a.with("Accept-Ranges", "bytes").with("Content-Type", o.content_type());
     if (!o.cache_control().empty())
         a.with("Cache-Control", o.cache_control());
@@ -45,7 +46,7 @@ static void put_kept(answer &a, const object &o) {
         a.with("Content-Encoding", o.content_encoding());
     header metadatum;
     for (std::size_t at = 0; o.next_metadata(at, metadatum);) {
-        if (!metadatum.name.starts_with("x-amz-checksum-"))
+        if (tells_checksums || !metadatum.name.starts_with("x-amz-checksum-"))
             a.with(metadatum.name, metadatum.value);
     }
 }
@@ -80,7 +81,7 @@ static void answer_object(call &c, const object_ref &o) {
     }
     answer a(c, part.kind == extent::part ? 206 : 200);
     a.with("ETag", tag.quoted()).with("Last-Modified", view(modified));
-    put_kept(a, *o);
+    put_kept(a, *o, part.kind == extent::whole && is_nocase(r.checksum_mode, "ENABLED"));
     if (part.kind == extent::part)
         put_content_range(a, part, o->size_bytes());
     a.content(o, part.from, part.to);

@@ -124,4 +124,12 @@ bool object::next_metadata(std::size_t &at, header &found) const noexcept {
     return true;
 }
 
+void object::replace_metadata(text name, text value) noexcept {
+    header item;
+    for (std::size_t at = 0; next_metadata(at, item);) {
+        if (item.name == name && item.value.size() == value.size())
+            put(fields() + (item.value.data() - fields()), value);
+    }
+}
+
 } // namespace pausemark

@@ -60,6 +60,9 @@ class object : public content {
     // Steps through the metadata, names in lower case: start with at = 0; false at the end.
     [[nodiscard]] bool next_metadata(std::size_t &at, header &found) const noexcept;
 
+    // In place; nothing happens unless there is one of that name, with a value of that length.
+    void replace_metadata(text name, text value) noexcept;
+
     std::int64_t modified_s = 0;
     md5_digest md5{};
     std::uint16_t parts = 0; // of a multipart object: its md5 is that of the parts' digests

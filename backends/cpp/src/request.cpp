@@ -74,6 +74,7 @@ constexpr plain_header plain_headers[] = {
     {"x-amz-checksum-crc32", &request_fields::crc32},
     {"x-amz-checksum-crc32c", &request_fields::crc32c},
     {"x-amz-checksum-crc64nvme", &request_fields::crc64nvme},
+    {"x-amz-checksum-mode", &request_fields::checksum_mode},
     {"x-amz-trailer", &request_fields::trailer},
     {"x-amz-copy-source", &request_fields::copy_source},
     {"x-amz-copy-source-range", &request_fields::copy_range},

@@ -21,7 +21,7 @@ struct request_fields {
     text authorization, range, if_range, if_match, if_none_match;
     text if_modified_since, if_unmodified_since;
     text content_md5, content_sha256, decoded_length, crc32, crc32c, crc64nvme, trailer;
-    text copy_source, copy_range, metadata_directive;
+    text checksum_mode, copy_source, copy_range, metadata_directive;
     text copy_if_match, copy_if_none_match, copy_if_modified_since, copy_if_unmodified_since;
     text bucket, key; // decoded from the path by route()
     text upload_id;   // the query's, undecoded

@@ -5,7 +5,6 @@
 #include "multipart.h"
 #include "s3.h"
 #include <algorithm>
-#include <zlib.h>
 
 namespace pausemark {
 
@@ -31,8 +30,8 @@ md5_digest md5_hasher::finish() noexcept {
     return digest;
 }
 
-upload::upload(const request &r, std::uint64_t bytes_max, purpose what) noexcept
-    : purpose_(what), bytes_max_(bytes_max), crc32c_(r.crc32c), crc64nvme_(r.crc64nvme) {}
+upload::upload(std::uint64_t bytes_max, purpose what) noexcept
+    : purpose_(what), bytes_max_(bytes_max) {}
 
 // "aws-chunked" is how the body came, not how the content is encoded. S3 clients put it first or
 // last.
@@ -46,33 +45,15 @@ static text without_aws_chunked(text encoding) noexcept {
     return encoding;
 }
 
-static std::array<std::uint8_t, 4> big_endian(std::uint32_t crc) noexcept {
-    return {static_cast<std::uint8_t>(crc >> 24), static_cast<std::uint8_t>(crc >> 16),
-            static_cast<std::uint8_t>(crc >> 8), static_cast<std::uint8_t>(crc)};
-}
-
-static std::array<char, 8> to_base64(std::uint32_t crc) noexcept {
-    std::array<char, 8> coded;
-    put_base64(coded.data(), big_endian(crc));
-    return coded;
-}
-
 error upload::read_checks(const request &r) noexcept {
     wants_md5_ = r.content_md5.data() != nullptr;
     if (wants_md5_ && !from_base64(r.content_md5, md5_expected_))
         return error::invalid_digest;
-    wants_crc32_ = r.crc32.data() != nullptr;
-    std::array<std::uint8_t, 4> b{};
-    if (wants_crc32_ && !from_base64(r.crc32, b))
-        return error::bad_digest;
-    crc32_expected_ = std::uint32_t{b[0]} << 24 | std::uint32_t{b[1]} << 16 |
-                      std::uint32_t{b[2]} << 8 | std::uint32_t{b[3]};
     const payload kind = to_payload(r.content_sha256);
-    if (const error wrong = check(kind); wrong != error::none)
-        return wrong;
     is_aws_chunked_ = is_aws_chunked(kind);
-    wants_trailer_ = is_aws_chunked_ && is_nocase(r.trailer, "x-amz-checksum-crc32");
-    return error::none;
+    if (const error wrong = checksums_.open(r, is_aws_chunked_); wrong != error::none)
+        return wrong;
+    return check(kind);
 }
 
 error check_write(request &r, bool &only_if_absent) noexcept {
@@ -134,6 +115,8 @@ error upload::open(request &r) {
         return wrong;
     if (!md5_.restart() || (r.sealed && !proof_.open(*r.sealed, r.content_sha256)))
         return error::internal;
+    if (purpose_ == purpose::object)
+        checksums_.keep(r.kept);
     object_ = object::create(purpose_ == purpose::object ? r.kept : nothing, length, r.key.size());
     return object_ == nullptr ? error::slow_down : error::none;
 }
@@ -141,7 +124,7 @@ error upload::open(request &r) {
 void open_upload(call &c, purpose what) {
     const request &r = c.asked;
     const bool stores = what == purpose::object || what == purpose::part;
-    c.body.emplace(r, stores ? c.at.limits.object_bytes_max : document_bytes_max, what);
+    c.body.emplace(stores ? c.at.limits.object_bytes_max : document_bytes_max, what);
     const error wrong = c.body->open(c.asked);
     if (wrong == error::none)
         return;
@@ -161,9 +144,7 @@ void upload::take_content(text bytes) noexcept {
     }
     md5_.add(bytes);
     proof_.add(bytes);
-    if (wants_crc32_ || wants_trailer_)
-        crc32_ = static_cast<std::uint32_t>(
-            crc32_z(crc32_, reinterpret_cast<const Bytef *>(bytes.data()), bytes.size()));
+    checksums_.add(bytes);
     if (!object_->append(bytes))
         error_ = error::slow_down;
 }
@@ -193,13 +174,10 @@ error upload::verify() noexcept {
         return wrong;
     if (wants_md5_ && md5_expected_ != object_->md5)
         return error::bad_digest;
-    if (wants_crc32_ && crc32_ != crc32_expected_)
-        return error::bad_digest;
-    if (wants_trailer_ && aws_.crc32().data() == nullptr)
-        return error::malformed_trailer;
-    if (wants_trailer_ && aws_.crc32() != view(to_base64(crc32_)))
-        return error::bad_digest;
-    return error::none;
+    checksums_.finish();
+    if (const error wrong = checksums_.verify_headers(); wrong != error::none)
+        return wrong;
+    return checksums_.verify_trailers(aws_);
 }
 
 void upload::answer_stored(call &c) const {
@@ -209,16 +187,12 @@ void upload::answer_stored(call &c) const {
     }
     answer a(c, 200);
     a.with("ETag", etag(md5_found_, 0).quoted());
-    if (wants_crc32_ || wants_trailer_)
-        a.with("x-amz-checksum-crc32", view(to_base64(crc32_)));
-    if (!crc32c_.empty())
-        a.with("x-amz-checksum-crc32c", crc32c_);
-    if (!crc64nvme_.empty())
-        a.with("x-amz-checksum-crc64nvme", crc64nvme_);
+    checksums_.tell(a);
     a.empty();
 }
 
 void upload::store_object(call &c) {
+    checksums_.set_kept(*object_);
     c.change.kind = operation::put_object;
     c.change.only_if_absent = only_if_absent_;
     c.change.bucket = c.asked.bucket;

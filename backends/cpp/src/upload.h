@@ -1,6 +1,7 @@
 // A request whose body is being read: an object's or a part's PUT, or a document that is sent.
 #pragma once
 #include "aws_chunked.h"
+#include "checksums.h"
 #include "error.h"
 #include "object.h"
 #include <memory>
@@ -39,7 +40,7 @@ class md5_hasher {
 // Names and header values are views into the request that is being read.
 class upload {
   public:
-    upload(const request &r, std::uint64_t bytes_max, purpose what) noexcept;
+    upload(std::uint64_t bytes_max, purpose what) noexcept;
     upload(const upload &) = delete; // its parts point at each other
     upload &operator=(const upload &) = delete;
 
@@ -65,16 +66,15 @@ class upload {
     void answer_stored(call &c) const;
 
     const purpose purpose_;
-    bool only_if_absent_ = false, wants_crc32_ = false, wants_md5_ = false;
-    bool is_aws_chunked_ = false, wants_trailer_ = false;
+    bool only_if_absent_ = false, wants_md5_ = false;
+    bool is_aws_chunked_ = false;
     error error_ = error::none; // the first thing that went wrong; the rest is read past
-    std::uint32_t crc32_ = 0, crc32_expected_ = 0;
     std::uint64_t decoded_length_ = length_unknown;
     const std::uint64_t bytes_max_;
     md5_digest md5_expected_{}, md5_found_{};
-    text crc32c_, crc64nvme_; // echoed, not verified
-    object_ref object_;       // the content so far
+    object_ref object_; // the content so far
     md5_hasher md5_;
+    checksums checksums_;
     body_proof proof_;
     aws_chunked aws_{&proof_};
 };

@@ -32,6 +32,9 @@ expect 404 -X PUT -d x "$url/bucket/key"
 expect 200 -X PUT "$url/bucket"
 head -c 3000000 /dev/urandom >"$folder/large"
 expect 200 -T "$folder/large" -H 'x-amz-meta-a: b' -H 'Content-Type: a/b' "$url/bucket/large"
+checksum='x-amz-checksum-crc64nvme: jPG2ztM5/8M='
+expect 200 -X PUT -d 'kept checksum' -H "$checksum" "$url/bucket/checked"
+expect 400 -X PUT -d 'other content' -H "$checksum" "$url/bucket/unchecked"
 expect 412 -X PUT -d x -H 'If-None-Match: *' "$url/bucket/large"
 for number in 1 2 3 4 5 6; do
     expect 200 -X PUT -d "body $number" "$url/bucket/key$number"
@@ -81,6 +84,9 @@ for file in before after; do
     grep -v -e '^Date' -e '^x-amz-request-id' "$folder/$file" >"$folder/$file.head"
 done
 cmp -s "$folder/before.head" "$folder/after.head" || fail "the kept headers differ"
+curl -s -I -H 'x-amz-checksum-mode: ENABLED' "$url/bucket/checked" | grep -q "^$checksum" ||
+    fail "the checksum is not kept"
+expect 404 "$url/bucket/unchecked"
 expect 404 "$url/bucket/key1"
 expect 404 "$url/bucket/key2"
 [ "$(curl -s "$url/bucket/key3")" = "body 3" ] || fail "key3 differs"
