@@ -61,8 +61,8 @@ class Failure(Exception):
 
     @property
     def told(self) -> str:
-        """Code and message as documents tell them: the message as the table has it."""
-        return f"{element('Code', self.code)}<Message>{self._message}</Message>"
+        """Code and message as documents tell them."""
+        return element("Code", self.code) + element("Message", self._message)
 
 
 @dataclass(frozen=True, slots=True)
