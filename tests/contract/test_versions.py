@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from urllib.parse import quote, unquote_plus
 
@@ -133,3 +134,27 @@ def test_limits_of_max_keys(server: Server, filled: str) -> None:
 
 def test_a_missing_bucket(server: Server) -> None:
     assert server.ask("GET", "/no-such-bucket?versions").code() == "NoSuchBucket"
+
+
+def delete_versions(server: Server, bucket: str, *objects: tuple[str, str]) -> Reply:
+    """One POST ?delete of keys and their versions; an empty version is not named."""
+    named = "".join(
+        f"<Object><Key>{key}</Key>{version and f'<VersionId>{version}</VersionId>'}</Object>"
+        for key, version in objects
+    )
+    body = f"<Delete>{named}</Delete>".encode()
+    digest = base64.b64encode(hashlib.md5(body).digest()).decode()
+    return server.ask("POST", f"/{bucket}?delete", [("Content-MD5", digest)], body)
+
+
+def test_the_null_version_can_be_deleted_by_its_name(server: Server, filled: str) -> None:
+    root = delete_versions(server, filled, ("a", "null"), ("b/1", ""), ("c", "null")).xml()
+    assert [e.findtext("Key") for e in root.findall("Deleted")] == ["a", "b/1", "c"]
+    assert [e.findtext("VersionId") for e in root.findall("Deleted")] == ["null", None, "null"]
+    assert versions(server, filled)[0] == ["a b", "a/1", "a/2", "d+e", "z€"]
+
+
+def test_another_version_cannot_be_deleted(server: Server, filled: str) -> None:
+    reply = delete_versions(server, filled, ("a", "null"), ("c", "L4kqtJlcpXroDTDmpUMLUo"))
+    assert (reply.status, reply.code()) == (501, "NotImplemented")
+    assert versions(server, filled)[0] == IN_ORDER

@@ -8,8 +8,9 @@
 
 struct key_list {
     struct text keys[KEYS_MAX];
+    bool names_version[KEYS_MAX]; // as "null", which every object's only version is
     size_t count;
-    bool quiet, has_version, seen_root;
+    bool quiet, is_null_version, has_other_version, seen_root;
     char *text; // decoded keys
     size_t text_n;
 };
@@ -31,6 +32,8 @@ struct path {
 static bool read_text(struct key_list *list, const struct path *path, struct text raw) {
     bool is_key = path->depth == 3 && text_is(path->names[2], TEXT("Key"));
     size_t n;
+    if (path->depth == 3 && text_is(path->names[2], TEXT("VersionId")))
+        list->is_null_version = text_is(raw, TEXT("null"));
     if (path->depth == 2 && text_is(path->names[1], TEXT("Quiet"))) {
         list->quiet = text_is(raw, TEXT("true"));
         return true;
@@ -59,15 +62,18 @@ static bool open_element(struct key_list *list, struct path *path, struct text n
             return false;
         list->keys[list->count++] = (struct text){NULL, 0};
     }
-    if (path->depth == 3 && text_is(name, TEXT("VersionId")))
-        list->has_version = true;
+    list->is_null_version = false;
     return true;
 }
 
-static bool close_element(const struct key_list *list, struct path *path, struct text name) {
+static bool close_element(struct key_list *list, struct path *path, struct text name) {
     if (path->depth == 0 || !text_is(path->names[path->depth - 1], name))
         return false;
     path->depth--;
+    if (path->depth == 2 && text_is(name, TEXT("VersionId")) && list->count > 0) {
+        list->names_version[list->count - 1] = list->is_null_version;
+        list->has_other_version = list->has_other_version || !list->is_null_version;
+    }
     bool is_object = path->depth == 1 && text_is(name, TEXT("Object"));
     return !is_object || list->keys[list->count - 1].n > 0;
 }
@@ -102,21 +108,31 @@ static enum error_code outcome_of(const struct write *w) {
     return is_key ? commit_error(w->outcome) : ERROR_KEY_TOO_LONG;
 }
 
-static void add_outcome(struct deletion *d, const struct write *w) {
+static void add_key(struct document *xml, struct text key, bool names_version) {
+    DOCUMENT_ADD(xml, "<Key>");
+    document_add_escaped(xml, key);
+    DOCUMENT_ADD(xml, "</Key>");
+    if (names_version)
+        DOCUMENT_ADD(xml, "<VersionId>null</VersionId>");
+}
+
+static void add_outcome(struct deletion *d, size_t at) {
+    const struct write *w = &d->writes[at];
+    bool names_version = d->list.names_version[d->done_count + at];
     struct document *xml = &d->answer;
     enum error_code error = outcome_of(w);
     if (error != ERROR_NONE) {
-        DOCUMENT_ADD(xml, "<Error><Key>");
-        document_add_escaped(xml, w->key);
-        DOCUMENT_ADD(xml, "</Key><Code>");
+        DOCUMENT_ADD(xml, "<Error>");
+        add_key(xml, w->key, names_version);
+        DOCUMENT_ADD(xml, "<Code>");
         document_add(xml, error_name(error));
         DOCUMENT_ADD(xml, "</Code><Message>");
         document_add(xml, error_message(error));
         DOCUMENT_ADD(xml, "</Message></Error>");
     } else if (!d->list.quiet) {
-        DOCUMENT_ADD(xml, "<Deleted><Key>");
-        document_add_escaped(xml, w->key);
-        DOCUMENT_ADD(xml, "</Key></Deleted>");
+        DOCUMENT_ADD(xml, "<Deleted>");
+        add_key(xml, w->key, names_version);
+        DOCUMENT_ADD(xml, "</Deleted>");
     }
 }
 
@@ -136,7 +152,7 @@ static void begin_some(struct connection *c, struct commit *k) {
 
 static void end_some(struct deletion *d) {
     for (size_t i = 0; i < d->write_count; i++)
-        add_outcome(d, &d->writes[i]);
+        add_outcome(d, i);
     d->done_count += d->write_count;
 }
 
@@ -174,7 +190,7 @@ static enum error_code read_body(struct deletion *d, const struct object *body) 
         return ERROR_SLOW_DOWN;
     if (!read_keys(&d->list, (struct text){d->body.p, d->body.n}))
         return ERROR_MALFORMED_XML;
-    return d->list.has_version ? ERROR_NOT_IMPLEMENTED : ERROR_NONE;
+    return d->list.has_other_version ? ERROR_NOT_IMPLEMENTED : ERROR_NONE;
 }
 
 void delete_many(struct connection *c, struct upload *u) {

@@ -19,8 +19,12 @@ class key_list final : xml::outline {
     [[nodiscard]] bool quiet() const noexcept {
         return quiet_;
     }
-    [[nodiscard]] bool has_version() const noexcept {
-        return has_version_;
+    // Whether the key was named with its only version, "null".
+    [[nodiscard]] bool names_version(std::size_t at) const noexcept {
+        return names_version_[at];
+    }
+    [[nodiscard]] bool has_other_version() const noexcept {
+        return has_other_version_;
     }
 
   private:
@@ -30,7 +34,8 @@ class key_list final : xml::outline {
     bool read_text(text raw) override;
 
     std::vector<std::string> keys_;
-    bool quiet_ = false, has_version_ = false;
+    std::vector<bool> names_version_;
+    bool quiet_ = false, is_null_version_ = false, has_other_version_ = false;
 };
 
 bool key_list::open() {
@@ -38,18 +43,25 @@ bool key_list::open() {
         if (keys_.size() == keys_max)
             return false;
         keys_.emplace_back();
+        names_version_.push_back(false);
     }
-    has_version_ = has_version_ || is_at(3, "VersionId");
+    is_null_version_ = false;
     return true;
 }
 
 bool key_list::close() {
+    if (is_at(3, "VersionId") && !keys_.empty()) {
+        names_version_.back() = is_null_version_;
+        has_other_version_ = has_other_version_ || !is_null_version_;
+    }
     return !is_at(2, "Object") || !keys_.back().empty();
 }
 
 bool key_list::read_text(text raw) {
     if (is_at(2, "Quiet"))
         quiet_ = raw == "true";
+    if (is_at(3, "VersionId"))
+        is_null_version_ = raw == "null";
     if (!is_at(3, "Key"))
         return true;
     return !keys_.empty() && xml::decode(raw, keys_.back()); // a comment may split the text
@@ -65,18 +77,26 @@ struct deletion {
     std::string xml;
 };
 
-static void add_outcome(deletion &d, text key, error outcome) {
+static void add_key(deletion &d, std::size_t at) {
+    d.xml += "<Key>";
+    xml::add_escaped(d.xml, d.list.keys()[at]);
+    d.xml += "</Key>";
+    if (d.list.names_version(at))
+        d.xml += "<VersionId>null</VersionId>";
+}
+
+static void add_outcome(deletion &d, std::size_t at, error outcome) {
     if (outcome != error::none) {
         const error_text &e = describe(outcome);
-        d.xml += "<Error><Key>";
-        xml::add_escaped(d.xml, key);
-        d.xml.append("</Key><Code>").append(e.code).append("</Code><Message>");
+        d.xml += "<Error>";
+        add_key(d, at);
+        d.xml.append("<Code>").append(e.code).append("</Code><Message>");
         xml::add_escaped(d.xml, e.message);
         d.xml += "</Message></Error>";
     } else if (!d.list.quiet()) {
-        d.xml += "<Deleted><Key>";
-        xml::add_escaped(d.xml, key);
-        d.xml += "</Key></Deleted>";
+        d.xml += "<Deleted>";
+        add_key(d, at);
+        d.xml += "</Deleted>";
     }
 }
 
@@ -101,7 +121,7 @@ static void begin_some(call &c, deletion &d) {
 static void end_some(deletion &d) {
     const auto keys = next_keys(d);
     for (std::size_t i = 0; i < keys.size(); i++)
-        add_outcome(d, keys[i], d.writes[i].outcome);
+        add_outcome(d, d.at + i, d.writes[i].outcome);
     d.at += keys.size();
 }
 
@@ -124,7 +144,7 @@ void delete_many(call &c, const object &body) {
         answer_error(c, error::malformed_xml, c.asked.path);
         return;
     }
-    if (d->list.has_version()) {
+    if (d->list.has_other_version()) {
         answer_error(c, error::not_implemented, c.asked.path);
         return;
     }

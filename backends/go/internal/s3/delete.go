@@ -46,20 +46,23 @@ func (h *Handler) deleteMany(e *exchange) *failure {
 		if failed == nil && isTrue(request.Quiet) {
 			continue
 		}
-		writeDeleted(&text, *request.Objects[at].Key, failed)
+		writeDeleted(&text, request.Objects[at], failed)
 	}
 	text.close("DeleteResult")
 	e.replyXML(http.StatusOK, text.bytes())
 	return nil
 }
 
-func writeDeleted(text *xmlText, key string, failed *failure) {
+func writeDeleted(text *xmlText, object deleteObject, failed *failure) {
 	outcome := "Deleted"
 	if failed != nil {
 		outcome = "Error"
 	}
 	text.start(outcome)
-	text.element("Key", key)
+	text.element("Key", *object.Key)
+	if object.VersionID != nil {
+		text.element("VersionId", nullVersion)
+	}
 	if failed != nil {
 		text.element("Code", failed.code)
 		text.message(failed)
@@ -84,14 +87,16 @@ func parseDelete(body []byte) (*deleteRequest, *failure) {
 	if len(request.Objects) == 0 || len(request.Objects) > listKeysMax {
 		return nil, errMalformedXML
 	}
-	versioned := false
+	otherVersion := false
 	for _, object := range request.Objects {
 		if object.Key == nil || *object.Key == "" {
 			return nil, errMalformedXML
 		}
-		versioned = versioned || object.VersionID != nil
+		if object.VersionID != nil && *object.VersionID != nullVersion {
+			otherVersion = true
+		}
 	}
-	if versioned {
+	if otherVersion {
 		return nil, errNotImplemented
 	}
 	return request, nil

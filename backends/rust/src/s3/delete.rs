@@ -5,6 +5,7 @@ use super::bucket::LIST_KEYS_MAX;
 use super::change::{Pending, Write};
 use super::failure::{self, Failure};
 use super::upload::{Announcement, Limit};
+use super::versions::ONLY_VERSION;
 use super::xml::{NAMESPACE, Xml};
 use super::{Exchange, Progress, Step, xml_read};
 
@@ -24,9 +25,13 @@ pub fn many(exchange: &Exchange<'_>) -> Progress {
         let text = std::str::from_utf8(&payload.body).map_err(|_| &failure::MALFORMED_XML)?;
         let request = DeleteRequest::parse(text)?;
         let mut answer = Xml::new("DeleteResult", NAMESPACE, exchange.arena);
-        for key in request.keys.iter().filter(|_| !request.quiet) {
+        let named = request.keys.iter().zip(&request.name_version);
+        for (key, names_version) in named.filter(|_| !request.quiet) {
             answer.start("Deleted");
             answer.element("Key", key);
+            if *names_version {
+                answer.element("VersionId", ONLY_VERSION);
+            }
             answer.end("Deleted");
         }
         let answer = Answer::xml(answer.finish("DeleteResult"));
@@ -38,6 +43,11 @@ pub fn many(exchange: &Exchange<'_>) -> Progress {
 struct DeleteRequest {
     quiet: bool,
     keys: Vec<String>,
+    /// For each key: its version was named, so the answer names it too.
+    name_version: Vec<bool>,
+    key: Option<String>,
+    names_version: bool,
+    names_another: bool,
 }
 
 impl DeleteRequest {
@@ -45,13 +55,26 @@ impl DeleteRequest {
         let mut request = Self::default();
         xml_read::read(text, |path, value| request.end_element(path, value))?;
         let known = (1..=LIST_KEYS_MAX).contains(&request.keys.len());
-        if known { Ok(request) } else { Err(&failure::MALFORMED_XML) }
+        match request {
+            _ if !known => Err(&failure::MALFORMED_XML),
+            Self { names_another: true, .. } => Err(&failure::NOT_IMPLEMENTED),
+            request => Ok(request),
+        }
     }
 
     fn end_element(&mut self, path: &[&[u8]], value: &str) -> Result<(), &'static Failure> {
         match *path {
-            [b"Delete", b"Object", b"Key"] if !value.is_empty() => self.keys.push(value.to_owned()),
-            [b"Delete", b"Object", b"VersionId"] => return Err(&failure::NOT_IMPLEMENTED),
+            [b"Delete", b"Object", b"Key"] if !value.is_empty() => {
+                self.key = Some(value.to_owned());
+            }
+            [b"Delete", b"Object", b"VersionId"] if value == ONLY_VERSION => {
+                self.names_version = true;
+            }
+            [b"Delete", b"Object", b"VersionId"] => self.names_another = true,
+            [b"Delete", b"Object"] => {
+                self.keys.push(self.key.take().ok_or(&failure::MALFORMED_XML)?);
+                self.name_version.push(std::mem::take(&mut self.names_version));
+            }
             [b"Delete", b"Quiet"] => self.quiet = ["true", "1"].contains(&value.trim()),
             [b"Delete"] | [b"Delete", _, ..] => {}
             _ => return Err(&failure::MALFORMED_XML),
@@ -71,7 +94,8 @@ mod tests {
             <Object><Key><![CDATA[<]]></Key></Object></Delete>
         "#;
         let request = DeleteRequest::parse(text).unwrap();
-        assert_eq!(request, DeleteRequest { quiet: true, keys: vec!["a& b".into(), "<".into()] });
+        assert!(request.quiet);
+        assert_eq!(request.keys, ["a& b", "<"]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::xml::{NAMESPACE, Xml};
 use super::{Exchange, Outcome};
 use crate::store::{Entry, ListQuery, Object, Page};
 
-const ONLY_VERSION: &str = "null";
+pub const ONLY_VERSION: &str = "null";
 
 /// GET ?versioning, which nobody has configured.
 pub fn configuration(exchange: &Exchange<'_>) -> Outcome {
