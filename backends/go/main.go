@@ -24,6 +24,7 @@ import (
 	"pausemark/go/internal/s3"
 	"pausemark/go/internal/sigv4"
 	"pausemark/go/internal/store"
+	"pausemark/go/internal/wire"
 )
 
 const (
@@ -156,7 +157,7 @@ func serve(listener net.Listener, handler http.Handler, logEnded <-chan struct{}
 	server := &http.Server{
 		Handler:                      handler,
 		ConnContext:                  gate.NewContext,
-		MaxHeaderBytes:               4 * gate.HeadBytesMax, // the gate's limit is the one that acts
+		MaxHeaderBytes:               4 * wire.HeadBytesMax, // the gate's limit is the one that acts
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     log.New(io.Discard, "", 0), // never a line a request
 	}

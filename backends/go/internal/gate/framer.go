@@ -6,13 +6,9 @@ package gate
 import (
 	"bytes"
 	"net/http"
+
+	"pausemark/go/internal/wire"
 )
-
-// HeadBytesMax is the limit of a request line and its headers together.
-const HeadBytesMax = 16 << 10
-
-// lineBytesMax limits a chunk's size line and each trailer line.
-const lineBytesMax = 1 << 10
 
 type phase int
 
@@ -35,7 +31,27 @@ type framer struct {
 	trailer int   // bytes of trailers seen
 	status  int   // why phaseRefused
 	heads   int64 // heads approved so far
-	head    headFacts
+	head    head
+}
+
+// head is how far the head of the next request has been read.
+type head struct {
+	wire.Framing
+	lineStart int // offset of the first line that is not yet taken
+	lines     int
+}
+
+// take reads one line without its CRLF; false means that the request must be refused.
+func (h *head) take(line []byte) bool {
+	h.lines++
+	if h.lines > 1 {
+		return h.Take(line) > 0
+	}
+	_, target, _, ok := wire.RequestLine(line)
+	if ok {
+		markBadEscapes(target)
+	}
+	return ok
 }
 
 // advance returns how many bytes from the start of data may pass. Fewer than all means that the
@@ -64,14 +80,14 @@ func (f *framer) takeHead(data []byte) int {
 	for {
 		newline := bytes.IndexByte(data[f.head.lineStart:], '\n')
 		if newline < 0 {
-			if len(data) > HeadBytesMax {
+			if len(data) > wire.HeadBytesMax {
 				f.refuse(http.StatusRequestHeaderFieldsTooLarge)
 			}
 			return 0
 		}
 		line := data[f.head.lineStart : f.head.lineStart+newline]
 		next := f.head.lineStart + newline + 1
-		if next > HeadBytesMax {
+		if next > wire.HeadBytesMax {
 			f.refuse(http.StatusRequestHeaderFieldsTooLarge)
 			return 0
 		}
@@ -93,17 +109,17 @@ func (f *framer) takeHead(data []byte) int {
 
 func (f *framer) endHead(size int) int {
 	facts := f.head
-	f.head = headFacts{}
-	if !facts.complete() {
+	f.head = head{}
+	if !facts.Complete() {
 		f.refuse(http.StatusBadRequest)
 		return 0
 	}
 	f.heads++
 	switch {
-	case facts.chunked:
+	case facts.Chunked:
 		f.phase = phaseChunkSize
-	case facts.length > 0:
-		f.phase, f.left = phaseLength, facts.length
+	case facts.Length > 0:
+		f.phase, f.left = phaseLength, facts.Length
 	}
 	return size
 }
@@ -125,13 +141,13 @@ func (f *framer) takeBody(data []byte) int {
 func (f *framer) takeLine(data []byte) int {
 	newline := bytes.IndexByte(data, '\n')
 	if newline < 0 {
-		if len(data) > lineBytesMax {
+		if len(data) > wire.LineBytesMax {
 			f.phase = phaseBroken
 		}
 		return 0
 	}
 	text, terminated := bytes.CutSuffix(data[:newline], []byte{'\r'})
-	if !terminated || len(text) > lineBytesMax || bytes.IndexByte(text, '\r') >= 0 {
+	if !terminated || len(text) > wire.LineBytesMax || bytes.IndexByte(text, '\r') >= 0 {
 		f.phase = phaseBroken
 		return 0
 	}
@@ -148,7 +164,7 @@ func (f *framer) endLine(text []byte) bool {
 		f.phase = phaseChunkSize
 		return len(text) == 0
 	case phaseChunkSize:
-		size, ok := chunkSize(text)
+		size, ok := wire.ChunkSize(text)
 		f.left, f.trailer, f.phase = size, 0, phaseChunkData
 		if size == 0 {
 			f.phase = phaseTrailer
@@ -160,27 +176,10 @@ func (f *framer) endLine(text []byte) bool {
 			f.phase = phaseHead
 			return true
 		}
-		return f.trailer <= HeadBytesMax && fieldName(text) > 0
+		return f.trailer <= wire.HeadBytesMax && wire.FieldName(text) > 0
 	}
 }
 
 func (f *framer) refuse(status int) {
 	f.phase, f.status = phaseRefused, status
-}
-
-// chunkSize reads `1f` or `1f;extension`; 15 digits hold every size that can be meant.
-func chunkSize(text []byte) (int64, bool) {
-	digits, _, _ := bytes.Cut(text, []byte{';'})
-	if len(digits) == 0 || len(digits) > 15 {
-		return 0, false
-	}
-	size := int64(0)
-	for _, digit := range digits {
-		value := bytes.IndexByte([]byte("0123456789abcdef"), digit|0x20)
-		if value < 0 || digit < '0' {
-			return 0, false
-		}
-		size = size<<4 | int64(value)
-	}
-	return size, true
 }

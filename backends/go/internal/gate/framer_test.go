@@ -5,6 +5,8 @@ package gate
 import (
 	"strings"
 	"testing"
+
+	"pausemark/go/internal/wire"
 )
 
 func TestWholeRequestsPassInOnePieceAndByteByByte(t *testing.T) {
@@ -54,7 +56,7 @@ func TestHeadsAreRefused(t *testing.T) {
 		"space before colon": {"Content-Length : 1\r\n", 400},
 		"folded line":        {" folded: 1\r\n", 400},
 		"second host":        {"Host: b\r\n", 400},
-		"too long":           {"X-A: " + strings.Repeat("v", HeadBytesMax) + "\r\n", 431},
+		"too long":           {"X-A: " + strings.Repeat("v", wire.HeadBytesMax) + "\r\n", 431},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var f framer

@@ -5,11 +5,11 @@ package s3
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"net/http"
 	"strings"
 	"time"
 
 	"pausemark/go/internal/sigv4"
+	"pausemark/go/internal/wire"
 )
 
 // The payload kinds of aws-chunked bodies.
@@ -31,12 +31,13 @@ var authFailures = map[error]*failure{
 	sigv4.ErrUnsigned:   errAccessDenied,
 	sigv4.ErrNoPayload:  errInvalidRequest,
 	sigv4.ErrSignature:  errSignature,
+	sigv4.ErrTooMany:    errInvalidRequest,
 }
 
 // authenticate judges who asks, before anything of the request is done.
-func (h *Handler) authenticate(e *exchange) *failure {
-	header := e.request.Header
-	if values, there := header["Authorization"]; there && !sigv4.WellFormed(values) {
+func (h *Handler) authenticate(e *Exchange) *failure {
+	value, count := e.Request.Find("authorization")
+	if count > 1 || (count == 1 && !sigv4.WellFormed(value)) {
 		return errAuthorization
 	}
 	if e.query.has("X-Amz-Signature") {
@@ -45,18 +46,18 @@ func (h *Handler) authenticate(e *exchange) *failure {
 	if h.verifier == nil {
 		return nil
 	}
-	seal, err := h.verifier.Verify(e.request, e.target, time.Now())
+	seal, err := h.verifier.Verify(&e.Request, time.Now())
 	if err != nil {
 		return authFailures[err]
 	}
 	e.seal = seal
-	return judgePayload(e.request)
+	return judgePayload(&e.Request)
 }
 
 // judgePayload refuses what no reader of a body would come to judge: an unknown kind, and the digest
 // of a body that is not there.
-func judgePayload(request *http.Request) *failure {
-	kind := request.Header.Get("X-Amz-Content-Sha256")
+func judgePayload(request *wire.Request) *failure {
+	kind := request.Get("x-amz-content-sha256")
 	switch {
 	case kind == "UNSIGNED-PAYLOAD", kind == signedChunks, kind == signedChunksTrailer,
 		kind == unsignedTrailer:
@@ -65,7 +66,7 @@ func judgePayload(request *http.Request) *failure {
 		return errNotImplemented
 	case !isHexSHA256(kind):
 		return errInvalidArgument
-	case request.ContentLength == 0 && !strings.EqualFold(kind, emptySHA256):
+	case request.Length == 0 && !strings.EqualFold(kind, emptySHA256):
 		return errPayloadMismatch
 	}
 	return nil

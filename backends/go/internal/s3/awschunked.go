@@ -3,14 +3,10 @@
 package s3
 
 import (
-	"bufio"
 	"bytes"
-	"errors"
-	"io"
-	"strconv"
-	"sync"
 
 	"pausemark/go/internal/sigv4"
+	"pausemark/go/internal/wire"
 )
 
 const (
@@ -22,80 +18,94 @@ const (
 	trailerSignature = "x-amz-trailer-signature"
 )
 
-var chunkReaders = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 4<<10) }}
+// Where the coding is; what is not data is a line.
+const (
+	inSize = iota
+	inData
+	inDataEnd
+	inTrailer
+	inEnd
+)
 
-// givenSignature has room for one byte too many, so that what is too long is not taken for its start.
-type givenSignature [sigv4.SignatureBytes + 1]byte
+// coding is how far an aws-chunked body has been read.
+type coding struct {
+	state         int
+	left          int64 // of the chunk's data
+	chunk         int   // where the chunk's data begins in the content
+	trailersBytes int
+	signed        int    // of the signature
+	lines         []byte // trailers as they are signed
+	// signature has room for one byte too many, so that what is too long is not taken for its start.
+	signature [sigv4.SignatureBytes + 1]byte
+}
 
-func (p *bodyPlan) readAWSChunked(from io.Reader) *failure {
-	source := &noted{reader: from}
-	reader, _ := chunkReaders.Get().(*bufio.Reader)
-	reader.Reset(source)
-	defer func() {
-		reader.Reset(nil)
-		chunkReaders.Put(reader)
-	}()
-	p.body = make([]byte, 0, p.length)
-	failed := p.readChunks(reader)
-	if failed == nil {
-		failed = p.readTrailers(reader)
+func (b *body) takeData(count int64) {
+	b.coding.left -= count
+	if b.coding.left == 0 {
+		b.coding.state = inDataEnd
 	}
-	if failed == nil {
-		if _, err := reader.ReadByte(); !errors.Is(err, io.EOF) {
-			failed = errIncompleteBody
+}
+
+// takeLine takes bytes of a line, and does what it says once it is whole. It returns how many it took.
+func (b *body) takeLine(data []byte) int {
+	if b.coding.state == inEnd {
+		b.failed = errIncompleteBody // nothing may follow
+		return len(data)
+	}
+	count := bytes.IndexByte(data, '\n') + 1
+	whole := count > 0
+	if !whole {
+		count = len(data)
+	}
+	if len(b.line)+count > awsLineBytesMax {
+		b.failed = errIncompleteBody
+		return count
+	}
+	b.line = append(b.line, data[:count]...)
+	if !whole {
+		return count
+	}
+	line, terminated := bytes.CutSuffix(b.line, []byte("\r\n"))
+	b.line = b.line[:0]
+	if !terminated {
+		b.failed = errIncompleteBody
+	} else {
+		b.failed = b.endLine(line)
+	}
+	return count
+}
+
+func (b *body) endLine(line []byte) *failure {
+	switch b.coding.state {
+	case inSize:
+		return b.beginChunk(line)
+	case inDataEnd:
+		b.coding.state = inSize
+		if len(line) > 0 {
+			return errIncompleteBody
 		}
+		return b.verifyChunk()
+	default:
+		return b.takeTrailerLine(line)
 	}
-	if failed == nil && int64(len(p.body)) != p.length {
-		failed = errIncompleteBody
+}
+
+func (b *body) beginChunk(line []byte) *failure {
+	c := &b.coding
+	digits, extensions, _ := bytes.Cut(line, []byte{';'})
+	size, ok := wire.ChunkSize(digits)
+	if !ok || size > b.length-int64(len(b.content)) {
+		return errIncompleteBody
 	}
-	if source.failed {
-		return errCutOff
+	c.signed = copy(c.signature[:], chunkSignature(extensions))
+	c.left, c.chunk, c.state = size, len(b.content), inData
+	if size > 0 {
+		return nil
 	}
+	c.state = inTrailer
+	failed := b.verifyChunk()
+	c.signed = 0
 	return failed
-}
-
-// noted remembers that reading failed, which is not the same as a body that says something wrong.
-type noted struct {
-	reader io.Reader
-	failed bool
-}
-
-// Read implements io.Reader.
-func (n *noted) Read(into []byte) (int, error) {
-	count, err := n.reader.Read(into)
-	n.failed = n.failed || (err != nil && !errors.Is(err, io.EOF))
-	return count, err
-}
-
-// readChunks reads up to the line of the empty chunk, behind which the trailers stand.
-func (p *bodyPlan) readChunks(reader *bufio.Reader) *failure {
-	for {
-		line, ok := awsLine(reader)
-		if !ok {
-			return errIncompleteBody
-		}
-		digits, extensions, _ := bytes.Cut(line, []byte{';'})
-		size, err := strconv.ParseUint(string(digits), 16, 60)
-		if err != nil {
-			return errIncompleteBody
-		}
-		var signature givenSignature // the line is gone with the next read
-		signed := copy(signature[:], chunkSignature(extensions))
-		at := len(p.body)
-		if int64(size) > p.length-int64(at) {
-			return errIncompleteBody
-		}
-		p.body = p.body[:at+int(size)]
-		if size > 0 && !readChunk(reader, p.body[at:]) {
-			return errIncompleteBody
-		}
-		if p.chain != nil && !p.chain.Chunk(p.body[at:], signature[:signed]) {
-			return errSignature
-		}
-		if size == 0 {
-			return nil
-		}
-	}
 }
 
 // chunkSignature is what one of a chunk's extensions says; others mean nothing here.
@@ -108,55 +118,46 @@ func chunkSignature(extensions []byte) []byte {
 	return nil
 }
 
-func readChunk(reader *bufio.Reader, into []byte) bool {
-	if _, err := io.ReadFull(reader, into); err != nil {
-		return false
-	}
-	end, ok := awsLine(reader)
-	return ok && len(end) == 0
-}
-
-// readTrailers reads to the empty line.
-func (p *bodyPlan) readTrailers(reader *bufio.Reader) *failure {
-	var lines []byte // as they are signed
-	var signature givenSignature
-	signed := 0
-	for left := trailerBytesMax; ; {
-		line, ok := awsLine(reader)
-		if left -= len(line); !ok || left < 0 {
-			return errIncompleteBody
-		}
-		if len(line) == 0 {
-			break
-		}
-		name, value, _ := bytes.Cut(line, []byte{':'})
-		name, value = bytes.ToLower(name), bytes.TrimSpace(value)
-		if string(name) == trailerSignature {
-			signed = copy(signature[:], value)
-			continue
-		}
-		p.takeTrailer(name, value)
-		lines = append(append(append(append(lines, name...), ':'), value...), '\n')
-	}
-	return p.verifyTrailers(lines, signature[:signed])
-}
-
-// verifyTrailers takes none behind signed chunks whose kind has no signature for them.
-func (p *bodyPlan) verifyTrailers(lines, signature []byte) *failure {
-	switch {
-	case p.chain == nil:
-		return nil
-	case !p.signedTrailer && len(lines)+len(signature) > 0:
-		return errIncompleteBody
-	case p.signedTrailer && !p.chain.Trailer(lines, signature):
+func (b *body) verifyChunk() *failure {
+	c := &b.coding
+	if b.chain != nil && !b.chain.Chunk(b.content[c.chunk:], c.signature[:c.signed]) {
 		return errSignature
 	}
 	return nil
 }
 
-// awsLine returns a line without its end; its bytes are the reader's, valid up to the next read.
-func awsLine(reader *bufio.Reader) ([]byte, bool) {
-	line, err := reader.ReadSlice('\n')
-	text, terminated := bytes.CutSuffix(line, []byte("\r\n"))
-	return text, err == nil && terminated && len(line) <= awsLineBytesMax
+// takeTrailerLine takes trailers up to the empty line.
+func (b *body) takeTrailerLine(line []byte) *failure {
+	c := &b.coding
+	if len(line) == 0 {
+		c.state = inEnd
+		return b.verifyTrailers(c.lines, c.signature[:c.signed])
+	}
+	if c.trailersBytes += len(line); c.trailersBytes > trailerBytesMax {
+		return errIncompleteBody
+	}
+	name, value, _ := bytes.Cut(line, []byte{':'})
+	name, value = bytes.ToLower(name), bytes.TrimSpace(value)
+	if string(name) == trailerSignature {
+		c.signed = copy(c.signature[:], value)
+		return nil
+	}
+	b.takeTrailer(name, value)
+	if b.chain != nil {
+		c.lines = append(append(append(append(c.lines, name...), ':'), value...), '\n')
+	}
+	return nil
+}
+
+// verifyTrailers takes none behind signed chunks whose kind has no signature for them.
+func (b *body) verifyTrailers(lines, signature []byte) *failure {
+	switch {
+	case b.chain == nil:
+		return nil
+	case !b.signedTrailer && len(lines)+len(signature) > 0:
+		return errIncompleteBody
+	case b.signedTrailer && !b.chain.Trailer(lines, signature):
+		return errSignature
+	}
+	return nil
 }

@@ -1,200 +1,135 @@
-// Receives request bodies: what their headers say of them, and those that are plain or chunked.
+// What the headers of a body say of it: how it comes, how long it is, and what it must match.
 
 package s3
 
 import (
-	"bytes"
 	"encoding/base64"
-	"errors"
-	"io"
-	"net/http"
 	"strconv"
 	"strings"
 
 	"pausemark/go/internal/sigv4"
+	"pausemark/go/internal/wire"
 )
 
-// bodyPlan is how a body comes, what it must match, and then the body itself.
-type bodyPlan struct {
-	length        int64 // of the decoded body; -1 when nobody said
+// body is how a body comes, what it must match, and then the content itself. See intake.go for how it is
+// fed.
+type body struct {
+	length        int64 // of the content; -1 when nobody said
 	bytesMax      int64
 	tooLong       *failure // what a longer one is
+	md5           [16]byte
+	hasMD5        bool
 	awsChunked    bool
+	signedTrailer bool     // whether the chain ends with the trailers
 	trailing      trailing // checksums that come in a trailer and have not yet
-	md5           []byte   // nil, or 16 bytes
 	checksums     checksums
 	trailers      checksums
 	sha256        string      // in hex; "" when nobody verifies it
 	chain         *sigv4.Seal // what signed chunks continue; nil when nobody verifies them
-	signedTrailer bool        // whether the chain ends with the trailers
-	reserved      int64
-	body          []byte
+
+	reserved int64
+	content  []byte
+	failed   *failure // the first thing that went wrong; the rest is read past
+	coding   coding
+	line     []byte // of aws-chunked: what has come of it
 }
 
-// growBytes is the step in which a body of unknown length reserves room.
-const growBytes = 64 << 10
-
-// planBody judges what the headers say of a body, before anybody looks for its place.
-func planBody(e *exchange) (*bodyPlan, *failure) {
-	plan := &bodyPlan{}
+// plan judges what the headers say of a body, before anybody looks for its place.
+func (e *Exchange) plan() *failure {
 	e.planned = true
-	return plan, plan.readHeaders(e.request.Header, e.seal)
+	return e.body.readHeaders(&e.Request, e.seal)
 }
 
-func (p *bodyPlan) readHeaders(header http.Header, seal *sigv4.Seal) *failure {
-	if values := header["Content-Md5"]; len(values) > 0 {
-		sum, err := base64.StdEncoding.DecodeString(values[0])
-		if err != nil || len(sum) != 16 {
+func (b *body) readHeaders(request *wire.Request, seal *sigv4.Seal) *failure {
+	if value, count := request.Find("content-md5"); count > 0 {
+		var sum [18]byte // what 24 characters can hold
+		if len(value) != base64.StdEncoding.EncodedLen(len(b.md5)) {
 			return errInvalidDigest
 		}
-		p.md5 = sum
+		length, err := base64.StdEncoding.Decode(sum[:], []byte(value))
+		if err != nil || length != len(b.md5) {
+			return errInvalidDigest
+		}
+		b.md5, b.hasMD5 = [16]byte(sum[:]), true
 	}
-	if failed := p.checksums.readHeaders(header); failed != nil {
+	if failed := b.checksums.readHeaders(request); failed != nil {
 		return failed
 	}
-	kinds := header["X-Amz-Content-Sha256"]
-	if len(kinds) == 0 {
+	kind, count := request.Find("x-amz-content-sha256")
+	if count == 0 {
 		return nil
 	}
-	switch kind := kinds[0]; {
+	switch {
 	case kind == "UNSIGNED-PAYLOAD":
 	case isHexSHA256(kind):
 		if seal != nil {
-			p.sha256 = kind
+			b.sha256 = kind
 		}
 	case kind == signedChunks:
-		p.awsChunked, p.chain = true, seal
+		b.awsChunked, b.chain = true, seal
 	case kind == unsignedTrailer:
-		p.awsChunked = true
+		b.awsChunked = true
 	case kind == signedChunksTrailer:
-		p.awsChunked, p.chain, p.signedTrailer = true, seal, true
+		b.awsChunked, b.chain, b.signedTrailer = true, seal, true
 	case strings.HasPrefix(kind, streamingPrefix):
 		return errNotImplemented
 	default:
 		return errInvalidArgument
 	}
-	if p.awsChunked {
-		p.trailing = announced(header)
+	if b.awsChunked {
+		b.trailing = announced(request)
 	}
 	return nil
 }
 
 // readLength is the last that the headers are asked: how long the body is, and whether that fits.
-func (p *bodyPlan) readLength(request *http.Request, bytesMax int64, tooLong *failure) *failure {
-	p.length, p.bytesMax, p.tooLong = request.ContentLength, bytesMax, tooLong
-	if len(request.TransferEncoding) == 0 && request.Header["Content-Length"] == nil {
+func (b *body) readLength(request *wire.Request, bytesMax int64, tooLong *failure) *failure {
+	b.length, b.bytesMax, b.tooLong = request.Length, bytesMax, tooLong
+	if request.Length >= 0 && !request.Has("content-length") {
 		return errMissingLength
 	}
-	if p.awsChunked {
-		length, err := strconv.ParseUint(request.Header.Get("X-Amz-Decoded-Content-Length"), 10, 62)
+	if b.awsChunked {
+		length, err := strconv.ParseUint(request.Get("x-amz-decoded-content-length"), 10, 62)
 		if err != nil {
 			return errMissingLength
 		}
-		p.length = int64(length)
+		b.length = int64(length)
 	}
-	if p.length > bytesMax {
+	if b.length > bytesMax {
 		return tooLong
 	}
 	return nil
 }
 
-// reserve takes the body's room, as far as it is known.
-func (h *Handler) reserve(plan *bodyPlan) *failure {
-	if plan.length > 0 && !h.store.Reserve(plan.length) {
-		return errSlowDown
-	}
-	plan.reserved = max(plan.length, 0)
-	return nil
-}
-
 func isHexSHA256(text string) bool {
 	for at := range len(text) {
-		b := text[at] | 0x20
-		if (b < '0' || b > '9') && (b < 'a' || b > 'f') {
+		if !wire.IsHex(text[at]) {
 			return false
 		}
 	}
 	return len(text) == 64
 }
 
-// receive reads the body to its end, also where that is clear to be in vain: the connection goes on.
-func (h *Handler) receive(e *exchange, plan *bodyPlan) *failure {
-	from := e.request.Body
-	failed := h.readBody(from, plan)
-	if failed == errCutOff || (failed != nil && failed.closing) {
+// planDocument judges the headers of a body that says what to do.
+func (e *Exchange) planDocument(bytesMax int64) *failure {
+	if failed := e.plan(); failed != nil {
 		return failed
 	}
-	if _, err := io.Copy(io.Discard, from); err != nil {
-		return errCutOff
-	}
-	e.received = true
-	return failed
+	return e.body.readLength(&e.Request, bytesMax, errMalformedXML)
 }
 
-func (h *Handler) readBody(from io.Reader, plan *bodyPlan) *failure {
-	switch {
-	case plan.awsChunked:
-		return plan.readAWSChunked(from)
-	case plan.length >= 0:
-		plan.body = make([]byte, plan.length)
-		if _, err := io.ReadFull(from, plan.body); err != nil {
-			return errCutOff
+// expect takes the body's room, as far as it is known, and says what is done when the body has come.
+func (h *Handler) expect(e *Exchange, finish func(*Handler, *Exchange) *failure) *failure {
+	b := &e.body
+	if b.length > 0 {
+		if !h.store.Reserve(b.length) {
+			return errSlowDown
 		}
-		return nil
-	default:
-		return h.readUnknownLength(from, plan)
+		b.reserved = b.length
 	}
-}
-
-// planDocument judges the headers of a body that says what to do.
-func planDocument(e *exchange, bytesMax int64) (*bodyPlan, *failure) {
-	plan, failed := planBody(e)
-	if failed == nil {
-		failed = plan.readLength(e.request, bytesMax, errMalformedXML)
+	if b.length >= 0 {
+		b.content = make([]byte, 0, b.length)
 	}
-	return plan, failed
-}
-
-// readDocument receives it, and it is verified before any of it is done.
-func (h *Handler) readDocument(e *exchange, plan *bodyPlan) ([]byte, *failure) {
-	if failed := h.reserve(plan); failed != nil {
-		return nil, failed
-	}
-	// What was reserved counts against the store only while the document is read.
-	defer func() { h.store.Release(plan.reserved) }()
-	if failed := h.receive(e, plan); failed != nil {
-		return nil, failed
-	}
-	_, failed := plan.verify()
-	return plan.body, failed
-}
-
-func (h *Handler) readUnknownLength(from io.Reader, plan *bodyPlan) *failure {
-	for {
-		if int64(len(plan.body)) == plan.reserved {
-			if !h.store.Reserve(growBytes) {
-				return errSlowDown
-			}
-			plan.reserved += growBytes
-		}
-		room := plan.reserved - int64(len(plan.body))
-		if spare := int64(cap(plan.body) - len(plan.body)); spare < room {
-			plan.body = append(make([]byte, 0, max(plan.reserved, 2*int64(cap(plan.body)))), plan.body...)
-		}
-		size := int64(len(plan.body))
-		count, err := from.Read(plan.body[size : size+room])
-		plan.body = plan.body[:size+int64(count)]
-		if int64(len(plan.body)) > plan.bytesMax {
-			return plan.tooLong
-		}
-		if errors.Is(err, io.EOF) {
-			h.store.Release(plan.reserved - int64(len(plan.body)))
-			plan.reserved = int64(len(plan.body))
-			plan.body = bytes.Clone(plan.body) // exact size: what is accounted is what is held
-			return nil
-		}
-		if err != nil {
-			return errCutOff
-		}
-	}
+	e.finish = finish
+	return nil
 }

@@ -13,7 +13,7 @@ const (
 	ownerID        = "pausemark"
 )
 
-func (h *Handler) listBuckets(e *exchange) *failure {
+func (h *Handler) listBuckets(e *Exchange) *failure {
 	var text xmlText
 	text.openS3("ListAllMyBucketsResult")
 	text.owner()
@@ -37,23 +37,31 @@ func (x *xmlText) owner() {
 	x.close("Owner")
 }
 
-func (h *Handler) createBucket(e *exchange) *failure {
+func (h *Handler) createBucket(e *Exchange) *failure {
 	// A CreateBucketConfiguration says nothing to a store that has one place, but a signature that covers
 	// it must hold.
-	if h.verifier != nil && e.request.ContentLength != 0 {
-		plan, failed := planDocument(e, configBytesMax)
-		if failed != nil {
-			return failed
-		}
-		if _, failed := h.readDocument(e, plan); failed != nil {
+	if h.verifier == nil || e.Request.Length == 0 {
+		e.finish = (*Handler).finishCreateBucket
+		return nil
+	}
+	if failed := e.planDocument(configBytesMax); failed != nil {
+		return failed
+	}
+	return h.expect(e, (*Handler).finishCreateBucket)
+}
+
+func (h *Handler) finishCreateBucket(e *Exchange) *failure {
+	if e.planned {
+		if _, failed := e.body.verify(); failed != nil {
 			return failed
 		}
 	}
 	if failed := h.commitBucket(e, store.CreateBucket); failed != nil {
 		return failed
 	}
-	e.Header()["Location"] = []string{"/" + e.bucket}
-	e.reply(http.StatusOK, nil)
+	e.start(http.StatusOK)
+	e.Answer.Field("Location", "/"+e.bucket)
+	e.Answer.Empty()
 	return nil
 }
 
@@ -71,16 +79,17 @@ func validBucketName(name string) bool {
 	return true
 }
 
-func (h *Handler) removeBucket(e *exchange) *failure {
+func (h *Handler) removeBucket(e *Exchange) *failure {
 	if failed := h.commitBucket(e, store.DeleteBucket); failed != nil {
 		return failed
 	}
-	e.begin(http.StatusNoContent)
+	e.start(http.StatusNoContent)
+	e.Answer.NoLength()
 	return nil
 }
 
 // getBucket finds the operation by its parameters.
-func (h *Handler) getBucket(e *exchange) *failure {
+func (h *Handler) getBucket(e *Exchange) *failure {
 	switch {
 	case e.query.has("location"):
 		return h.replyEmpty(e, "LocationConstraint")
@@ -96,7 +105,7 @@ func (h *Handler) getBucket(e *exchange) *failure {
 }
 
 // replyEmpty is the answer of a bucket that was never configured.
-func (h *Handler) replyEmpty(e *exchange, root string) *failure {
+func (h *Handler) replyEmpty(e *Exchange, root string) *failure {
 	if h.store.Bucket(e.bucket) == nil {
 		return errNoSuchBucket
 	}

@@ -7,48 +7,47 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 	"hash/crc64"
-	"net/http"
 	"strings"
 
 	"pausemark/go/internal/store"
+	"pausemark/go/internal/wire"
 )
 
 const sumBytesMax = 8
 
 // algorithm is a checksum that is verified; its number is its place in the list.
 type algorithm struct {
-	header    string // as it goes on the wire
-	canonical string // as net/http spells it on the way in
-	bytes     int    // 4 or 8
+	header    string
+	bytes     int // 4 or 8
 	malformed *failure
 	sum       func(body []byte) uint64
 }
 
 var algorithms = [...]algorithm{
-	{"x-amz-checksum-crc32", "X-Amz-Checksum-Crc32", 4, errBadDigest, func(body []byte) uint64 {
+	{"x-amz-checksum-crc32", 4, errBadDigest, func(body []byte) uint64 {
 		return uint64(crc32.ChecksumIEEE(body))
 	}},
-	{"x-amz-checksum-crc32c", "X-Amz-Checksum-Crc32c", 4, errInvalidRequest, func(body []byte) uint64 {
+	{"x-amz-checksum-crc32c", 4, errInvalidRequest, func(body []byte) uint64 {
 		return uint64(crc32.Checksum(body, castagnoli))
 	}},
-	{"x-amz-checksum-crc64nvme", "X-Amz-Checksum-Crc64nvme", 8, errInvalidRequest, crc64NVME},
+	{"x-amz-checksum-crc64nvme", 8, errInvalidRequest, crc64NVME},
 }
 
 // checksums is what came with a body, in base64 by algorithm; "" is none.
 type checksums [len(algorithms)]string
 
 // readHeaders takes what the headers say, if each is one checksum of the right length.
-func (c *checksums) readHeaders(header http.Header) *failure {
+func (c *checksums) readHeaders(request *wire.Request) *failure {
 	for at := range algorithms {
 		one := &algorithms[at]
-		values, there := header[one.canonical]
-		if !there {
+		value, count := request.Find(one.header)
+		if count == 0 {
 			continue
 		}
-		if len(values) != 1 || !one.wellFormed(values[0]) {
+		if count != 1 || !one.wellFormed(value) {
 			return one.malformed
 		}
-		c[at] = values[0]
+		c[at] = value
 	}
 	return nil
 }
@@ -71,7 +70,7 @@ func (c *checksums) kept() []store.Header {
 	var kept []store.Header
 	for at, value := range c {
 		if value != "" {
-			kept = append(kept, store.Header{Name: algorithms[at].header, Value: value})
+			kept = append(kept, store.Header{Name: algorithms[at].header, Value: strings.Clone(value)})
 		}
 	}
 	return kept
@@ -105,33 +104,30 @@ func (a *algorithm) verify(body []byte, value string) *failure {
 // trailing marks the checksums that trailers were announced with and that have not come yet.
 type trailing [len(algorithms)]bool
 
-func announced(header http.Header) (t trailing) {
-	for _, list := range header["X-Amz-Trailer"] {
-		for name := range strings.SplitSeq(list, ",") {
-			name = strings.TrimSpace(name)
-			for at := range algorithms {
-				t[at] = t[at] || strings.EqualFold(name, algorithms[at].header)
-			}
+func announced(request *wire.Request) (t trailing) {
+	for name := range strings.SplitSeq(request.Joined("x-amz-trailer"), ",") {
+		name = strings.TrimSpace(name)
+		for at := range algorithms {
+			t[at] = t[at] || strings.EqualFold(name, algorithms[at].header)
 		}
 	}
 	return t
 }
 
 // takeTrailer keeps a trailer that is an announced checksum; its name is in lower case.
-func (p *bodyPlan) takeTrailer(name, value []byte) {
+func (b *body) takeTrailer(name, value []byte) {
 	for at := range algorithms {
-		if p.trailing[at] && string(name) == algorithms[at].header {
-			p.trailers[at] = string(value)
-			p.trailing[at] = false
+		if b.trailing[at] && string(name) == algorithms[at].header {
+			b.trailers[at] = string(value)
+			b.trailing[at] = false
 		}
 	}
 }
 
 // tell puts kept headers into the answer.
-func (e *exchange) tell(kept []store.Header) {
-	header := e.Header()
-	for _, one := range kept {
-		header[one.Name] = append(header[one.Name], one.Value)
+func (e *Exchange) tell(kept []store.Header) {
+	for at := range kept {
+		e.Answer.Field(kept[at].Name, kept[at].Value)
 	}
 }
 

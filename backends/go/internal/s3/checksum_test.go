@@ -52,7 +52,7 @@ func TestChecksumsAreToldAfterARestart(t *testing.T) {
 	directory := t.TempDir()
 	handler, log := durable(t, directory)
 	ask(t, handler, "PUT", "/bucket", "")
-	got := ask(t, handler, "PUT", "/bucket/a", "123456789", "X-Amz-Meta-A", "1", algorithms[2].canonical, value)
+	got := ask(t, handler, "PUT", "/bucket/a", "123456789", "X-Amz-Meta-A", "1", algorithms[2].header, value)
 	if got.StatusCode != 200 {
 		t.Fatal(got.StatusCode)
 	}

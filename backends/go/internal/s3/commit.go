@@ -13,16 +13,15 @@ import (
 )
 
 // commitObject puts an object whose bytes are reserved; on a failure they are still the caller's.
-func (h *Handler) commitObject(e *exchange, bucket *store.Bucket, object *store.Object,
-	onlyIfAbsent bool) *failure {
+func (h *Handler) commitObject(e *Exchange, object *store.Object) *failure {
 	if h.journal == nil {
-		return writeFailure(bucket.Put(e.key, object, onlyIfAbsent))
+		return writeFailure(e.in.Put(e.key, object, e.onlyIfAbsent))
 	}
 	return writeFailure(h.journal.Write(&store.Write{Operation: store.PutObject, Bucket: e.bucket,
-		Key: e.key, Object: object, OnlyIfAbsent: onlyIfAbsent, Time: object.Modified}))
+		Key: e.key, Object: object, OnlyIfAbsent: e.onlyIfAbsent, Time: object.Modified}))
 }
 
-func (h *Handler) deleteObject(e *exchange) *failure {
+func (h *Handler) deleteObject(e *Exchange) *failure {
 	bucket := h.store.Bucket(e.bucket)
 	if bucket == nil {
 		return errNoSuchBucket
@@ -32,20 +31,20 @@ func (h *Handler) deleteObject(e *exchange) *failure {
 	} else if failed := writeFailure(h.journal.Write(deletion(e.bucket, e.key))); failed != nil {
 		return failed
 	}
-	e.begin(http.StatusNoContent)
+	e.start(http.StatusNoContent)
+	e.Answer.NoLength()
 	return nil
 }
 
 // commitDeletes deletes in order and yields each outcome. All of them are begun before the first is
 // waited for, so that they share batches; what the log refused is told key by key.
-func (h *Handler) commitDeletes(e *exchange, bucket *store.Bucket,
-	objects []deleteObject) iter.Seq2[int, *failure] {
+func (h *Handler) commitDeletes(e *Exchange, objects []deleteObject) iter.Seq2[int, *failure] {
 	return func(yield func(int, *failure) bool) {
 		if h.journal == nil {
 			for at, object := range objects {
 				failed := judgeKey(*object.Key)
 				if failed == nil {
-					bucket.Delete(*object.Key)
+					e.in.Delete(*object.Key)
 				}
 				if !yield(at, failed) {
 					return
@@ -81,7 +80,7 @@ func judgeKey(key string) *failure {
 	return nil
 }
 
-func (h *Handler) commitBucket(e *exchange, operation store.Operation) *failure {
+func (h *Handler) commitBucket(e *Exchange, operation store.Operation) *failure {
 	write := &store.Write{Operation: operation, Bucket: e.bucket, Time: time.Now()}
 	if h.journal == nil {
 		return writeFailure(h.store.Apply(write))

@@ -30,42 +30,41 @@ type completedPart struct {
 	ETag   *string `xml:"ETag"`
 }
 
-func (h *Handler) completeUpload(e *exchange) *failure {
-	if e.request.Header["If-Match"] != nil {
+func (h *Handler) completeUpload(e *Exchange) *failure {
+	if e.Request.Has("if-match") {
 		return errNotImplemented
 	}
-	onlyIfAbsent, failed := readIfAbsent(e.request.Header)
-	if failed != nil {
+	if failed := e.readIfAbsent(); failed != nil {
 		return failed
 	}
-	plan, failed := planDocument(e, completeBytesMax)
-	if failed != nil {
+	if failed := e.planDocument(completeBytesMax); failed != nil {
 		return failed
 	}
-	upload, bucket, failed := h.findUpload(e)
-	if failed != nil {
+	if failed := h.findUpload(e); failed != nil {
 		return failed
 	}
-	if onlyIfAbsent && bucket.Get(e.key) != nil {
+	if e.onlyIfAbsent && e.in.Get(e.key) != nil {
 		return errPrecondition
 	}
-	body, failed := h.readDocument(e, plan)
+	return h.expect(e, (*Handler).finishUpload)
+}
+
+func (h *Handler) finishUpload(e *Exchange) *failure {
+	if _, failed := e.body.verify(); failed != nil {
+		return failed
+	}
+	named, failed := parseCompletion(e.body.content)
 	if failed != nil {
 		return failed
 	}
-	named, failed := parseCompletion(body)
-	if failed != nil {
-		return failed
-	}
-	var object *store.Object
-	open := upload.Complete(func(parts map[int]*store.Part) (kept int64, done bool) {
-		if object, failed = h.assemble(upload, named, parts); failed == nil {
-			failed = h.commitObject(e, bucket, object, onlyIfAbsent)
+	open := e.upload.Complete(func(parts map[int]*store.Part) (kept int64, done bool) {
+		if e.object, failed = h.assemble(e.upload, named, parts); failed == nil {
+			failed = h.commitObject(e, e.object)
 		}
 		if failed != nil {
 			return 0, false
 		}
-		return object.Size(), true
+		return e.object.Size(), true
 	})
 	switch {
 	case !open:
@@ -73,11 +72,11 @@ func (h *Handler) completeUpload(e *exchange) *failure {
 	case failed != nil:
 		return failed
 	}
-	e.replyCompleted(object.ETag)
+	e.replyCompleted(e.object.ETag)
 	return nil
 }
 
-func (e *exchange) replyCompleted(etag string) {
+func (e *Exchange) replyCompleted(etag string) {
 	var text xmlText
 	text.openS3("CompleteMultipartUploadResult")
 	text.element("Location", encodeURL("/"+e.bucket+"/"+e.key))

@@ -10,80 +10,74 @@ import (
 	"unicode/utf8"
 
 	"pausemark/go/internal/store"
+	"pausemark/go/internal/wire"
 )
 
-// Headers of a copy, as net/http spells them on the way in.
 const (
-	copySourceHeader    = "X-Amz-Copy-Source"
-	copyConditionPrefix = "X-Amz-Copy-Source-"
-	copyDirectiveHeader = "X-Amz-Metadata-Directive"
+	copySourceHeader    = "x-amz-copy-source"
+	copyDirectiveHeader = "x-amz-metadata-directive"
 )
 
 // copyObject makes an object that shares its bytes with the source: neither of them is ever changed.
 // Each is accounted whole, because the other may go first.
-func (h *Handler) copyObject(e *exchange) *failure {
-	header := e.request.Header
-	from, failed := readSource(header[copySourceHeader])
+func (h *Handler) copyObject(e *Exchange) *failure {
+	from, failed := readSource(&e.Request)
 	if failed != nil {
 		return failed
 	}
-	replaced, onlyIfAbsent, failed := replacedMetadata(header)
-	if failed != nil {
+	if failed := e.readMetadata(); failed != nil {
 		return failed
 	}
-	if replaced == nil && from.bucket == e.bucket && from.key == e.key {
+	if e.object == nil && from.bucket == e.bucket && from.key == e.key {
 		return errInvalidRequest
 	}
-	bucket, failed := h.findPlace(e, onlyIfAbsent)
-	if failed != nil {
+	if failed := h.findPlace(e); failed != nil {
 		return failed
 	}
-	object, failed := h.findSource(from, header)
+	object, failed := h.findSource(from, &e.Request)
 	if failed != nil {
 		return failed
 	}
 	copied := *object
-	if replaced != nil {
-		copied.ContentType, copied.Headers = replaced.ContentType, replaced.Headers
+	if e.object != nil {
+		copied.ContentType, copied.Headers = e.object.ContentType, e.object.Headers
 	}
-	return h.storeCopy(e, bucket, &copied, onlyIfAbsent)
-}
-
-// storeCopy puts the object as its source is, in room of its own.
-func (h *Handler) storeCopy(e *exchange, bucket *store.Bucket, copied *store.Object,
-	onlyIfAbsent bool) *failure {
-	size := copied.Size()
-	if !h.store.Reserve(size) {
-		return errSlowDown
-	}
-	stampNow(copied)
-	if failed := h.commitObject(e, bucket, copied, onlyIfAbsent); failed != nil {
-		h.store.Release(size)
-		return failed
-	}
-	e.replyCopied("CopyObjectResult", copied.ETag, copied.Modified)
+	e.object = &copied
+	e.finish = (*Handler).finishCopy
 	return nil
 }
 
-// replacedMetadata is what the request says of the copy, nil where it has the source's metadata, and what
-// it says of the key.
-func replacedMetadata(header http.Header) (replaced *store.Object, onlyIfAbsent bool, failed *failure) {
-	if header["X-Amz-Tagging"] != nil || header["If-Match"] != nil {
-		return nil, false, errNotImplemented
+// finishCopy puts the object as its source is, in room of its own.
+func (h *Handler) finishCopy(e *Exchange) *failure {
+	size := e.object.Size()
+	if !h.store.Reserve(size) {
+		return errSlowDown
 	}
-	directive, there := header[copyDirectiveHeader]
+	stampNow(e.object)
+	if failed := h.commitObject(e, e.object); failed != nil {
+		h.store.Release(size)
+		return failed
+	}
+	e.replyCopied("CopyObjectResult", e.object.ETag, e.object.Modified)
+	return nil
+}
+
+// readMetadata takes what the request says of the copy, where it shall not have the source's metadata.
+func (e *Exchange) readMetadata() *failure {
+	directive, count := e.Request.Find(copyDirectiveHeader)
 	switch {
-	case !there || (len(directive) == 1 && directive[0] == "COPY"):
-		onlyIfAbsent, failed = readIfAbsent(header)
-		return nil, onlyIfAbsent, failed
-	case len(directive) == 1 && directive[0] == "REPLACE":
-		return describedObject(header)
+	case count > 1, count == 1 && directive != "COPY" && directive != "REPLACE":
+		return errInvalidArgument
+	case directive == "REPLACE":
+		return e.describe()
+	case e.Request.Has("x-amz-tagging"), e.Request.Has("if-match"):
+		return errNotImplemented
 	default:
-		return nil, false, errInvalidArgument
+		return e.readIfAbsent()
 	}
 }
 
-func (e *exchange) replyCopied(root, etag string, modified time.Time) {
+func (e *Exchange) replyCopied(root, etag string, modified time.Time) {
 	var text xmlText
 	text.openS3(root)
 	text.time("LastModified", modified)
@@ -98,8 +92,12 @@ type source struct {
 	key    string
 }
 
+// sourceConditions are the headers that judge a copy's source.
+var sourceConditions = conditions{"x-amz-copy-source-if-match", "x-amz-copy-source-if-none-match",
+	"x-amz-copy-source-if-modified-since", "x-amz-copy-source-if-unmodified-since"}
+
 // findSource finds the object that is copied and judges the request's conditions on it.
-func (h *Handler) findSource(from source, header http.Header) (*store.Object, *failure) {
+func (h *Handler) findSource(from source, request *wire.Request) (*store.Object, *failure) {
 	bucket := h.store.Bucket(from.bucket)
 	if bucket == nil {
 		return nil, errNoSuchBucket
@@ -108,25 +106,19 @@ func (h *Handler) findSource(from source, header http.Header) (*store.Object, *f
 	if object == nil {
 		return nil, errNoSuchKey
 	}
-	conditions := http.Header{}
-	for _, name := range []string{"If-Match", "If-None-Match", "If-Modified-Since",
-		"If-Unmodified-Since"} {
-		if values, there := header[copyConditionPrefix+name]; there {
-			conditions[name] = values
-		}
-	}
-	if status, failed := judgeConditions(conditions, object); failed != nil || status != http.StatusOK {
+	if status := sourceConditions.judge(request, object); status != http.StatusOK {
 		return nil, errPrecondition // also where a GET is told that nothing was modified
 	}
 	return object, nil
 }
 
 // readSource reads `[/]bucket/key[?versionId=null]`, percent-encoded.
-func readSource(values []string) (source, *failure) {
-	if len(values) != 1 {
+func readSource(request *wire.Request) (source, *failure) {
+	value, count := request.Find(copySourceHeader)
+	if count != 1 {
 		return source{}, errInvalidArgument
 	}
-	raw, version, versioned := strings.Cut(values[0], "?")
+	raw, version, versioned := strings.Cut(value, "?")
 	path, err := url.PathUnescape(raw)
 	if err != nil || !utf8.ValidString(path) {
 		return source{}, errInvalidArgument

@@ -23,26 +23,27 @@ type deleteObject struct {
 	VersionID *string `xml:"VersionId"`
 }
 
-func (h *Handler) deleteMany(e *exchange) *failure {
-	plan, failed := planDocument(e, deleteBytesMax)
-	if failed != nil {
+func (h *Handler) deleteMany(e *Exchange) *failure {
+	if failed := e.planDocument(deleteBytesMax); failed != nil {
 		return failed
 	}
-	bucket := h.store.Bucket(e.bucket)
-	if bucket == nil {
-		return errNoSuchBucket
-	}
-	body, failed := h.readDocument(e, plan)
-	if failed != nil {
+	if failed := h.findPlace(e); failed != nil {
 		return failed
 	}
-	request, failed := parseDelete(body)
+	return h.expect(e, (*Handler).finishDeleteMany)
+}
+
+func (h *Handler) finishDeleteMany(e *Exchange) *failure {
+	if _, failed := e.body.verify(); failed != nil {
+		return failed
+	}
+	request, failed := parseDelete(e.body.content)
 	if failed != nil {
 		return failed
 	}
 	var text xmlText
 	text.openS3("DeleteResult")
-	for at, failed := range h.commitDeletes(e, bucket, request.Objects) {
+	for at, failed := range h.commitDeletes(e, request.Objects) {
 		if failed == nil && isTrue(request.Quiet) {
 			continue
 		}

@@ -56,10 +56,7 @@ var (
 		"The body does not have the digest that x-amz-content-sha256 promised.", false}
 )
 
-// errCutOff is no answer: the body ended before its end. Whether one is given is ServeHTTP's affair.
-var errCutOff = &failure{}
-
-// refusal is the failure for a request that the gate refused.
+// refusal is the failure for what is no HTTP.
 func refusal(status int) *failure {
 	if status == http.StatusRequestHeaderFieldsTooLarge {
 		return errHeadTooLarge

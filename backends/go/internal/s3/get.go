@@ -10,11 +10,10 @@ import (
 	"time"
 
 	"pausemark/go/internal/store"
+	"pausemark/go/internal/wire"
 )
 
-var acceptRanges = []string{"bytes"}
-
-func (h *Handler) getObject(e *exchange) *failure {
+func (h *Handler) getObject(e *Exchange) *failure {
 	bucket := h.store.Bucket(e.bucket)
 	if bucket == nil {
 		return errNoSuchBucket
@@ -23,95 +22,115 @@ func (h *Handler) getObject(e *exchange) *failure {
 	if object == nil {
 		return errNoSuchKey
 	}
-	status, failed := judgeConditions(e.request.Header, object)
-	if failed != nil {
-		return failed
+	status := readConditions.judge(&e.Request, object)
+	if status == http.StatusPreconditionFailed {
+		return errPrecondition
 	}
 	size := object.Size()
 	from, end := int64(0), size
-	contentRange := ""
-	if text := rangeOf(e.request.Header, object); status == http.StatusOK && text != "" {
+	if text := rangeOf(&e.Request, object); status == http.StatusOK && text != "" {
 		first, last, verdict := parseRange(text, size)
 		switch verdict {
 		case rangeUnsatisfiable:
 			return errInvalidRange
 		case rangeGood:
 			status = http.StatusPartialContent
-			contentRange = formatRange(first, last, size)
 			from, end = first, last+1
 		}
 	}
-	header := e.Header()
-	header["ETag"] = []string{object.ETag}
-	header["Last-Modified"] = []string{object.LastModified}
-	if status == http.StatusNotModified {
-		e.begin(status)
-		return nil
-	}
-	header["Accept-Ranges"] = acceptRanges
-	header["Content-Type"] = []string{object.ContentType}
-	e.tell(object.Headers)
-	if status == http.StatusOK && strings.EqualFold(e.request.Header.Get("X-Amz-Checksum-Mode"), "ENABLED") {
-		e.tell(object.Checksums)
-	}
-	if contentRange != "" {
-		header["Content-Range"] = []string{contentRange}
-	}
-	e.replyRange(status, object, from, end)
+	e.replyObject(status, object, from, end)
 	return nil
 }
 
-// rangeOf is the range that is asked for, if it is asked for this object.
-func rangeOf(header http.Header, object *store.Object) string {
-	text := header["Range"]
-	if len(text) != 1 {
-		return ""
+// replyObject tells what the object's headers are, and its bytes from one on and before another.
+func (e *Exchange) replyObject(status int, object *store.Object, from, end int64) {
+	answer := e.Answer
+	e.start(status)
+	answer.Field("ETag", object.ETag)
+	answer.Field("Last-Modified", object.LastModified)
+	if status == http.StatusNotModified {
+		answer.NoLength()
+		return
 	}
-	if tags, there := header["If-Range"]; there && tags[0] != object.ETag {
-		return ""
+	answer.Field("Accept-Ranges", "bytes")
+	answer.Field("Content-Type", object.ContentType)
+	metadata := 0
+	for metadata < len(object.Headers) && !strings.HasPrefix(object.Headers[metadata].Name, metadataPrefix) {
+		metadata++
 	}
-	return text[0]
+	e.tell(object.Headers[:metadata])
+	if status == http.StatusOK && strings.EqualFold(e.Request.Get("x-amz-checksum-mode"), "ENABLED") {
+		e.tell(object.Checksums)
+	}
+	e.tell(object.Headers[metadata:])
+	if status == http.StatusPartialContent {
+		answer.Field("Content-Range", formatRange(from, end-1, object.Size()))
+	}
+	answer.Object(object, from, end)
 }
 
-// judgeConditions follows RFC 9110, section 13.2.2.
-func judgeConditions(header http.Header, object *store.Object) (int, *failure) {
+// rangeOf is the range that is asked for, if it is asked for this object.
+func rangeOf(request *wire.Request, object *store.Object) string {
+	text, count := request.Find("range")
+	if count != 1 {
+		return ""
+	}
+	if tag, count := request.Find("if-range"); count > 0 && tag != object.ETag {
+		return ""
+	}
+	return text
+}
+
+// conditions are the names of the headers that judge an object.
+type conditions struct {
+	match, noneMatch, modifiedSince, unmodifiedSince string
+}
+
+var readConditions = conditions{"if-match", "if-none-match", "if-modified-since", "if-unmodified-since"}
+
+// judge follows RFC 9110, section 13.2.2: 200, 304 or 412.
+func (c *conditions) judge(request *wire.Request, object *store.Object) int {
 	modified := object.Modified.Truncate(time.Second)
-	if tags, there := header["If-Match"]; there {
-		if !matchesTag(tags, object.ETag) {
-			return 0, errPrecondition
+	if found, matches := matchesTag(request, c.match, object.ETag); found {
+		if !matches {
+			return http.StatusPreconditionFailed
 		}
-	} else if since, ok := httpTime(header["If-Unmodified-Since"]); ok && modified.After(since) {
-		return 0, errPrecondition
+	} else if since, ok := httpTime(request.Find(c.unmodifiedSince)); ok && modified.After(since) {
+		return http.StatusPreconditionFailed
 	}
-	if tags, there := header["If-None-Match"]; there {
-		if matchesTag(tags, object.ETag) {
-			return http.StatusNotModified, nil
+	if found, matches := matchesTag(request, c.noneMatch, object.ETag); found {
+		if matches {
+			return http.StatusNotModified
 		}
-	} else if since, ok := httpTime(header["If-Modified-Since"]); ok && !modified.After(since) {
-		return http.StatusNotModified, nil
+	} else if since, ok := httpTime(request.Find(c.modifiedSince)); ok && !modified.After(since) {
+		return http.StatusNotModified
 	}
-	return http.StatusOK, nil
+	return http.StatusOK
 }
 
 // matchesTag accepts tags without quotes too, as S3 does.
-func matchesTag(lists []string, etag string) bool {
+func matchesTag(request *wire.Request, name, etag string) (found, matches bool) {
 	bare := strings.Trim(etag, `"`)
-	for _, list := range lists {
-		for tag := range strings.SplitSeq(list, ",") {
+	for at := range request.Fields {
+		if !request.Fields[at].Is(name) {
+			continue
+		}
+		found = true
+		for tag := range strings.SplitSeq(request.Fields[at].Value, ",") {
 			tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/")
 			if tag == "*" || strings.Trim(tag, `"`) == bare {
-				return true
+				return true, true
 			}
 		}
 	}
-	return false
+	return found, false
 }
 
-func httpTime(values []string) (time.Time, bool) {
-	if len(values) != 1 {
+func httpTime(value string, count int) (time.Time, bool) {
+	if count != 1 {
 		return time.Time{}, false
 	}
-	parsed, err := http.ParseTime(values[0])
+	parsed, err := http.ParseTime(value)
 	return parsed, err == nil
 }
 

@@ -1,4 +1,4 @@
-// Package s3 answers the S3 subset of backends/CONTRACT.md on net/http.
+// Package s3 answers the S3 subset of backends/CONTRACT.md, whichever stack reads the requests.
 package s3
 
 import (
@@ -41,58 +41,84 @@ func New(held *store.Store, log *journal.Journal, verifier *sigv4.Verifier, obje
 	}
 }
 
-// exchange is one request on its way to its answer.
-type exchange struct {
-	http.ResponseWriter
-	request   *http.Request
-	requestID string
-	target    string // path and query as they were sent
-	path      string // likewise; what an error calls its resource
-	bucket    string
-	key       string
-	query     query
-	seal      *sigv4.Seal // nil when nobody verifies
-	planned   bool        // whether the body is one that is read
-	received  bool        // whether it was, to its end
-}
-
 // dateHeader is the Date of one second, shared by its requests.
 type dateHeader struct {
 	second int64
 	values []string
 }
 
-var serverHeader = []string{"pausemark"}
+// Waits tells whether Finish may wait for the log.
+func (h *Handler) Waits() bool {
+	return h.journal != nil
+}
 
-// ServeHTTP implements http.Handler.
-func (h *Handler) ServeHTTP(writer http.ResponseWriter, request *http.Request) {
-	number := h.requests.Add(1)
-	// An odd factor makes this a permutation of 64 bits: unique, without a lock or a collision.
-	e := &exchange{ResponseWriter: writer, request: request,
-		requestID: upperHex(h.seed + number*0x9E3779B97F4A7C15)}
-	header := writer.Header()
-	header["Date"] = h.dateNow()
-	header["Server"] = serverHeader
-	header["x-amz-request-id"] = []string{e.requestID}
-	if status := gate.Refusal(request.Context()); status != 0 {
-		e.path, e.received = "/", true
-		e.fail(refusal(status))
-		return
+// Begin judges the head of the exchange's request and says what is to come.
+func (h *Handler) Begin(e *Exchange) State {
+	h.open(e)
+	if failed := h.dispatch(e); failed != nil {
+		e.fail(failed)
+		h.release(e)
+		return Answered
 	}
-	failed := h.dispatch(e)
-	if failed == errCutOff {
-		if !gate.Broken(request.Context()) {
-			panic(http.ErrAbortHandler) // it is how net/http ends a connection without an answer
-		}
-		e.path, failed = "/", errBadRequest
+	switch {
+	case e.finish == nil:
+		return Answered
+	case e.planned:
+		return WantsBody
+	default:
+		return Ready
+	}
+}
+
+// Finish answers once the body has come, or where Begin found that none is read.
+func (h *Handler) Finish(e *Exchange) {
+	if e.planned {
+		e.received = true
+	}
+	failed := e.body.endFeeding()
+	if failed == nil {
+		failed = e.finish(h, e)
 	}
 	if failed != nil {
 		e.fail(failed)
 	}
-	e.readPast(failed)
+	h.release(e)
 }
 
-func (h *Handler) dispatch(e *exchange) *failure {
+// Abandon ends an exchange that nobody waits for any more, or whose answer was given for it.
+func (h *Handler) Abandon(e *Exchange) {
+	h.release(e)
+}
+
+// Refuse answers what is no HTTP: a head, or the framing of the body that Begin wanted.
+func (h *Handler) Refuse(e *Exchange, status int) {
+	if e.handler == nil {
+		h.open(e)
+	}
+	failed := refusal(status)
+	if e.body.failed != nil && e.body.failed.closing {
+		failed = e.body.failed
+	}
+	e.path, e.received = "/", true
+	e.fail(failed)
+	h.release(e)
+}
+
+func (h *Handler) open(e *Exchange) {
+	e.handler = h
+	// An odd factor makes this a permutation of 64 bits: unique, without a lock or a collision.
+	putUpperHex(&e.id, h.seed+h.requests.Add(1)*0x9E3779B97F4A7C15)
+}
+
+// release gives the room back that the body had and no object has now.
+func (h *Handler) release(e *Exchange) {
+	if e.body.reserved > 0 {
+		h.store.Release(e.body.reserved)
+		e.body.reserved = 0
+	}
+}
+
+func (h *Handler) dispatch(e *Exchange) *failure {
 	if failed := e.parseTarget(); failed != nil {
 		return failed
 	}
@@ -115,11 +141,14 @@ func (h *Handler) dispatch(e *exchange) *failure {
 	}
 }
 
-// parseTarget splits the target itself, because URL.Path cannot tell `%2F` from `/`.
-func (e *exchange) parseTarget() *failure {
-	e.target = withoutAuthority(e.request.RequestURI)
-	path, rawQuery, _ := strings.Cut(e.target, "?")
-	e.path = strings.ReplaceAll(path, string([]byte{gate.BadEscape}), "%")
+// parseTarget splits the target itself, because `%2F` in it is not `/`.
+func (e *Exchange) parseTarget() *failure {
+	path, rawQuery, _ := strings.Cut(withoutAuthority(e.Request.Target), "?")
+	e.path = path
+	if strings.IndexByte(path, gate.BadEscape) >= 0 {
+		e.path = strings.ReplaceAll(path, string([]byte{gate.BadEscape}), "%")
+		return errInvalidURI
+	}
 	if path != "" && path[0] != '/' {
 		return errInvalidURI
 	}
@@ -131,7 +160,7 @@ func (e *exchange) parseTarget() *failure {
 		return errInvalidURI
 	}
 	var ok bool
-	if e.query, ok = parseQuery(rawQuery); !ok {
+	if e.query, ok = appendQuery(e.query[:0], rawQuery); !ok {
 		return errInvalidURI
 	}
 	return nil
@@ -149,15 +178,15 @@ func withoutAuthority(target string) string {
 	return ""
 }
 
-func (h *Handler) service(e *exchange) *failure {
-	if e.request.Method != http.MethodGet {
+func (h *Handler) service(e *Exchange) *failure {
+	if e.Request.Method != http.MethodGet {
 		return errMethod
 	}
 	return h.listBuckets(e)
 }
 
-func (h *Handler) onBucket(e *exchange) *failure {
-	switch e.request.Method {
+func (h *Handler) onBucket(e *Exchange) *failure {
+	switch e.Request.Method {
 	case http.MethodGet:
 		return h.getBucket(e)
 	case http.MethodPost:
@@ -171,28 +200,31 @@ func (h *Handler) onBucket(e *exchange) *failure {
 		if h.store.Bucket(e.bucket) == nil {
 			return errNoSuchBucket
 		}
-		e.reply(http.StatusOK, nil)
+		e.start(http.StatusOK)
+		e.Answer.Empty()
 		return nil
 	case http.MethodDelete:
-		return h.removeBucket(e)
+		e.finish = (*Handler).removeBucket
+		return nil
 	default:
 		return errMethod
 	}
 }
 
-func (h *Handler) onObject(e *exchange) *failure {
-	method := e.request.Method
+func (h *Handler) onObject(e *Exchange) *failure {
+	method := e.Request.Method
 	switch {
 	case method == http.MethodPost && e.query.has("uploads"):
 		return h.beginUpload(e)
 	case e.query.has("uploadId"):
 		return h.onUpload(e)
-	case method == http.MethodPut && e.request.Header[copySourceHeader] != nil:
+	case method == http.MethodPut && e.Request.Has(copySourceHeader):
 		return h.copyObject(e)
 	case method == http.MethodPut:
 		return h.putObject(e)
 	case method == http.MethodDelete:
-		return h.deleteObject(e)
+		e.finish = (*Handler).deleteObject
+		return nil
 	case method == http.MethodGet, method == http.MethodHead:
 		return h.getObject(e)
 	default:
@@ -200,12 +232,12 @@ func (h *Handler) onObject(e *exchange) *failure {
 	}
 }
 
-func (h *Handler) dateNow() []string {
+func (h *Handler) dateNow() *dateHeader {
 	now := time.Now()
 	cached := h.date.Load()
 	if cached == nil || cached.second != now.Unix() {
 		cached = &dateHeader{now.Unix(), []string{now.UTC().Format(http.TimeFormat)}}
 		h.date.Store(cached)
 	}
-	return cached.values
+	return cached
 }

@@ -15,7 +15,7 @@ const (
 	typeURL     = "url"
 )
 
-func (h *Handler) listObjects(e *exchange) *failure {
+func (h *Handler) listObjects(e *Exchange) *failure {
 	request, failed := readListRequest(e.query)
 	if failed != nil {
 		return failed

@@ -6,87 +6,77 @@ import (
 	"crypto/md5"
 	"encoding/hex"
 	"net/http"
-	"sort"
 	"strings"
 	"time"
 
 	"pausemark/go/internal/store"
+	"pausemark/go/internal/wire"
 )
 
 const (
 	metadataBytesMax = 2 << 10
-	metadataPrefix   = "X-Amz-Meta-" // as net/http spells it on the way in
+	metadataPrefix   = "x-amz-meta-"
 )
 
-func (h *Handler) putObject(e *exchange) *failure {
-	plan, failed := planBody(e)
-	if failed != nil {
+func (h *Handler) putObject(e *Exchange) *failure {
+	if failed := e.plan(); failed != nil {
 		return failed
 	}
-	object, onlyIfAbsent, failed := describedObject(e.request.Header)
-	if failed != nil {
+	if failed := e.describe(); failed != nil {
 		return failed
 	}
-	if failed := plan.readLength(e.request, h.objectBytesMax, errTooLarge); failed != nil {
+	if failed := e.body.readLength(&e.Request, h.objectBytesMax, errTooLarge); failed != nil {
 		return failed
 	}
-	bucket, failed := h.findPlace(e, onlyIfAbsent)
-	if failed != nil {
+	if failed := h.findPlace(e); failed != nil {
 		return failed
 	}
-	if failed := h.reserve(plan); failed != nil {
-		return failed
-	}
-	failed = h.receive(e, plan)
-	if failed == nil {
-		failed = h.storeBody(e, bucket, object, plan, onlyIfAbsent)
-	}
-	if failed != nil {
-		h.store.Release(plan.reserved)
-	}
-	return failed
+	return h.expect(e, (*Handler).finishPut)
 }
 
-// findPlace is the bucket of a write; onlyIfAbsent is judged again when the write is done.
-func (h *Handler) findPlace(e *exchange, onlyIfAbsent bool) (*store.Bucket, *failure) {
-	bucket := h.store.Bucket(e.bucket)
-	if bucket == nil {
-		return nil, errNoSuchBucket
+// findPlace finds the bucket of a write; the condition is judged again when the write is done.
+func (h *Handler) findPlace(e *Exchange) *failure {
+	e.in = h.store.Bucket(e.bucket)
+	if e.in == nil {
+		return errNoSuchBucket
 	}
-	if onlyIfAbsent && bucket.Get(e.key) != nil {
-		return nil, errPrecondition
+	if e.onlyIfAbsent && e.in.Get(e.key) != nil {
+		return errPrecondition
 	}
-	return bucket, nil
+	return nil
 }
 
-// describedObject is an object without a body: what the request says of it, and of its key.
-func describedObject(header http.Header) (object *store.Object, onlyIfAbsent bool, failed *failure) {
-	if header["X-Amz-Tagging"] != nil || header["If-Match"] != nil {
-		return nil, false, errNotImplemented
+// describe makes an object without a body: what the request says of it, and of its key.
+func (e *Exchange) describe() *failure {
+	if e.Request.Has("x-amz-tagging") || e.Request.Has("if-match") {
+		return errNotImplemented
 	}
-	object = &store.Object{ContentType: header.Get("Content-Type")}
-	if object.ContentType == "" {
-		object.ContentType = "binary/octet-stream"
+	e.object = &store.Object{ContentType: "binary/octet-stream"}
+	if value := e.Request.Get("content-type"); value != "" {
+		e.object.ContentType = strings.Clone(value)
 	}
 	var fits bool
-	if object.Headers, fits = keptHeaders(header); !fits {
-		return nil, false, errMetadataTooLarge
+	if e.object.Headers, fits = keptHeaders(&e.Request); !fits {
+		return errMetadataTooLarge
 	}
-	onlyIfAbsent, failed = readIfAbsent(header)
-	return object, onlyIfAbsent, failed
+	return e.readIfAbsent()
 }
 
 // readIfAbsent knows one condition of a write: that there is nothing yet.
-func readIfAbsent(header http.Header) (bool, *failure) {
-	values := header["If-None-Match"]
-	if len(values) > 0 && values[0] != "*" {
-		return false, errNotImplemented
+func (e *Exchange) readIfAbsent() *failure {
+	value, count := e.Request.Find("if-none-match")
+	if count > 0 && value != "*" {
+		return errNotImplemented
 	}
-	return len(values) > 0, nil
+	e.onlyIfAbsent = count > 0
+	return nil
 }
 
 func quotedHex(sum [md5.Size]byte) string {
-	return `"` + hex.EncodeToString(sum[:]) + `"`
+	var text [2*md5.Size + 2]byte
+	text[0], text[len(text)-1] = '"', '"'
+	hex.Encode(text[1:], sum[:])
+	return string(text[:])
 }
 
 func stampNow(object *store.Object) {
@@ -94,52 +84,54 @@ func stampNow(object *store.Object) {
 	object.LastModified = object.Modified.UTC().Format(http.TimeFormat)
 }
 
-// storeBody verifies the digests and puts the object; the caller gives room back on a failure.
-func (h *Handler) storeBody(e *exchange, bucket *store.Bucket, object *store.Object, plan *bodyPlan,
-	onlyIfAbsent bool) *failure {
-	sum, failed := plan.verify()
+func (h *Handler) finishPut(e *Exchange) *failure {
+	h.settle(&e.body)
+	sum, failed := e.body.verify()
 	if failed != nil {
 		return failed
 	}
-	object.Body = plan.body
+	object := e.object
+	object.Body = e.body.content
 	object.ETag = quotedHex(sum)
-	object.Checksums = plan.kept()
+	object.Checksums = e.body.kept()
 	stampNow(object)
-	if failed := h.commitObject(e, bucket, object, onlyIfAbsent); failed != nil {
+	if failed := h.commitObject(e, object); failed != nil {
 		return failed
 	}
+	e.body.reserved = 0 // the store's now
 	e.replyStored(object.ETag, object.Checksums)
 	return nil
 }
 
-func (e *exchange) replyStored(etag string, checksums []store.Header) {
-	e.Header()["ETag"] = []string{etag}
+func (e *Exchange) replyStored(etag string, checksums []store.Header) {
+	e.start(http.StatusOK)
+	e.Answer.Field("ETag", etag)
 	e.tell(checksums)
-	e.reply(http.StatusOK, nil)
+	e.Answer.Empty()
 }
 
-// verify compares the body with every digest that came with it and returns its MD5.
-func (p *bodyPlan) verify() ([md5.Size]byte, *failure) {
-	sum := md5.Sum(p.body)
-	if p.sha256 != "" && !hasSHA256(p.body, p.sha256) {
+// verify compares the content with every digest that came with it and returns its MD5.
+func (b *body) verify() ([md5.Size]byte, *failure) {
+	sum := md5.Sum(b.content)
+	if b.sha256 != "" && !hasSHA256(b.content, b.sha256) {
 		return sum, errPayloadMismatch
 	}
-	if p.md5 != nil && [md5.Size]byte(p.md5) != sum {
+	if b.hasMD5 && b.md5 != sum {
 		return sum, errBadDigest
 	}
-	if failed := p.checksums.verify(p.body); failed != nil {
+	if failed := b.checksums.verify(b.content); failed != nil {
 		return sum, failed
 	}
-	if p.trailing != (trailing{}) {
+	if b.trailing != (trailing{}) {
 		return sum, errMalformedTrailer
 	}
-	return sum, p.trailers.verify(p.body)
+	return sum, b.trailers.verify(b.content)
 }
 
 // kept is what the object keeps of the checksums, wherever they came.
-func (p *bodyPlan) kept() []store.Header {
-	all := p.checksums
-	for at, value := range p.trailers {
+func (b *body) kept() []store.Header {
+	all := b.checksums
+	for at, value := range b.trailers {
 		if value != "" {
 			all[at] = value
 		}
@@ -148,43 +140,47 @@ func (p *bodyPlan) kept() []store.Header {
 }
 
 // keptHeaders picks what a GET will repeat; false when the metadata is too large.
-func keptHeaders(header http.Header) ([]store.Header, bool) {
+func keptHeaders(request *wire.Request) ([]store.Header, bool) {
 	var kept []store.Header
-	if value := header.Get("Cache-Control"); value != "" {
-		kept = append(kept, store.Header{Name: "Cache-Control", Value: value})
+	if value := request.Get("cache-control"); value != "" {
+		kept = append(kept, store.Header{Name: "Cache-Control", Value: strings.Clone(value)})
 	}
-	if value := withoutAWSChunked(header["Content-Encoding"]); value != "" {
-		kept = append(kept, store.Header{Name: "Content-Encoding", Value: value})
+	if value := withoutAWSChunked(request.Joined("content-encoding")); value != "" {
+		kept = append(kept, store.Header{Name: "Content-Encoding", Value: strings.Clone(value)})
 	}
 	first, size := len(kept), 0
-	for name, values := range header {
-		if suffix, found := strings.CutPrefix(name, metadataPrefix); found {
-			value := strings.Join(values, ",")
-			size += len(suffix) + len(value)
-			kept = append(kept, store.Header{Name: strings.ToLower(name), Value: value})
+	for at := range request.Fields {
+		field := &request.Fields[at]
+		if len(field.Name) < len(metadataPrefix) ||
+			!strings.EqualFold(field.Name[:len(metadataPrefix)], metadataPrefix) {
+			continue
 		}
+		size += len(field.Name) - len(metadataPrefix) + len(field.Value)
+		kept = keepMetadata(kept, first, strings.ToLower(field.Name), field.Value)
 	}
-	metadata := kept[first:] // a map has no order of its own
-	sort.Slice(metadata, func(i, j int) bool { return metadata[i].Name < metadata[j].Name })
 	return kept, size <= metadataBytesMax
 }
 
+// keepMetadata adds a value to those of its name, or a new name.
+func keepMetadata(kept []store.Header, first int, name, value string) []store.Header {
+	for at := first; at < len(kept); at++ {
+		if kept[at].Name == name {
+			kept[at].Value += "," + value
+			return kept
+		}
+	}
+	return append(kept, store.Header{Name: strings.Clone(name), Value: strings.Clone(value)})
+}
+
 // withoutAWSChunked takes off how the body came; clients say that first or last.
-func withoutAWSChunked(values []string) string {
-	if len(values) == 0 {
-		return ""
-	}
-	codings := values[0]
-	if len(values) > 1 {
-		codings = strings.Join(values, ",")
-	}
+func withoutAWSChunked(codings string) string {
 	const coding = "aws-chunked"
 	first, rest, _ := strings.Cut(codings, ",")
 	if strings.EqualFold(strings.TrimSpace(first), coding) {
 		return strings.TrimSpace(rest)
 	}
 	comma := strings.LastIndexByte(codings, ',')
-	if strings.EqualFold(strings.TrimSpace(codings[comma+1:]), coding) {
+	if comma >= 0 && strings.EqualFold(strings.TrimSpace(codings[comma+1:]), coding) {
 		return strings.TrimSpace(codings[:comma])
 	}
 	return codings

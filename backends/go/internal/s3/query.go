@@ -18,11 +18,10 @@ type parameter struct {
 	value string
 }
 
-func parseQuery(raw string) (query, bool) {
+func appendQuery(parsed query, raw string) (query, bool) {
 	if raw == "" {
-		return nil, true
+		return parsed, true
 	}
-	var parsed query
 	for pair := range strings.SplitSeq(raw, "&") {
 		name, value, _ := strings.Cut(pair, "=")
 		if name == "" {
@@ -31,7 +30,7 @@ func parseQuery(raw string) (query, bool) {
 		name, errName := url.QueryUnescape(name)
 		value, errValue := url.QueryUnescape(value)
 		if errName != nil || errValue != nil || !utf8.ValidString(name) || !utf8.ValidString(value) {
-			return nil, false
+			return parsed, false
 		}
 		parsed = append(parsed, parameter{name, value})
 	}
@@ -64,7 +63,7 @@ var beyond = []string{"accelerate", "acl", "analytics", "attributes", "cors", "e
 	"torrent", "uploadId", "uploads", "versionId", "versioning", "versions", "website"}
 
 // asksBeyond tells whether a parameter asks for what S3 has and this subset has not, here.
-func (e *exchange) asksBeyond() bool {
+func (e *Exchange) asksBeyond() bool {
 	for _, one := range e.query {
 		_, known := slices.BinarySearch(beyond, one.name)
 		if (known && !e.serves(one.name)) || strings.HasPrefix(one.name, "response-") {
@@ -75,8 +74,8 @@ func (e *exchange) asksBeyond() bool {
 }
 
 // serves tells whether one of these subresources is served for this method and this kind of resource.
-func (e *exchange) serves(name string) bool {
-	method := e.request.Method
+func (e *Exchange) serves(name string) bool {
+	method := e.Request.Method
 	switch {
 	case e.bucket == "":
 		return false

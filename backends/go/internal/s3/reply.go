@@ -1,98 +1,39 @@
-// Writes answers: the common headers, the body, and errors as XML.
+// Writes documents, and errors as XML.
 
 package s3
 
 import (
-	"io"
-	"net/http"
-	"strconv"
-	"strings"
 	"time"
-
-	"pausemark/go/internal/store"
 )
 
 const upperHexDigits = "0123456789ABCDEF"
 
 const xmlHeader = `<?xml version="1.0" encoding="UTF-8"?>`
 
-var xmlType = []string{"application/xml"}
-
-// begin writes the head. A body that nobody has read must neither hold the answer back nor end the
-// connection, and net/http would do both with a large one.
-func (e *exchange) begin(status int) {
-	if e.leavesBody() {
-		_ = http.NewResponseController(e.ResponseWriter).EnableFullDuplex() // HTTP/1.1 has it
-	}
-	e.WriteHeader(status)
+func (e *Exchange) replyXML(status int, body []byte) {
+	e.start(status)
+	e.Answer.Field("Content-Type", "application/xml")
+	e.Answer.Document(body)
 }
 
-// awaits100 tells whether the client would be told to go on. net/http tells it with the first read.
-func (e *exchange) awaits100() bool {
-	return strings.EqualFold(e.request.Header.Get("Expect"), "100-continue")
-}
-
-// leavesBody tells whether a body is on its way that was not read. One that waits for a 100 is not.
-func (e *exchange) leavesBody() bool {
-	return !e.received && e.request.Body != nil && e.request.Body != http.NoBody &&
-		!e.awaits100()
-}
-
-// readPast reads what is left of the body when the answer is out.
-func (e *exchange) readPast(failed *failure) {
-	if !e.leavesBody() || (failed != nil && failed.closing) {
-		return
-	}
-	_ = http.NewResponseController(e.ResponseWriter).Flush() // who still sends may wait for the answer
-	_, _ = io.Copy(io.Discard, e.request.Body)               // net/http notices where it breaks off
-}
-
-// reply writes the answer; Content-Length stands in HEAD's answer too, where net/http drops the body.
-func (e *exchange) reply(status int, body []byte) {
-	e.Header()["Content-Length"] = []string{strconv.Itoa(len(body))}
-	e.begin(status)
-	if len(body) > 0 {
-		// A client that went away is net/http's to notice: there is nobody left to tell.
-		_, _ = e.Write(body)
-	}
-}
-
-// replyRange writes the bytes of an object from first on and before end.
-func (e *exchange) replyRange(status int, object *store.Object, first, end int64) {
-	e.Header()["Content-Length"] = []string{strconv.FormatInt(end-first, 10)}
-	e.begin(status)
-	for slice := range object.Range(first, end) {
-		if _, err := e.Write(slice); err != nil {
-			return // as in reply; and HEAD's answer has no body
-		}
-	}
-}
-
-func (e *exchange) replyXML(status int, body []byte) {
-	e.Header()["Content-Type"] = xmlType
-	e.reply(status, body)
-}
-
-func (e *exchange) fail(failed *failure) {
-	if failed.closing || (e.planned && !e.received && e.awaits100()) {
-		e.Header()["Connection"] = []string{"close"}
-	}
+func (e *Exchange) fail(failed *failure) {
+	e.Closing = e.Closing || failed.closing
 	var body xmlText
 	body.open("Error")
 	body.element("Code", failed.code)
 	body.message(failed)
 	body.element("Resource", e.path)
-	body.element("RequestId", e.requestID)
+	body.start("RequestId")
+	body.text = append(body.text, e.id[:]...)
+	body.close("RequestId")
 	body.close("Error")
 	e.replyXML(failed.status, body.bytes())
 }
 
-func upperHex(number uint64) string {
-	var digits [16]byte
-	for at := range digits {
-		digits[at] = upperHexDigits[number>>(60-4*at)&15]
+func putUpperHex(into *[16]byte, number uint64) {
+	for at := range into {
+		into[at] = upperHexDigits[number>>(60-4*at)&15]
 	}
-	return string(digits[:])
 }
 
 // xmlText builds a document from its start.
@@ -165,5 +106,3 @@ func (x *xmlText) escape(value string) {
 func (x *xmlText) bytes() []byte {
 	return x.text
 }
-
-var _ http.ResponseWriter = (*exchange)(nil)

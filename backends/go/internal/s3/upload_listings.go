@@ -9,7 +9,7 @@ import (
 	"pausemark/go/internal/store"
 )
 
-func (h *Handler) listParts(e *exchange) *failure {
+func (h *Handler) listParts(e *Exchange) *failure {
 	most, failed := e.query.number("max-parts", listKeysMax)
 	if failed != nil {
 		return failed
@@ -19,11 +19,10 @@ func (h *Handler) listParts(e *exchange) *failure {
 	if failed != nil {
 		return failed
 	}
-	upload, _, failed := h.findUpload(e)
-	if failed != nil {
+	if failed := h.findUpload(e); failed != nil {
 		return failed
 	}
-	parts := upload.Parts()
+	parts := e.upload.Parts()
 	for len(parts) > 0 && parts[0].Number <= marker {
 		parts = parts[1:]
 	}
@@ -33,7 +32,7 @@ func (h *Handler) listParts(e *exchange) *failure {
 	text.openS3("ListPartsResult")
 	text.element("Bucket", e.bucket)
 	text.element("Key", e.key)
-	text.element("UploadId", upload.ID)
+	text.element("UploadId", e.upload.ID)
 	text.keeper()
 	text.element("PartNumberMarker", strconv.Itoa(marker))
 	if truncated {
@@ -68,7 +67,7 @@ func (x *xmlText) keeper() {
 	x.element("StorageClass", "STANDARD")
 }
 
-func (h *Handler) listUploads(e *exchange) *failure {
+func (h *Handler) listUploads(e *Exchange) *failure {
 	request, failed := readPageRequest(e.query, "max-uploads")
 	if failed != nil {
 		return failed

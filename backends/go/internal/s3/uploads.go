@@ -11,16 +11,17 @@ import (
 	"time"
 
 	"pausemark/go/internal/store"
+	"pausemark/go/internal/wire"
 )
 
 const (
 	partNumberMax   = 10000
-	copyRangeHeader = "X-Amz-Copy-Source-Range"
+	copyRangeHeader = "x-amz-copy-source-range"
 )
 
 // onUpload finds the operation on an upload, of which exchange.serves has passed these methods.
-func (h *Handler) onUpload(e *exchange) *failure {
-	switch e.request.Method {
+func (h *Handler) onUpload(e *Exchange) *failure {
+	switch e.Request.Method {
 	case http.MethodPut:
 		return h.putPart(e)
 	case http.MethodGet:
@@ -32,16 +33,15 @@ func (h *Handler) onUpload(e *exchange) *failure {
 	}
 }
 
-func (h *Handler) beginUpload(e *exchange) *failure {
-	described, _, failed := describedObject(e.request.Header)
-	if failed != nil {
+func (h *Handler) beginUpload(e *Exchange) *failure {
+	if failed := e.describe(); failed != nil {
 		return failed
 	}
 	bucket := h.store.Bucket(e.bucket)
 	if bucket == nil {
 		return errNoSuchBucket
 	}
-	upload, err := bucket.BeginUpload(e.key, described)
+	upload, err := bucket.BeginUpload(strings.Clone(e.key), e.object)
 	if errors.Is(err, store.ErrUploads) {
 		return errSlowDown
 	}
@@ -58,98 +58,87 @@ func (h *Handler) beginUpload(e *exchange) *failure {
 	return nil
 }
 
-// findUpload is the open upload that the request names, and its bucket.
-func (h *Handler) findUpload(e *exchange) (*store.Upload, *store.Bucket, *failure) {
-	bucket := h.store.Bucket(e.bucket)
-	if bucket == nil {
-		return nil, nil, errNoSuchBucket
+// findUpload finds the open upload that the request names, and its bucket.
+func (h *Handler) findUpload(e *Exchange) *failure {
+	if e.in = h.store.Bucket(e.bucket); e.in == nil {
+		return errNoSuchBucket
 	}
-	if upload := bucket.Upload(e.key, e.query.get("uploadId")); upload != nil {
-		return upload, bucket, nil
-	}
-	return nil, nil, errNoSuchUpload
-}
-
-func (h *Handler) putPart(e *exchange) *failure {
-	number, err := strconv.ParseUint(e.query.get("partNumber"), 10, 31)
-	if err != nil || number < 1 || number > partNumberMax {
-		return errInvalidArgument
-	}
-	part := &store.Part{Number: int(number)}
-	if e.request.Header[copySourceHeader] != nil {
-		return h.copyPart(e, part)
-	}
-	plan, failed := planBody(e)
-	if failed != nil {
-		return failed
-	}
-	if failed := plan.readLength(e.request, h.objectBytesMax, errTooLarge); failed != nil {
-		return failed
-	}
-	upload, _, failed := h.findUpload(e)
-	if failed != nil {
-		return failed
-	}
-	if failed := h.reserve(plan); failed != nil {
-		return failed
-	}
-	if failed := h.receivePart(e, upload, part, plan); failed != nil {
-		h.store.Release(plan.reserved)
-		return failed
-	}
-	e.replyStored(quotedHex(part.Sum), plan.kept())
-	return nil
-}
-
-// receivePart reads and verifies a part; the caller gives room back on a failure.
-func (h *Handler) receivePart(e *exchange, upload *store.Upload, part *store.Part,
-	plan *bodyPlan) (failed *failure) {
-	if failed = h.receive(e, plan); failed != nil {
-		return failed
-	}
-	if part.Sum, failed = plan.verify(); failed != nil {
-		return failed
-	}
-	part.Body, part.Modified = plan.body, time.Now()
-	if !upload.PutPart(part) {
+	if e.upload = e.in.Upload(e.key, e.query.get("uploadId")); e.upload == nil {
 		return errNoSuchUpload
 	}
 	return nil
 }
 
+func (h *Handler) putPart(e *Exchange) *failure {
+	number, err := strconv.ParseUint(e.query.get("partNumber"), 10, 31)
+	if err != nil || number < 1 || number > partNumberMax {
+		return errInvalidArgument
+	}
+	e.part = &store.Part{Number: int(number)}
+	if e.Request.Has(copySourceHeader) {
+		return h.copyPart(e)
+	}
+	if failed := e.plan(); failed != nil {
+		return failed
+	}
+	if failed := e.body.readLength(&e.Request, h.objectBytesMax, errTooLarge); failed != nil {
+		return failed
+	}
+	if failed := h.findUpload(e); failed != nil {
+		return failed
+	}
+	return h.expect(e, (*Handler).finishPart)
+}
+
+func (h *Handler) finishPart(e *Exchange) (failed *failure) {
+	h.settle(&e.body)
+	if e.part.Sum, failed = e.body.verify(); failed != nil {
+		return failed
+	}
+	e.part.Body, e.part.Modified = e.body.content, time.Now()
+	if !e.upload.PutPart(e.part) {
+		return errNoSuchUpload
+	}
+	e.body.reserved = 0 // the upload's now
+	e.replyStored(quotedHex(e.part.Sum), e.body.kept())
+	return nil
+}
+
 // copyPart copies the bytes, unlike copyObject: a part of an object must not keep all of it in memory.
-func (h *Handler) copyPart(e *exchange, part *store.Part) *failure {
-	header := e.request.Header
-	from, failed := readSource(header[copySourceHeader])
+func (h *Handler) copyPart(e *Exchange) *failure {
+	from, failed := readSource(&e.Request)
 	if failed != nil {
 		return failed
 	}
-	first, last, failed := readCopyRange(header[copyRangeHeader])
-	if failed != nil {
+	if e.first, e.last, failed = readCopyRange(&e.Request); failed != nil {
 		return failed
 	}
-	upload, _, failed := h.findUpload(e)
-	if failed != nil {
+	if failed := h.findUpload(e); failed != nil {
 		return failed
 	}
-	object, failed := h.findSource(from, header)
-	if failed != nil {
+	if e.object, failed = h.findSource(from, &e.Request); failed != nil {
 		return failed
 	}
-	size := object.Size()
+	size := e.object.Size()
 	switch {
-	case last < 0:
-		last = size - 1
-	case last >= size:
+	case e.last < 0:
+		e.last = size - 1
+	case e.last >= size:
 		return errCopyRange
 	}
-	if !h.store.Reserve(last + 1 - first) {
+	e.finish = (*Handler).finishCopyPart
+	return nil
+}
+
+func (h *Handler) finishCopyPart(e *Exchange) *failure {
+	part, size := e.part, e.last+1-e.first
+	if !h.store.Reserve(size) {
 		return errSlowDown
 	}
-	part.Body = object.CopyRange(first, last+1)
+	part.Body = e.object.CopyRange(e.first, e.last+1)
 	part.Sum, part.Modified = md5.Sum(part.Body), time.Now()
-	if !upload.PutPart(part) {
-		h.store.Release(int64(len(part.Body)))
+	if !e.upload.PutPart(part) {
+		h.store.Release(size)
 		return errNoSuchUpload
 	}
 	e.replyCopied("CopyPartResult", quotedHex(part.Sum), part.Modified)
@@ -157,28 +146,34 @@ func (h *Handler) copyPart(e *exchange, part *store.Part) *failure {
 }
 
 // readCopyRange reads `bytes=a-b`, both of which must be there; last is -1 where nothing is said.
-func readCopyRange(values []string) (first, last int64, failed *failure) {
-	if values == nil {
+func readCopyRange(request *wire.Request) (first, last int64, failed *failure) {
+	value, count := request.Find(copyRangeHeader)
+	if count == 0 {
 		return 0, -1, nil
 	}
-	spec, isBytes := strings.CutPrefix(values[0], "bytes=")
+	spec, isBytes := strings.CutPrefix(value, "bytes=")
 	from, to, _ := strings.Cut(spec, "-")
 	first, hasFirst := rangeNumber(from)
 	last, hasLast := rangeNumber(to)
-	if len(values) != 1 || !isBytes || !hasFirst || !hasLast || last < first {
+	if count != 1 || !isBytes || !hasFirst || !hasLast || last < first {
 		return 0, 0, errInvalidArgument
 	}
 	return first, last, nil
 }
 
-func (h *Handler) abortUpload(e *exchange) *failure {
-	upload, _, failed := h.findUpload(e)
-	if failed != nil {
+func (h *Handler) abortUpload(e *Exchange) *failure {
+	if failed := h.findUpload(e); failed != nil {
 		return failed
 	}
-	if !upload.Abort() {
+	e.finish = (*Handler).finishAbort
+	return nil
+}
+
+func (h *Handler) finishAbort(e *Exchange) *failure {
+	if !e.upload.Abort() {
 		return errNoSuchUpload
 	}
-	e.begin(http.StatusNoContent)
+	e.start(http.StatusNoContent)
+	e.Answer.NoLength()
 	return nil
 }

@@ -12,7 +12,7 @@ import (
 // nullVersion is what S3 calls the version of an object that was put without versioning.
 const nullVersion = "null"
 
-func (h *Handler) listVersions(e *exchange) *failure {
+func (h *Handler) listVersions(e *Exchange) *failure {
 	request, failed := readPageRequest(e.query, "max-keys")
 	if failed != nil {
 		return failed

@@ -16,17 +16,14 @@ type authorization struct {
 	signature     string
 }
 
-// WellFormed tells whether the header's values are one signature of this version.
-func WellFormed(values []string) bool {
-	_, ok := parseAuthorization(values)
+// WellFormed tells whether the header's value is a signature of this version.
+func WellFormed(value string) bool {
+	_, ok := parseAuthorization(value)
 	return ok
 }
 
-func parseAuthorization(values []string) (a authorization, ok bool) {
-	if len(values) != 1 {
-		return a, false
-	}
-	rest, found := strings.CutPrefix(values[0], algorithm+" ")
+func parseAuthorization(value string) (a authorization, ok bool) {
+	rest, found := strings.CutPrefix(value, algorithm+" ")
 	if !found {
 		return a, false
 	}

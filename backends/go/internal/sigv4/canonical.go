@@ -4,14 +4,14 @@ package sigv4
 
 import (
 	"bytes"
-	"net/http"
 	"slices"
 	"strings"
+
+	"pausemark/go/internal/wire"
 )
 
 const (
 	amzPrefix      = "x-amz-"
-	nameBytesUsual = 128 // names up to here are looked up without an allocation
 	upperHexDigits = "0123456789ABCDEF"
 )
 
@@ -29,8 +29,8 @@ type pair struct {
 
 // appendRequest writes the canonical request; false when a signed header was not sent, or when the
 // target cannot be decoded.
-func (s *spelling) appendRequest(request *http.Request, target, signedHeaders, payload string) bool {
-	path, query, _ := strings.Cut(target, "?")
+func (s *spelling) appendRequest(request *wire.Request, signedHeaders, payload string) bool {
+	path, query, _ := strings.Cut(request.Target, "?")
 	s.text = append(append(s.text, request.Method...), '\n')
 	if !s.appendEncoded(path, true) {
 		return false
@@ -131,48 +131,21 @@ func (s *spelling) appendQuery(query string) bool {
 }
 
 // appendHeader writes `name:value` and a line feed; false when the header was not sent.
-func (s *spelling) appendHeader(request *http.Request, name string) bool {
+func (s *spelling) appendHeader(request *wire.Request, name string) bool {
 	s.text = append(append(s.text, name...), ':')
-	switch name {
-	case "host": // net/http takes these two out of the map
-		s.appendFolded(request.Host)
-	case "transfer-encoding":
-		if len(request.TransferEncoding) == 0 {
-			return false
+	sent := false
+	for at := range request.Fields {
+		if !request.Fields[at].Is(name) {
+			continue
 		}
-		s.text = append(s.text, strings.Join(request.TransferEncoding, ",")...)
-	default:
-		values := headerValues(request.Header, name)
-		if len(values) == 0 {
-			return false
+		if sent {
+			s.text = append(s.text, ',')
 		}
-		for at, value := range values {
-			if at > 0 {
-				s.text = append(s.text, ',')
-			}
-			s.appendFolded(value)
-		}
+		sent = true
+		s.appendFolded(request.Fields[at].Value)
 	}
 	s.text = append(s.text, '\n')
-	return true
-}
-
-// headerValues finds a header by its name in lower case, without making a string of its canonical one.
-func headerValues(header http.Header, name string) []string {
-	var canonical [nameBytesUsual]byte
-	if len(name) > len(canonical) {
-		return header[http.CanonicalHeaderKey(name)]
-	}
-	first := true
-	for at := range len(name) {
-		b := name[at]
-		if first && b >= 'a' && b <= 'z' {
-			b -= 'a' - 'A'
-		}
-		canonical[at] = b
-		first = b == '-'
-	}
-	return header[string(canonical[:len(name)])]
+	return sent
 }
 
 // appendFolded trims a value and makes one blank of many.
@@ -185,26 +158,21 @@ func (s *spelling) appendFolded(value string) {
 	}
 }
 
-// coversEveryAmzHeader tells whether each x-amz-* header that was sent is signed. The signed names are
-// distinct, so counting them is enough.
-func coversEveryAmzHeader(header http.Header, signedHeaders string) bool {
-	sent := 0
-	for name := range header {
-		if len(name) >= len(amzPrefix) && strings.EqualFold(name[:len(amzPrefix)], amzPrefix) {
-			sent++
+// coversEveryAmzHeader tells whether each x-amz-* header that was sent is signed.
+func coversEveryAmzHeader(request *wire.Request, signedHeaders string) bool {
+	for at := range request.Fields {
+		name := request.Fields[at].Name
+		if len(name) >= len(amzPrefix) && strings.EqualFold(name[:len(amzPrefix)], amzPrefix) &&
+			!covers(signedHeaders, name) {
+			return false
 		}
 	}
-	for name := range strings.SplitSeq(signedHeaders, ";") {
-		if strings.HasPrefix(name, amzPrefix) && len(headerValues(header, name)) > 0 {
-			sent--
-		}
-	}
-	return sent == 0
+	return true
 }
 
 func covers(signedHeaders, wanted string) bool {
 	for name := range strings.SplitSeq(signedHeaders, ";") {
-		if name == wanted {
+		if len(name) == len(wanted) && strings.EqualFold(name, wanted) {
 			return true
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"net/http"
 	"time"
+
+	"pausemark/go/internal/wire"
 )
 
 // Why a request is refused.
@@ -20,10 +22,14 @@ var (
 	ErrUnsigned   = errors.New("a header that must be signed is not")
 	ErrNoPayload  = errors.New("x-amz-content-sha256 is missing")
 	ErrSignature  = errors.New("the signature is another than ours")
+	ErrTooMany    = errors.New("there are too many headers to look through")
 )
 
 // skewMax is S3's limit for the distance of a request's date from now.
 const skewMax = 15 * time.Minute
+
+// fieldsMax keeps a head of the smallest headers from asking for millions of comparisons.
+const fieldsMax = 256
 
 const (
 	stampLayout = "20060102T150405Z"
@@ -41,15 +47,14 @@ func New(secrets map[string]string) *Verifier {
 	return &Verifier{secrets: secrets, keys: keyCache{keys: map[scoped]*signingKey{}}}
 }
 
-// Verify judges a request at a time; the target is path and query as they were sent. The seal is what
-// the request's signed chunks continue.
-func (v *Verifier) Verify(request *http.Request, target string, now time.Time) (*Seal, error) {
-	values := request.Header["Authorization"]
-	if len(values) == 0 {
+// Verify judges a request at a time. The seal is what the request's signed chunks continue.
+func (v *Verifier) Verify(request *wire.Request, now time.Time) (*Seal, error) {
+	value, count := request.Find("authorization")
+	if count == 0 {
 		return nil, ErrMissing
 	}
-	given, ok := parseAuthorization(values)
-	if !ok || !inOrder(given.signedHeaders) {
+	given, ok := parseAuthorization(value)
+	if !ok || count > 1 || !inOrder(given.signedHeaders) {
 		return nil, ErrMalformed
 	}
 	of, scope, ok := readCredential(given.credential)
@@ -60,19 +65,21 @@ func (v *Verifier) Verify(request *http.Request, target string, now time.Time) (
 	if !known {
 		return nil, ErrUnknownKey
 	}
-	stamp, at, ok := readDate(request.Header)
+	stamp, at, ok := readDate(request)
 	if !ok || stamp[:dayBytes] != of.day {
 		return nil, ErrDate
 	}
 	if now.Sub(at).Abs() > skewMax {
 		return nil, ErrSkewed
 	}
-	if !covers(given.signedHeaders, "host") ||
-		!coversEveryAmzHeader(request.Header, given.signedHeaders) {
+	if len(request.Fields) > fieldsMax {
+		return nil, ErrTooMany
+	}
+	if !covers(given.signedHeaders, "host") || !coversEveryAmzHeader(request, given.signedHeaders) {
 		return nil, ErrUnsigned
 	}
-	payload := request.Header["X-Amz-Content-Sha256"]
-	if len(payload) != 1 || payload[0] == "" {
+	payload, count := request.Find("x-amz-content-sha256")
+	if count != 1 || payload == "" {
 		return nil, ErrNoPayload
 	}
 	key, cached := v.keys.get(of), true
@@ -80,7 +87,7 @@ func (v *Verifier) Verify(request *http.Request, target string, now time.Time) (
 		key, cached = deriveKey(secret, of), false
 	}
 	seal := &Seal{key: key, stamp: stamp, scope: scope}
-	if !seal.opens(request, target, given, payload[0]) {
+	if !seal.opens(request, given, payload) {
 		return nil, ErrSignature
 	}
 	if !cached {
@@ -90,12 +97,12 @@ func (v *Verifier) Verify(request *http.Request, target string, now time.Time) (
 }
 
 // opens compares the request's own signature, which begins the chain.
-func (s *Seal) opens(request *http.Request, target string, given authorization, payload string) bool {
+func (s *Seal) opens(request *wire.Request, given authorization, payload string) bool {
 	signer := s.key.borrow()
 	defer s.key.giveBack(signer)
 	var signature [SignatureBytes]byte
 	if copy(signature[:], given.signature) != len(given.signature) ||
-		!signer.appendRequest(request, target, given.signedHeaders, payload) {
+		!signer.appendRequest(request, given.signedHeaders, payload) {
 		return false
 	}
 	canonical := sha256.Sum256(signer.text)
@@ -108,15 +115,15 @@ func (s *Seal) opens(request *http.Request, target string, given authorization, 
 }
 
 // readDate takes x-amz-date before Date, which may be in HTTP's form or in ours.
-func readDate(header http.Header) (stamp string, at time.Time, ok bool) {
-	values, found := header["X-Amz-Date"]
+func readDate(request *wire.Request) (stamp string, at time.Time, ok bool) {
+	stamp, count := request.Find("x-amz-date")
+	found := count > 0
 	if !found {
-		values = header["Date"]
+		stamp, count = request.Find("date")
 	}
-	if len(values) != 1 {
+	if count != 1 {
 		return "", at, false
 	}
-	stamp = values[0]
 	if len(stamp) == len(stampLayout) { // time.Parse alone would take fractions of a second, too
 		at, err := time.Parse(stampLayout, stamp)
 		return stamp, at, err == nil

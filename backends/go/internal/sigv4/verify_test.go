@@ -3,13 +3,13 @@
 package sigv4
 
 import (
-	"bufio"
 	"bytes"
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
+
+	"pausemark/go/internal/wire"
 )
 
 const (
@@ -27,16 +27,19 @@ func exampleVerifier() *Verifier {
 	return New(map[string]string{exampleID: exampleSecret})
 }
 
-// example is a request as net/http would hand it over.
-func example(t testing.TB, line, host, heads, names, signature string) *http.Request {
+// example is a request as a stack would hand it over.
+func example(t testing.TB, line, host, heads, names, signature string) *wire.Request {
 	t.Helper()
 	authorization := fmt.Sprintf("Authorization: AWS4-HMAC-SHA256 Credential=%s/20130524/us-east-1/s3/aws4_request,"+
 		"SignedHeaders=%s,Signature=%s\n", exampleID, names, signature)
-	text := line + " HTTP/1.1\nHost: " + host + "\n" + heads + authorization
-	text = strings.ReplaceAll(text, "\n", "\r\n") + "\r\n"
-	request, err := http.ReadRequest(bufio.NewReader(strings.NewReader(text)))
-	if err != nil {
-		t.Fatal(err)
+	request := &wire.Request{}
+	request.Method, request.Target, _ = strings.Cut(line, " ")
+	for head := range strings.Lines("Host: " + host + "\n" + heads + authorization) {
+		name, value, found := strings.Cut(head, ": ")
+		if !found {
+			t.Fatal(head)
+		}
+		request.Fields = append(request.Fields, wire.Field{Name: name, Value: strings.TrimSpace(value)})
 	}
 	return request
 }
@@ -67,13 +70,13 @@ func TestTheExamplesOfTheSpecificationAreVerified(t *testing.T) {
 		verifier := exampleVerifier()
 		for range 2 { // with a key that is derived, and with one that is kept
 			request := example(t, one.line, exampleHost, one.heads, one.names, one.signature)
-			if _, err := verifier.Verify(request, request.RequestURI, exampleTime); err != nil {
+			if _, err := verifier.Verify(request, exampleTime); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
 		request := example(t, one.line, exampleHost, one.heads, one.names, one.signature)
 		request.Method = "DELETE"
-		if _, err := verifier.Verify(request, request.RequestURI, exampleTime); err != ErrSignature {
+		if _, err := verifier.Verify(request, exampleTime); err != ErrSignature {
 			t.Errorf("%s: tampered: %v", name, err)
 		}
 	}
@@ -84,7 +87,7 @@ func TestTheExampleOfSignedChunksIsVerified(t *testing.T) {
 		"content-length: 66824\n"+chunkedHeads+stampHead+payloadHead("STREAMING-AWS4-HMAC-SHA256-PAYLOAD"),
 		"content-encoding;content-length;host;x-amz-content-sha256;"+chunkedNames,
 		"4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9")
-	seal, err := exampleVerifier().Verify(request, request.RequestURI, exampleTime)
+	seal, err := exampleVerifier().Verify(request, exampleTime)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +109,7 @@ func TestTheExampleOfASignedTrailerIsVerified(t *testing.T) {
 			payloadHead("STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"),
 		"content-encoding;host;x-amz-content-sha256;"+chunkedNames+";x-amz-trailer",
 		"106e2a8a18243abcf37539882f36619c00e2dfc72633413f02d3b74544bfeb8e")
-	seal, err := exampleVerifier().Verify(request, request.RequestURI, exampleTime)
+	seal, err := exampleVerifier().Verify(request, exampleTime)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,11 +137,11 @@ func TestWhyARequestIsRefused(t *testing.T) {
 	usual := "host;x-amz-content-sha256;x-amz-date"
 	for name, one := range map[string]struct {
 		heads, names string
-		change       func(*http.Request)
+		change       func(*wire.Request)
 		want         error
 	}{
-		"nothing sent":      {stampHead, usual, func(r *http.Request) { r.Header.Del("Authorization") }, ErrMissing},
-		"two of them":       {stampHead, usual, func(r *http.Request) { r.Header.Add("Authorization", "x") }, ErrMalformed},
+		"nothing sent":      {stampHead, usual, func(r *wire.Request) { r.Fields = r.Fields[:len(r.Fields)-1] }, ErrMissing},
+		"two of them":       {stampHead, usual, func(r *wire.Request) { r.Fields = append(r.Fields, wire.Field{Name: "authorization"}) }, ErrMalformed},
 		"names in no order": {stampHead, "x-amz-date;host", nil, ErrMalformed},
 		"a name twice":      {stampHead, "host;host;x-amz-date", nil, ErrMalformed},
 		"no date":           {"", usual, nil, ErrDate},
@@ -151,6 +154,7 @@ func TestWhyARequestIsRefused(t *testing.T) {
 		"one not signed": {stampHead + payloadHead(emptySHA256) + "X-AMZ-acl: private\n", usual, nil,
 			ErrUnsigned},
 		"no payload kind": {stampHead, "host;x-amz-date", nil, ErrNoPayload},
+		"very many":       {stampHead + strings.Repeat("a: b\n", fieldsMax), usual, nil, ErrTooMany},
 		"signed and not sent": {stampHead + payloadHead(emptySHA256), usual + ";x-amz-meta-a", nil,
 			ErrSignature},
 	} {
@@ -158,7 +162,7 @@ func TestWhyARequestIsRefused(t *testing.T) {
 		if one.change != nil {
 			one.change(request)
 		}
-		if _, err := exampleVerifier().Verify(request, request.RequestURI, exampleTime); err != one.want {
+		if _, err := exampleVerifier().Verify(request, exampleTime); err != one.want {
 			t.Errorf("%s: got %v, want %v", name, err, one.want)
 		}
 	}
@@ -214,7 +218,7 @@ func TestAWrongSignatureLeavesNoKey(t *testing.T) {
 	verifier := exampleVerifier()
 	request := example(t, "GET /", exampleHost, stampHead+payloadHead(emptySHA256),
 		"host;x-amz-content-sha256;x-amz-date", strings.Repeat("0", 64))
-	if _, err := verifier.Verify(request, "/", exampleTime); err != ErrSignature || len(verifier.keys.keys) > 0 {
+	if _, err := verifier.Verify(request, exampleTime); err != ErrSignature || len(verifier.keys.keys) > 0 {
 		t.Errorf("%v, %d keys", err, len(verifier.keys.keys))
 	}
 }
@@ -225,7 +229,7 @@ func BenchmarkVerify(b *testing.B) {
 		"host;x-amz-content-sha256;x-amz-date", "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7")
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := verifier.Verify(request, request.RequestURI, exampleTime); err != nil {
+		if _, err := verifier.Verify(request, exampleTime); err != nil {
 			b.Fatal(err)
 		}
 	}

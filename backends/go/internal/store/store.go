@@ -5,6 +5,7 @@ package store
 import (
 	"errors"
 	"sort"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -89,7 +90,8 @@ func (s *Store) createAt(name string, created time.Time) error {
 	case len(s.buckets) >= bucketsMax:
 		return ErrBuckets
 	}
-	s.buckets[name] = newBucket(s, name, created)
+	made := newBucket(s, name, created)
+	s.buckets[made.Name] = made
 	return nil
 }
 
@@ -143,6 +145,7 @@ type Bucket struct {
 }
 
 func newBucket(store *Store, name string, created time.Time) *Bucket {
+	name = strings.Clone(name) // a request's memory may be used again
 	return &Bucket{Name: name, Created: created, store: store, index: map[string]*node{}}
 }
 
@@ -171,6 +174,7 @@ func (b *Bucket) Put(key string, object *Object, onlyIfAbsent bool) error {
 		found.object = object
 		return nil
 	}
+	key = strings.Clone(key) // as a bucket's name
 	b.index[key] = b.ordered.insert(key, object)
 	return nil
 }
