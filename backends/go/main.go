@@ -1,30 +1,22 @@
-// Command pausemark-go is the Go backend: the S3 subset of backends/CONTRACT.md on net/http.
+// Command pausemark-go is the Go backend: the S3 subset of backends/CONTRACT.md on net/http or on event loops.
 package main
 
 import (
-	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"log"
-	"net"
-	"net/http"
 	"net/netip"
 	"os"
-	"os/signal"
 	"runtime"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
-	"pausemark/go/internal/gate"
 	"pausemark/go/internal/journal"
 	"pausemark/go/internal/s3"
 	"pausemark/go/internal/sigv4"
 	"pausemark/go/internal/store"
-	"pausemark/go/internal/wire"
 )
 
 const (
@@ -44,6 +36,7 @@ const (
 type settings struct {
 	address        netip.AddrPort
 	threads        int
+	stack          string
 	objectBytesMax int64
 	storeBytesMax  int64
 	log            journal.Settings
@@ -75,7 +68,7 @@ func run(arguments []string, stdout, stderr io.Writer) int {
 		}
 		return exitEnvironment
 	}
-	listener, err := listen(chosen.address)
+	served, err := stacks[chosen.stack](chosen, stderr)
 	if err != nil {
 		fmt.Fprintf(stderr, "error: listen: cannot bind %s: %s\n", chosen.address, err)
 		return errorCode(written.close(), stderr, exitEnvironment)
@@ -84,7 +77,7 @@ func run(arguments []string, stdout, stderr io.Writer) int {
 	fmt.Fprintf(stderr, "listening on %s, threads=%d\n", chosen.address, chosen.threads)
 	code := exitGood
 	handler := s3.New(held, written.Journal, chosen.verifier, chosen.objectBytesMax)
-	if err := serve(listener, handler, written.ended()); err != nil {
+	if err := served(handler, endOf(written.ended())); err != nil {
 		fmt.Fprintf(stderr, "error: serve: %s\n", err)
 		code = exitFailed
 	}
@@ -103,6 +96,7 @@ func parseFlags(arguments []string) (settings, error) {
 	flags.IntVar(&s.threads, "threads", 1, "worker threads (GOMAXPROCS)")
 	flags.Int64Var(&s.objectBytesMax, "object-bytes-max", 64<<20, "largest object")
 	flags.Int64Var(&s.storeBytesMax, "store-bytes-max", 4<<30, "all objects together")
+	flags.StringVar(&s.stack, "stack", "nethttp", "nethttp or loop: what reads requests")
 	parseLog, parseAuth := logFlags(flags, &s), authFlags(flags, &s)
 	flags.BoolVar(&s.version, "version", false, "print the version and exit")
 	if err := flags.Parse(arguments); err != nil {
@@ -118,6 +112,8 @@ func parseFlags(arguments []string) (settings, error) {
 		return s, fmt.Errorf("--port: expected 1 to 65535, got %s", strconv.FormatUint(uint64(*port), 10))
 	case s.threads < 1 || s.threads > 1024:
 		return s, fmt.Errorf("--threads: expected 1 to 1024, got %d", s.threads)
+	case stacks[s.stack] == nil:
+		return s, fmt.Errorf("--stack: expected nethttp or loop, got %q", s.stack)
 	case s.objectBytesMax < 0 || s.storeBytesMax < 0:
 		return s, errors.New("limits: expected 0 or more bytes, got a negative number")
 	}
@@ -126,58 +122,4 @@ func parseFlags(arguments []string) (settings, error) {
 		return s, err
 	}
 	return s, parseLog()
-}
-
-// listen sets the backlog by listening a second time: net takes the system's limit, whatever it is.
-func listen(address netip.AddrPort) (net.Listener, error) {
-	// Keep-alive probes cost two system calls a connection and nobody asked for them.
-	config := net.ListenConfig{KeepAlive: -1}
-	listener, err := config.Listen(context.Background(), "tcp", address.String())
-	if err != nil {
-		return nil, err
-	}
-	tcp, ok := listener.(*net.TCPListener)
-	if !ok {
-		return listener, nil
-	}
-	raw, err := tcp.SyscallConn()
-	if err != nil {
-		return nil, err
-	}
-	var listenErr error
-	if err := raw.Control(func(fd uintptr) { listenErr = syscall.Listen(int(fd), backlog) }); err != nil {
-		return nil, err
-	}
-	return listener, listenErr
-}
-
-// serve returns when a signal or the log's end has ended it, nil when everything in flight was finished
-// or cut off.
-func serve(listener net.Listener, handler http.Handler, logEnded <-chan struct{}) error {
-	server := &http.Server{
-		Handler:                      handler,
-		ConnContext:                  gate.NewContext,
-		MaxHeaderBytes:               4 * wire.HeadBytesMax, // the gate's limit is the one that acts
-		DisableGeneralOptionsHandler: true,
-		ErrorLog:                     log.New(io.Discard, "", 0), // never a line a request
-	}
-	ending, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
-	defer stop()
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(gate.Listener{Listener: listener}) }()
-	select {
-	case err := <-served:
-		return err
-	case <-ending.Done():
-	case <-logEnded:
-	}
-	finish, cancel := context.WithTimeout(context.Background(), finishTimeout)
-	defer cancel()
-	if err := server.Shutdown(finish); err != nil {
-		err = server.Close()
-		<-served
-		return err
-	}
-	<-served
-	return nil
 }
