@@ -4,6 +4,7 @@ package s3
 
 import (
 	"encoding/base64"
+	"hash"
 	"strconv"
 	"strings"
 
@@ -29,7 +30,9 @@ type body struct {
 
 	reserved int64
 	content  []byte
-	failed   *failure // the first thing that went wrong; the rest is read past
+	failed   *failure  // the first thing that went wrong; the rest is read past
+	digest   hash.Hash // MD5 of the begin of a large body
+	digested int
 	coding   coding
 	line     []byte // of aws-chunked: what has come of it
 }

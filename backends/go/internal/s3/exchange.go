@@ -64,9 +64,10 @@ type Exchange struct {
 func (e *Exchange) Reset() {
 	clear(e.Request.Fields) // nothing keeps what others own alive
 	clear(e.query)
-	fields, parameters, line := e.Request.Fields[:0], e.query[:0], e.body.line[:0]
+	fields, parameters := e.Request.Fields[:0], e.query[:0]
+	line, digest := e.body.line[:0], e.body.digest
 	*e = Exchange{Answer: e.Answer}
-	e.Request.Fields, e.query, e.body.line = fields, parameters, line
+	e.Request.Fields, e.query, e.body.line, e.body.digest = fields, parameters, line, digest
 }
 
 // Date is the answer's Date.

@@ -4,10 +4,14 @@ package s3
 
 import (
 	"bytes"
+	"crypto/md5"
 )
 
 // growBytes is the step in which a body of unknown length reserves room.
 const growBytes = 64 << 10
+
+// digestBytes is how much of a large body is digested at once, while it comes.
+const digestBytes = 64 << 10
 
 // Space is where the next bytes of the body may be read straight to; nil where they must be fed, because
 // they are not content, or nobody wants them any more. Filled tells how many came.
@@ -35,12 +39,38 @@ func (e *Exchange) Space() []byte {
 func (e *Exchange) Filled(count int) {
 	b := &e.body
 	b.content = b.content[:len(b.content)+count]
+	if len(b.content)-b.digested >= digestBytes {
+		b.digestMore()
+	}
 	switch {
 	case b.awsChunked:
 		b.takeData(int64(count))
 	case b.length < 0 && int64(len(b.content)) > b.bytesMax:
 		b.failed = b.tooLong
 	}
+}
+
+// digestMore goes on with the MD5 of a large body while it comes, so that its end does not keep an event
+// loop from others for the time that all of it takes.
+func (b *body) digestMore() {
+	if b.digest == nil {
+		b.digest = md5.New()
+	} else if b.digested == 0 {
+		b.digest.Reset()
+	}
+	b.digest.Write(b.content[b.digested:])
+	b.digested = len(b.content)
+}
+
+// sum is the MD5 of the whole content.
+func (b *body) sum() (sum [md5.Size]byte) {
+	if b.digested == 0 {
+		return md5.Sum(b.content)
+	}
+	b.digest.Write(b.content[b.digested:])
+	b.digest.Sum(sum[:0])
+	b.digested = len(b.content)
+	return sum
 }
 
 // Feed takes bytes that lie elsewhere. False when there is no use in reading on: Refuse answers.

@@ -112,7 +112,7 @@ func (e *Exchange) replyStored(etag string, checksums []store.Header) {
 
 // verify compares the content with every digest that came with it and returns its MD5.
 func (b *body) verify() ([md5.Size]byte, *failure) {
-	sum := md5.Sum(b.content)
+	sum := b.sum()
 	if b.sha256 != "" && !hasSHA256(b.content, b.sha256) {
 		return sum, errPayloadMismatch
 	}
