@@ -33,7 +33,8 @@ func BenchmarkRequests(b *testing.B) {
 	heads := "Host: 127.0.0.1:9000\r\nUser-Agent: benchmark\r\nAccept: */*\r\n" +
 		"x-amz-date: 20260101T000000Z\r\nx-amz-content-sha256: UNSIGNED-PAYLOAD\r\n" +
 		"Authorization: AWS4-HMAC-SHA256 Credential=a/20260101/eu/s3/aws4_request, SignedHeaders=host, Signature=0\r\n"
-	put := append([]byte("PUT /bucket/key HTTP/1.1\r\n"+heads+"Content-Length: "+strconv.Itoa(size)+"\r\n\r\n"), body...)
+	put := append([]byte("PUT /bucket/key HTTP/1.1\r\n"+heads+
+		"Content-Length: "+strconv.Itoa(size)+"\r\n\r\n"), body...)
 	for _, stack := range []string{"nethttp", "loop"} {
 		for _, one := range []struct {
 			name     string

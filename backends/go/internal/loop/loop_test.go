@@ -144,7 +144,8 @@ func TestWhatIsKeptOutlivesTheRequestThatBroughtIt(t *testing.T) {
 	c.ask("PUT", "/bucket", "", "")
 	c.ask("PUT", "/bucket/plain", "Content-Type: a/b\nCache-Control: no-cache\nContent-Encoding: gzip\n"+
 		"x-amz-meta-a: value\nx-amz-checksum-crc32: NSRBwg==\n", "abc")
-	c.ask("PUT", "/bucket/copy", "Content-Type: c/d\nx-amz-copy-source: bucket/plain\nx-amz-metadata-directive: REPLACE\n", "")
+	c.ask("PUT", "/bucket/copy", "Content-Type: c/d\n"+
+		"x-amz-copy-source: bucket/plain\nx-amz-metadata-directive: REPLACE\n", "")
 	_, _, begun := c.ask("POST", "/bucket/parts?uploads", "Content-Type: e/f\n", "")
 	_, id, _ := strings.Cut(begun, "<UploadId>")
 	id, _, _ = strings.Cut(id, "<")
