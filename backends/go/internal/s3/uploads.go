@@ -5,6 +5,7 @@ package s3
 import (
 	"crypto/md5"
 	"errors"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -153,12 +154,21 @@ func readCopyRange(request *wire.Request) (first, last int64, failed *failure) {
 	}
 	spec, isBytes := strings.CutPrefix(value, "bytes=")
 	from, to, _ := strings.Cut(spec, "-")
-	first, hasFirst := rangeNumber(from)
-	last, hasLast := rangeNumber(to)
+	first, hasFirst := placeNumber(from)
+	last, hasLast := placeNumber(to)
 	if count != 1 || !isBytes || !hasFirst || !hasLast || last < first {
 		return 0, 0, errInvalidArgument
 	}
 	return first, last, nil
+}
+
+// placeNumber reads digits; unlike in a GET's range, a number beyond 64 bits is beyond every object, too.
+func placeNumber(text string) (int64, bool) {
+	number, err := strconv.ParseUint(text, 10, 64)
+	if errors.Is(err, strconv.ErrRange) {
+		return math.MaxInt64, true
+	}
+	return int64(min(number, math.MaxInt64)), err == nil
 }
 
 func (h *Handler) abortUpload(e *Exchange) *failure {

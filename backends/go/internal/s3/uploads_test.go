@@ -123,6 +123,19 @@ func TestACopyIsAccountedAndSharesItsBytes(t *testing.T) {
 	}
 }
 
+func TestACopysRangeIsJudgedBeforeItsUploadIsLookedFor(t *testing.T) {
+	handler := inMemory()
+	ask(t, handler, "PUT", "/bucket", "")
+	for text, want := range map[string]int{"bytes=0-0": 404, "bytes=0-99999999999999999999": 404, "bytes=1-0": 400,
+		"bytes=0-": 400, "bytes=-1": 400, "bytes=+1-2": 400, "items=0-1": 400} {
+		got := ask(t, handler, "PUT", "/bucket/k?partNumber=1&uploadId=x", "", "X-Amz-Copy-Source", "bucket/a",
+			"X-Amz-Copy-Source-Range", text)
+		if got.StatusCode != want {
+			t.Errorf("%s: %d, want %d", text, got.StatusCode, want)
+		}
+	}
+}
+
 // Only one of those who complete may succeed, and its object is whole.
 func TestAnUploadIsCompletedOnce(t *testing.T) {
 	handler, log := durable(t, t.TempDir())
