@@ -26,8 +26,9 @@ type completeRequest struct {
 }
 
 type completedPart struct {
-	Number *int    `xml:"PartNumber"`
+	Text   string  `xml:"PartNumber"` // encoding/xml would take nothing for 0
 	ETag   *string `xml:"ETag"`
+	Number uint64  `xml:"-"`
 }
 
 func (h *Handler) completeUpload(e *Exchange) *failure {
@@ -95,13 +96,16 @@ func parseCompletion(body []byte) ([]completedPart, *failure) {
 	if len(request.Parts) == 0 || len(request.Parts) > partNumberMax {
 		return nil, errMalformedXML
 	}
-	for _, part := range request.Parts {
-		if part.Number == nil || part.ETag == nil {
+	for at := range request.Parts {
+		part := &request.Parts[at]
+		var err error
+		part.Number, err = strconv.ParseUint(strings.TrimSpace(part.Text), 10, 64)
+		if err != nil || part.ETag == nil {
 			return nil, errMalformedXML
 		}
 	}
 	for at := 1; at < len(request.Parts); at++ {
-		if *request.Parts[at].Number <= *request.Parts[at-1].Number {
+		if request.Parts[at].Number <= request.Parts[at-1].Number {
 			return nil, errPartOrder
 		}
 	}
@@ -114,7 +118,7 @@ func (h *Handler) assemble(upload *store.Upload, named []completedPart,
 	bodies := make([][]byte, 0, len(named))
 	sums := md5.New()
 	for _, one := range named {
-		part := parts[*one.Number]
+		part := parts[int(min(one.Number, partNumberMax+1))]
 		if part == nil || strings.Trim(strings.TrimSpace(*one.ETag), `"`) != hex.EncodeToString(part.Sum[:]) {
 			return nil, errInvalidPart
 		}
