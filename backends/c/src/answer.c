@@ -176,7 +176,7 @@ void answer_error(struct connection *c, enum error_code code, struct text resour
     DOCUMENT_ADD(&d, XML_DECLARATION "<Error><Code>");
     document_add(&d, errors[code].code);
     DOCUMENT_ADD(&d, "</Code><Message>");
-    document_add(&d, errors[code].message);
+    document_add_escaped(&d, errors[code].message);
     DOCUMENT_ADD(&d, "</Message><Resource>");
     document_add_escaped(&d, resource);
     DOCUMENT_ADD(&d, "</Resource><RequestId>");

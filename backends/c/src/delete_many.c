@@ -127,7 +127,7 @@ static void add_outcome(struct deletion *d, size_t at) {
         DOCUMENT_ADD(xml, "<Code>");
         document_add(xml, error_name(error));
         DOCUMENT_ADD(xml, "</Code><Message>");
-        document_add(xml, error_message(error));
+        document_add_escaped(xml, error_message(error));
         DOCUMENT_ADD(xml, "</Message></Error>");
     } else if (!d->list.quiet) {
         DOCUMENT_ADD(xml, "<Deleted>");

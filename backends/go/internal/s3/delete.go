@@ -66,7 +66,7 @@ func writeDeleted(text *xmlText, object deleteObject, failed *failure) {
 	}
 	if failed != nil {
 		text.element("Code", failed.code)
-		text.message(failed)
+		text.element("Message", failed.message)
 	}
 	text.close(outcome)
 }

@@ -21,7 +21,7 @@ func (e *Exchange) fail(failed *failure) {
 	var body xmlText
 	body.open("Error")
 	body.element("Code", failed.code)
-	body.message(failed)
+	body.element("Message", failed.message)
 	body.element("Resource", e.path)
 	body.start("RequestId")
 	body.text = append(body.text, e.id[:]...)
@@ -64,13 +64,6 @@ func (x *xmlText) element(name, value string) {
 	x.start(name)
 	x.escape(value)
 	x.close(name)
-}
-
-// message stands as the contract has it, which has nothing to escape but an apostrophe.
-func (x *xmlText) message(failed *failure) {
-	x.start("Message")
-	x.text = append(x.text, failed.message...)
-	x.close("Message")
 }
 
 // time is told to the second, in a form with milliseconds: headers and documents tell the same.
