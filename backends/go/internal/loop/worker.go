@@ -15,7 +15,11 @@ import (
 	"pausemark/go/internal/wire"
 )
 
-const inputBytes = 64 << 10
+const (
+	inputBytes = 64 << 10
+	// exchangesKeptMax bounds the memory that a crowd leaves behind.
+	exchangesKeptMax = 256
+)
 
 // worker is one loop. But for stop, kill and what the goroutines give back, all is its own.
 type worker struct {
@@ -205,6 +209,9 @@ func (w *worker) takeExchange(c *connection) *exchange {
 }
 
 func (w *worker) giveExchange(x *exchange) {
+	if len(w.free) == exchangesKeptMax {
+		return
+	}
 	x.reset()
 	w.free = append(w.free, x)
 }
