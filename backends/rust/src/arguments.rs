@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::log::{Durability, Settings};
 use crate::s3::Credentials;
+use crate::serve::Stack;
 
 const THREADS_MAX: usize = 1024;
 const SYNC_INTERVAL_MS_MAX: u64 = 60_000;
@@ -19,6 +20,7 @@ const DURABILITIES: &str = "ram, buffered, interval, batch or sync";
 pub struct Arguments {
     pub address: SocketAddr,
     pub threads: usize,
+    pub stack: Stack,
     pub object_bytes_max: u64,
     pub store_bytes_max: u64,
     /// Who may sign; `None` when signatures are not verified.
@@ -34,6 +36,7 @@ pub fn parse(words: impl Iterator<Item = String>) -> Result<Arguments, String> {
     let mut arguments = Arguments {
         address: SocketAddr::new(address, port),
         threads: 1,
+        stack: Stack::Hyper,
         object_bytes_max: 64 << 20,
         store_bytes_max: 4 << 30,
         credentials: None,
@@ -71,6 +74,7 @@ pub fn parse(words: impl Iterator<Item = String>) -> Result<Arguments, String> {
             "--store-bytes-max" => {
                 arguments.store_bytes_max = read(&name, "a number of bytes", next(), |_| true)?;
             }
+            "--stack" => arguments.stack = read_stack(next().as_deref())?,
             "--auth" => auth.is_verifying = read_auth(next().as_deref())?,
             "--credential" => read_credential(&mut auth.credentials, next())?,
             _ => read_log_flag(&mut arguments.log, &name, next())?,
@@ -99,6 +103,14 @@ impl Auth {
             (true, false) => Ok(Some(self.credentials)),
             (true, true) => Err("--auth=verify: expected a --credential, got none".into()),
         }
+    }
+}
+
+fn read_stack(value: Option<&str>) -> Result<Stack, String> {
+    match value {
+        Some("hyper") => Ok(Stack::Hyper),
+        Some("mio") => Ok(Stack::Mio),
+        other => Err(format!("--stack: expected hyper or mio, got {:?}", other.unwrap_or(""))),
     }
 }
 
@@ -178,7 +190,13 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named() {
-        for words in [&["--auth=no"][..], &["--auth=verify"], &["--credential=:a"], &["--auth"]] {
+        for words in [
+            &["--auth=no"][..],
+            &["--stack=no"],
+            &["--auth=verify"],
+            &["--credential=:a"],
+            &["--auth"],
+        ] {
             assert!(of(words).unwrap_err().contains("expected"), "{words:?}");
         }
         for words in [&["--durability=batch"][..], &["--durability=often"], &["--segment-bytes=1"]]

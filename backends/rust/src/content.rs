@@ -37,6 +37,17 @@ impl Content {
         }
     }
 
+    /// The rest of the piece that holds this byte; nothing behind the last.
+    pub fn piece_at(&self, mut at: usize) -> &[u8] {
+        for piece in self.pieces() {
+            if at < piece.len() {
+                return &piece[at..];
+            }
+            at -= piece.len();
+        }
+        &[]
+    }
+
     /// What an answer sends: so many bytes, as far as there are, from this one on.
     pub fn send(&self, first: usize, bytes: usize) -> Sending {
         let first = first.min(self.bytes);
@@ -152,6 +163,10 @@ mod tests {
             }
         }
         assert_eq!(many.copy(2, 3), &b"cde"[..]);
+        assert_eq!(
+            (many.piece_at(1), many.piece_at(3), many.piece_at(8)),
+            (b"bc" as &[u8], b"d" as &[u8], b"" as &[u8])
+        );
         assert!(many.send(8, 1).is_end_stream() && Content::of_parts(Vec::new()).len() == 0);
     }
 }

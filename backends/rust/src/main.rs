@@ -1,11 +1,14 @@
 //! `pausemark-rust` is the Rust backend: the S3 subset of backends/CONTRACT.md on hyper.
 
+#[cfg(test)]
+mod allocations;
 mod arguments;
 mod content;
 mod http;
 mod listen;
 mod log;
 mod on_hyper;
+mod on_mio;
 mod restore;
 mod s3;
 mod serve;
@@ -61,7 +64,7 @@ fn main() -> ExitCode {
     let log = LogSetup { settings: arguments.log, recovered, store: store.clone(), failed };
     let (object_bytes_max, credentials) = (arguments.object_bytes_max, arguments.credentials);
     let shared = Arc::new(Shared { store, object_bytes_max, credentials });
-    match serve::serve(Setup { shared, listeners, log }, failing) {
+    match serve::serve(arguments.stack, Setup { shared, listeners, log }, failing) {
         Ok(()) => {
             eprintln!("stopped");
             ExitCode::SUCCESS

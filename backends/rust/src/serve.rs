@@ -9,9 +9,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
 use crate::log::{self, Queue, Recovered, Settings, Started, Tell};
-use crate::on_hyper;
 use crate::s3::Shared;
 use crate::store::Store;
+use crate::{on_hyper, on_mio};
 
 /// What a stack starts its workers with.
 pub struct Setup {
@@ -51,8 +51,18 @@ pub struct Running {
     pub stop: Box<dyn Fn()>,
 }
 
-pub fn serve(setup: Setup, failing: oneshot::Receiver<()>) -> io::Result<()> {
-    let running = on_hyper::start(setup)?;
+/// Which of the variants this process is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stack {
+    Hyper,
+    Mio,
+}
+
+pub fn serve(stack: Stack, setup: Setup, failing: oneshot::Receiver<()>) -> io::Result<()> {
+    let running = match stack {
+        Stack::Hyper => on_hyper::start(setup),
+        Stack::Mio => on_mio::start(setup),
+    }?;
     wait_for_end(failing)?;
     (running.stop)();
     for worker in running.workers {

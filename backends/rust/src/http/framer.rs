@@ -1,7 +1,7 @@
 //! Follows one connection's requests from boundary to boundary.
 
 use super::HEAD_BYTES_MAX;
-use super::head::{BodyFraming, HeadFacts};
+use super::head::{BodyFraming, HeadFacts, field_name};
 
 /// Limit of a chunk's size line and of each trailer line.
 const LINE_BYTES_MAX: usize = 1 << 10;
@@ -42,18 +42,34 @@ impl Framer {
     pub fn advance(&mut self, data: &[u8]) -> usize {
         let mut passed = 0;
         loop {
-            let rest = &data[passed..];
-            let step = match self.phase {
-                Phase::Head => self.take_head(rest),
-                Phase::Length | Phase::ChunkData => self.take_body(rest.len()),
-                Phase::ChunkSize | Phase::ChunkEnd | Phase::Trailer => self.take_line(rest),
-                Phase::Refused(_) | Phase::Broken => 0,
-            };
+            let step = self.step(&data[passed..]);
             if step == 0 {
                 return passed;
             }
             passed += step;
         }
+    }
+
+    /// The same for one step: a head, a line, or bytes of the body's content.
+    pub fn step(&mut self, data: &[u8]) -> usize {
+        match self.phase {
+            Phase::Head => self.take_head(data),
+            Phase::Length | Phase::ChunkData => self.take_body(data.len()),
+            Phase::ChunkSize | Phase::ChunkEnd | Phase::Trailer => self.take_line(data),
+            Phase::Refused(_) | Phase::Broken => 0,
+        }
+    }
+
+    /// A head was read elsewhere: this is how its body is framed.
+    pub fn begin_body(&mut self, framing: &BodyFraming) {
+        self.phase = match *framing {
+            BodyFraming::Chunked => Phase::ChunkSize,
+            BodyFraming::Length(0) => Phase::Head,
+            BodyFraming::Length(length) => {
+                self.left = length;
+                Phase::Length
+            }
+        };
     }
 
     fn take_head(&mut self, data: &[u8]) -> usize {
@@ -82,18 +98,11 @@ impl Framer {
     }
 
     fn end_head(&mut self, size: usize) -> usize {
-        self.phase = match std::mem::take(&mut self.head).complete() {
-            None => {
-                self.phase = Phase::Refused(400);
-                return 0;
-            }
-            Some(BodyFraming::Chunked) => Phase::ChunkSize,
-            Some(BodyFraming::Length(0)) => Phase::Head,
-            Some(BodyFraming::Length(length)) => {
-                self.left = length;
-                Phase::Length
-            }
+        let Some(framing) = std::mem::take(&mut self.head).complete() else {
+            self.phase = Phase::Refused(400);
+            return 0;
         };
+        self.begin_body(&framing);
         self.heads += 1;
         size
     }
@@ -136,10 +145,11 @@ impl Framer {
                 self.trailer_bytes = 0;
                 Some(if self.left == 0 { Phase::Trailer } else { Phase::ChunkData })
             }
+            _ if line.is_empty() => Some(Phase::Head),
             _ => {
                 self.trailer_bytes += line.len();
-                let next = if line.is_empty() { Phase::Head } else { Phase::Trailer };
-                (self.trailer_bytes <= HEAD_BYTES_MAX).then_some(next)
+                field_name(line).filter(|_| self.trailer_bytes <= HEAD_BYTES_MAX)?;
+                Some(Phase::Trailer)
             }
         }
     }
@@ -201,7 +211,7 @@ mod tests {
     #[test]
     fn malformed_chunks_break_the_body() {
         let head = "PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
-        for body in ["zz\r\n", "\r\n", "3\nabc", "3\r\nabcd\r\n", "1 \r\n"] {
+        for body in ["zz\r\n", "\r\n", "3\nabc", "3\r\nabcd\r\n", "1 \r\n", "0\r\nno colon\r\n"] {
             let data = format!("{head}{body}");
             assert_eq!(judge(data.as_bytes()).1, Phase::Broken, "{body:?}");
         }

@@ -5,7 +5,7 @@
 pub struct HeadFacts {
     /// Offset of the first line that is not yet taken.
     pub line_start: usize,
-    lines: usize,
+    is_begun: bool,
     hosts: usize,
     length: Option<u64>,
     chunked: bool,
@@ -21,19 +21,20 @@ pub enum BodyFraming {
 impl HeadFacts {
     /// Takes one line without its CRLF; `None` means that the request must be refused.
     pub fn take(&mut self, line: &[u8]) -> Option<()> {
-        self.lines += 1;
-        if self.lines == 1 {
+        if !self.is_begun {
+            self.is_begun = true;
             return request_line(line);
         }
-        // A folded line, a missing colon and a space before it all end the name elsewhere.
-        let colon = line.iter().position(|&byte| !is_token(byte))?;
-        if colon == 0 || line[colon] != b':' {
-            return None;
-        }
+        let colon = field_name(line)?;
         let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
         if value.iter().any(|&byte| (byte < b' ' && byte != b'\t') || byte == 0x7f) {
             return None;
         }
+        self.take_header(name, value)
+    }
+
+    /// Takes a header that is well formed, its value trimmed.
+    pub fn take_header(&mut self, name: &[u8], value: &[u8]) -> Option<()> {
         if name.eq_ignore_ascii_case(b"host") {
             self.hosts += 1;
         } else if name.eq_ignore_ascii_case(b"content-length") {
@@ -62,7 +63,7 @@ impl HeadFacts {
 
     /// The framing of the body, or `None` when the head as a whole must be refused.
     pub fn complete(&self) -> Option<BodyFraming> {
-        if self.lines == 0 || self.hosts != 1 || (self.chunked && self.length.is_some()) {
+        if self.hosts != 1 || (self.chunked && self.length.is_some()) {
             return None;
         }
         Some(if self.chunked {
@@ -81,6 +82,13 @@ fn request_line(line: &[u8]) -> Option<()> {
     let version = rest[target..].strip_prefix(b" ")?;
     let good = method > 0 && target > 0 && (version == b"HTTP/1.1" || version == b"HTTP/1.0");
     good.then_some(())
+}
+
+/// The length of a field's name. A folded line, a missing colon and a space before it all end the
+/// name elsewhere.
+pub fn field_name(line: &[u8]) -> Option<usize> {
+    let colon = line.iter().position(|&byte| !is_token(byte))?;
+    (colon > 0 && line[colon] == b':').then_some(colon)
 }
 
 /// What a method or a header name may consist of (RFC 9110, section 5.6.2).

@@ -4,6 +4,7 @@ mod framer;
 mod head;
 
 pub use framer::{Framer, Phase};
+pub use head::{BodyFraming, HeadFacts};
 
 /// The limit of a request line and its headers together.
 pub const HEAD_BYTES_MAX: usize = 16 << 10;

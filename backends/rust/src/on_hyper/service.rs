@@ -16,8 +16,7 @@ use super::gate::Refusals;
 use crate::content::Sending;
 use crate::log::{self, Queue, Refusal};
 use crate::s3::{
-    self, Answer, Asked, Content, Exchange, Failure, Outcome, Pending, Progress, Rules, Step,
-    Upload,
+    self, Answer, Asked, Content, Exchange, Outcome, Pending, Progress, Rules, Step, Upload,
 };
 
 pub type Ticket = oneshot::Sender<log::Outcome>;
@@ -90,19 +89,31 @@ pub async fn handle(
     let (mut asked, mut arena) = connection.room.take();
     let request_id = worker.rules.request_id();
     read(&mut asked, &request);
+    let mut is_closing = refusal.is_some();
     let outcome = match refusal {
         Some(status) if status == s3::HEAD_TOO_LARGE.status => Err(&s3::HEAD_TOO_LARGE),
         Some(_) => Err(&s3::BAD_REQUEST),
-        None => match asked.route() {
-            Ok(()) => {
-                let exchange = Exchange { rules: &worker.rules, arena: &arena, asked: &asked };
-                answer(worker, &exchange, request.into_body()).await
+        None => {
+            let routed = asked.route();
+            let exchange = Exchange { rules: &worker.rules, arena: &arena, asked: &asked };
+            let progress = routed.and_then(|()| s3::begin(&exchange));
+            is_closing = s3::is_instead_of_continue(&asked, &progress);
+            let mut body = request.into_body();
+            let outcome = answer(worker, &exchange, progress, &mut body).await;
+            is_closing |= outcome.as_ref().is_err_and(|failed| failed.closing);
+            if !is_closing {
+                // hyper would end the connection of a body that nobody has read.
+                while let Some(Ok(_)) = body.frame().await {}
             }
-            Err(failed) => Err(failed),
-        },
+            outcome
+        }
     };
-    let path = if refusal.is_some() { b"/" } else { asked.path() };
-    let response = respond(worker, outcome, path, request_id);
+    let is_http = !outcome.as_ref().is_err_and(|failed| *failed == &s3::BAD_REQUEST);
+    let path = if is_http && refusal.is_none() { asked.path() } else { b"/" };
+    let mut response = respond(worker, outcome, path, request_id);
+    if is_closing {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     arena.reset();
     connection.room.set((asked, arena));
     response
@@ -117,12 +128,16 @@ fn read(asked: &mut Asked, request: &Request<Incoming>) {
     }
 }
 
-async fn answer(worker: &Worker, exchange: &Exchange<'_>, mut body: Incoming) -> Outcome {
-    let mut progress = s3::begin(exchange);
+async fn answer(
+    worker: &Worker,
+    exchange: &Exchange<'_>,
+    mut progress: Progress,
+    body: &mut Incoming,
+) -> Outcome {
     loop {
         progress = match progress? {
             Step::Answer(answer) => return Ok(answer),
-            Step::Body(upload) => receive(exchange, upload, &mut body).await,
+            Step::Body(upload) => receive(exchange, upload, body).await,
             Step::Change(pending) => worker.change(exchange, pending).await.map(Step::Answer),
         };
     }
@@ -131,7 +146,7 @@ async fn answer(worker: &Worker, exchange: &Exchange<'_>, mut body: Incoming) ->
 async fn receive(exchange: &Exchange<'_>, mut upload: Upload, body: &mut Incoming) -> Progress {
     while let Some(frame) = body.frame().await {
         // Its framing is broken, or it ended early: the gate ends the connection.
-        let frame = frame.map_err(|_| &s3::INCOMPLETE_BODY)?;
+        let frame = frame.map_err(|_| &s3::BAD_REQUEST)?;
         if let Some(data) = frame.data_ref() {
             upload.feed(data);
         }
@@ -157,7 +172,6 @@ impl s3::Headers for Told<'_> {
 }
 
 fn respond(worker: &Worker, outcome: Outcome, path: &[u8], request_id: u64) -> Response<Sending> {
-    let failed = outcome.as_ref().err().copied();
     let answer = outcome.unwrap_or_else(|failed| s3::failure_answer(failed, path, request_id));
     let mut headers = HeaderMap::with_capacity(HEADERS_USUAL);
     headers.insert(DATE, worker.date());
@@ -167,9 +181,6 @@ fn respond(worker: &Worker, outcome: Outcome, path: &[u8], request_id: u64) -> R
     answer.tell(&mut told);
     if let Some(length) = answer.length() {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
-    }
-    if failed.is_some_and(|failed: &Failure| failed.closing) {
-        headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     let status = StatusCode::from_u16(answer.status);
     let mut response = Response::new(body_of(answer));

@@ -188,6 +188,10 @@ impl Asked {
         self.text("content-length")?.parse().ok()
     }
 
+    pub fn expects_continue(&self) -> bool {
+        self.header("expect").is_some_and(|value| value.eq_ignore_ascii_case(b"100-continue"))
+    }
+
     pub fn has_body(&self) -> bool {
         self.is_chunked() || self.length().is_some_and(|length| length > 0)
     }

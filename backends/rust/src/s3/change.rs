@@ -10,7 +10,7 @@ use crate::log::{Change, Queue, Refusal};
 use crate::store::{Bucket, Object, Reservation, StoreError};
 use crate::uploads::Completing;
 
-type Made = Result<(), &'static Failure>;
+pub type Made = Result<(), &'static Failure>;
 
 /// What is to be written; the names are the request's.
 #[derive(Debug)]

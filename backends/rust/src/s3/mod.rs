@@ -24,12 +24,13 @@ mod xml;
 mod xml_read;
 
 pub use answer::{
-    Answer, Content, Headers, date_value, etag_of, failure as failure_answer, upper_hex,
+    Answer, Content, Headers, Part, date_value, etag_of, failure as failure_answer, http_date,
+    upper_hex,
 };
 pub use asked::{Asked, Method};
 pub use auth::Credentials;
-pub use change::{Pending, of_refusal};
-pub use failure::{BAD_REQUEST, Failure, HEAD_TOO_LARGE, INCOMPLETE_BODY};
+pub use change::{Made, Pending, Told, of_refusal};
+pub use failure::{BAD_REQUEST, Failure, HEAD_TOO_LARGE};
 pub use upload::Upload;
 
 use std::cell::Cell;
@@ -116,6 +117,17 @@ pub fn begin(exchange: &Exchange<'_>) -> Progress {
         upload.proof = proof;
     }
     Ok(step)
+}
+
+/// Whether the client gets a final status in place of the 100 that it waits for: it leaves open
+/// whether a body follows, so the connection ends.
+pub fn is_instead_of_continue(asked: &Asked, progress: &Progress) -> bool {
+    let reads_on = match progress {
+        Ok(Step::Body(_)) => true,
+        Ok(Step::Answer(_) | Step::Change(_)) => !asked.has_body(),
+        Err(_) => false,
+    };
+    !reads_on && asked.expects_continue()
 }
 
 /// The first that fails is told, in the contract's order.
