@@ -98,9 +98,9 @@ def _steps_of(
     return {name: told.get(name, f"not reached, {ended}") for name in STEPS}
 
 
-def table(rows: dict[str, list[str]], columns: list[str]) -> list[str]:
+def table(rows: dict[str, list[str]], columns: list[str], corner: str = "client") -> list[str]:
     """The rows in columns of equal width."""
-    lines = [["client", *columns], *([name, *cells] for name, cells in rows.items())]
+    lines = [[corner, *columns], *([name, *cells] for name, cells in rows.items())]
     widths = [max(len(line[place]) for line in lines) for place in range(len(lines[0]))]
     return [
         "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
