@@ -30,7 +30,7 @@ run:
 ## test          set-up, static checks and every test; what CI runs
 test: setup check build
 	for room in $(ROOMS); do $(MAKE) --no-print-directory -C $$room test || exit 1; done
-	$(PYTHON) -m pytest tests/contract tests/durability tests/e2e
+	$(PYTHON) -m pytest tests/contract tests/durability tests/differential tests/e2e
 	$(PYTHON) -m pytest tests/contract --backends-dir tests/backends --backend python
 
 ## check         static checks and the fast tests

@@ -82,7 +82,7 @@ struct Listing<'a> {
     owner: bool,
     url: bool,
     start_after: &'a str,
-    token: &'a str,
+    token: Option<&'a str>,
 }
 
 impl<'a> Listing<'a> {
@@ -94,12 +94,15 @@ impl<'a> Listing<'a> {
         if is_v2 && parameter("list-type") != "2" {
             return Err(&failure::INVALID_ARGUMENT);
         }
-        let token = if is_v2 { parameter("continuation-token") } else { "" };
+        let token = if is_v2 { asked.get("continuation-token") } else { None };
         let start_after = if is_v2 { parameter("start-after") } else { "" };
         let after = match (is_v2, token) {
             (false, _) => parameter("marker"),
-            (true, "") => start_after,
-            (true, token) => {
+            (true, None) => start_after,
+            (true, Some(token)) => {
+                // The empty token is none of ours: a page never ends before its first key.
+                let token = Some(token).filter(|token| !token.is_empty());
+                let token = token.ok_or(&failure::INVALID_ARGUMENT)?;
                 let name = URL_SAFE_NO_PAD.decode(token).ok();
                 let name = name.and_then(|name| String::from_utf8(name).ok());
                 arena.alloc_str(&name.ok_or(&failure::INVALID_ARGUMENT)?)
@@ -158,16 +161,16 @@ impl<'a> Listing<'a> {
             }
             return;
         }
-        text.element("KeyCount", &page.entries.len().to_string());
-        if !self.token.is_empty() {
-            text.element("ContinuationToken", self.token);
-        }
         if !self.start_after.is_empty() {
             text.element("StartAfter", self.text(self.start_after));
+        }
+        if let Some(token) = self.token {
+            text.element("ContinuationToken", token);
         }
         if let Some(last) = last {
             text.element("NextContinuationToken", &URL_SAFE_NO_PAD.encode(last));
         }
+        text.element("KeyCount", &page.entries.len().to_string());
     }
 
     fn write_object(&self, text: &mut Xml<'_>, key: &str, object: &Object) {
@@ -186,10 +189,9 @@ impl<'a> Listing<'a> {
 
 /// How many entries a page may have: what is asked for, but never more than the most.
 pub fn page_limit(asked: &Asked, name: &str, most: usize) -> Result<usize, &'static Failure> {
-    let text = asked.get(name).unwrap_or("");
-    if text.is_empty() {
+    let Some(text) = asked.get(name) else {
         return Ok(most);
-    }
+    };
     // 2147483647 is the most that S3 takes for a number; a sign is none of a count's digits.
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     let asked = text.parse().ok().filter(|asked| digits && i32::try_from(*asked).is_ok());

@@ -33,8 +33,8 @@ pub fn is_asked(asked: &Asked) -> bool {
 /// PUT with a source: the same content under another key, which no byte is copied for.
 pub fn object(exchange: &Exchange<'_>) -> Progress {
     let asked = exchange.asked;
-    let replacing = is_replacing(asked)?;
     let source = Source::read(asked)?;
+    let replacing = is_replacing(asked)?;
     if !replacing && (&*source.bucket, &*source.key) == (asked.bucket(), asked.key()) {
         return Err(&failure::INVALID_REQUEST);
     }
