@@ -6,6 +6,7 @@
 #include "multipart.h"
 #include "s3.h"
 #include "xml_writer.h"
+#include <algorithm>
 
 namespace pausemark::s3 {
 
@@ -103,6 +104,14 @@ struct copy_range {
     [[nodiscard]] bool read(text header) noexcept;
 };
 
+// A number beyond 64 bits lies beyond every source.
+static std::optional<std::uint64_t> to_place(text digits) noexcept {
+    constexpr std::uint64_t most = UINT64_MAX - 1;
+    if (digits.empty() || digits.find_first_not_of("0123456789") != text::npos)
+        return std::nullopt;
+    return std::min(to_u64(digits).value_or(most), most);
+}
+
 bool copy_range::read(text header) noexcept {
     constexpr text unit = "bytes=";
     if (header.data() == nullptr)
@@ -110,8 +119,8 @@ bool copy_range::read(text header) noexcept {
     if (!header.starts_with(unit))
         return false;
     text tail = header.substr(unit.size());
-    const auto first = to_u64(cut(tail, '-')), last = to_u64(tail);
-    if (!first || !last || *last < *first || *last == UINT64_MAX)
+    const auto first = to_place(cut(tail, '-')), last = to_place(tail);
+    if (!first || !last || *last < *first)
         return false;
     is_whole = false;
     from = *first;

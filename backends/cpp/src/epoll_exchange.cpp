@@ -105,6 +105,9 @@ error exchange::read_head(text head) {
         llhttp_resume(&parser_);
     else if (parsed != HPE_OK)
         return why_bad(head);
+    const text line = asked.target;
+    if (line.empty() || line.data()[-2] == ' ' || line.data()[line.size() + 1] == ' ')
+        return error::bad_request; // llhttp lets more than one space pass
     if (!head_done_ || !asked.is_sound() || parser_.http_major != 1 ||
         (asked.has_encoding && parser_.http_minor == 0))
         return error::bad_request;

@@ -155,7 +155,9 @@ bool request::route() noexcept {
         return false;
     bucket = *bucket_name;
     key = *key_name;
-    return is_utf8(bucket) && is_utf8(key);
+    // Judged here, and decoded again by whoever needs a parameter.
+    const auto judged = percent_decode(query, decoded.data() + bucket.size() + key.size());
+    return is_utf8(bucket) && is_utf8(key) && judged && is_utf8(*judged);
 }
 
 } // namespace pausemark
