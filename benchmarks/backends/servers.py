@@ -30,8 +30,8 @@ NGINX_CONFIG = """
 worker_processes 1; daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log;
 events {{ worker_connections 20000; }}
 http {{
-  access_log off; keepalive_requests 1000000000; tcp_nodelay on; sendfile off;
-  open_file_cache max=1000; default_type binary/octet-stream;
+  access_log off; keepalive_requests 1000000000; tcp_nodelay on;
+  {settings} default_type binary/octet-stream;
   client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3;
   uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;
   server {{ listen 127.0.0.1:{port} backlog=4096; root {folder}; }}
@@ -41,7 +41,10 @@ http {{
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is compared: a variant with extra arguments, or nginx (no backend)."""
+    """What is compared: a variant with extra arguments, or nginx (no backend).
+
+    For nginx `extra` is what its configuration says of files.
+    """
 
     name: str
     backend: Backend | None
@@ -100,7 +103,7 @@ def running(subject: Subject, folder: Path | None = None) -> Iterator[Started]:
         home, port = Path(name), free_port()
         environment = dict(os.environ)
         if subject.backend is None:
-            command = _nginx(home, port)
+            command = _nginx(home, port, " ".join(subject.extra))
         else:
             command = subject.backend.command(port, home, subject.extra)
             environment.update(subject.backend.environment())
@@ -110,12 +113,12 @@ def running(subject: Subject, folder: Path | None = None) -> Iterator[Started]:
             yield Started(process.pid, port)
 
 
-def _nginx(home: Path, port: int) -> list[str]:
+def _nginx(home: Path, port: int, settings: str) -> list[str]:
     home.chmod(0o755)  # its worker is not root
     (home / BUCKET).mkdir()
     (home / BUCKET / KEY).write_bytes(b"x" * OBJECT_BYTES)
     config = home / "nginx.conf"
-    config.write_text(NGINX_CONFIG.format(folder=home, port=port))
+    config.write_text(NGINX_CONFIG.format(folder=home, port=port, settings=settings))
     return [needed("nginx"), "-c", str(config), "-p", str(home)]
 
 
