@@ -53,15 +53,15 @@ tag=$(curl -s -X PUT -H 'x-amz-copy-source: bucket/chunked' \
     -H 'x-amz-copy-source-range: bytes=100-199999' \
     "$url/bucket/parts?partNumber=7&uploadId=$upload" | grep -o '&quot;.*&quot;')
 listed="$listed<Part><PartNumber>7</PartNumber><ETag>$tag</ETag></Part>"
-complete() {
+end_upload() {
     expect "$1" -d "<CompleteMultipartUpload>$2</CompleteMultipartUpload>" \
         "$url/bucket/$3?uploadId=$upload"
 }
-complete 404 "$listed" chunked
-complete 400 "<Part>" parts
+end_upload 404 "$listed" chunked
+end_upload 400 "<Part>" parts
 curl -s "$url/bucket?uploads" | grep -q "$upload" || fail "the upload is not listed"
-complete 200 "$listed" parts
-complete 404 "$listed" parts
+end_upload 200 "$listed" parts
+end_upload 404 "$listed" parts
 expect 200 -X PUT -H 'x-amz-copy-source: /bucket/parts' "$url/bucket/copied"
 expect 204 -X DELETE "$url/bucket/parts"
 curl -s "$url/bucket/chunked" | head -c 200000 | tail -c +101 >>"$body"
