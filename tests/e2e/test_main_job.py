@@ -78,6 +78,7 @@ def _records(one: Bench) -> None:
         assert (requests.last_byte_ns[measured] > requests.intended_ns[measured]).all()
 
 
+@pytest.mark.timeout(1500)  # the images of four backends may have to be built first
 def test_four_backends_in_containers(bench: Callable[..., Bench]) -> None:
     one = bench(*ASKED, "--runtime", "docker", "--probes", "require", "--set", "go.gogc=20")
     code = one.end()
