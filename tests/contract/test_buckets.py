@@ -71,7 +71,15 @@ def test_bad_bucket_names(server: Server, name: str) -> None:
     assert (reply.status, reply.code()) == (400, "InvalidBucketName")
 
 
-@pytest.mark.parametrize("name", ["abc", "a.b-c", "0ab", "a" * 63])
+@pytest.mark.parametrize("name", ["abc.", "a..b", "a.-b", "a-.b", "192.168.5.123"])
+def test_bad_labels_of_bucket_names(server: Server, name: str) -> None:
+    reply = server.ask("PUT", f"/{name}", [], b"")
+    assert (reply.status, reply.code()) == (400, "InvalidBucketName")
+
+
+@pytest.mark.parametrize(
+    "name", ["abc", "a.b-c", "0ab", "a" * 63, "1.2.3", "1.2.3.4.5", "1.2.3.4a", "a--b"]
+)
 def test_good_bucket_names(server: Server, name: str) -> None:
     assert server.ask("PUT", f"/{name}", [], b"").status == 200
     assert server.ask("DELETE", f"/{name}").status == 204
@@ -228,6 +236,20 @@ def test_malformed_delete_objects(server: Server, filled: str, body: str) -> Non
     reply = delete_many(server, filled, body)
     assert (reply.status, reply.code()) == (400, "MalformedXML")
     assert len(listing(server, filled)[0]) == len(KEYS)
+
+
+@pytest.mark.parametrize(
+    "condition",
+    ["<ETag>&quot;0&quot;</ETag>", "<Size>1</Size>", "<LastModifiedTime>1</LastModifiedTime>"],
+)
+def test_a_conditional_deletion_is_refused(server: Server, filled: str, condition: str) -> None:
+    before = server.ask("GET", f"/{filled}?list-type=2").xml().findtext("KeyCount")
+    reply = delete_many(
+        server, filled, f"<Delete><Object><Key>a</Key>{condition}</Object></Delete>"
+    )
+    assert (reply.status, reply.code()) == (501, "NotImplemented")
+    after = server.ask("GET", f"/{filled}?list-type=2").xml().findtext("KeyCount")
+    assert before == after
 
 
 def test_delete_objects_of_a_missing_bucket(server: Server) -> None:

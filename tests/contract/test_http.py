@@ -95,6 +95,15 @@ def test_expect_100_of_an_empty_body_and_of_a_chunked_one(server: Server, bucket
         assert wire.answer().interim == ()
 
 
+@pytest.mark.parametrize("value", ["200", "", "something-else"])
+def test_another_expect_is_ignored(server: Server, bucket: str, value: str) -> None:
+    with server.wire() as wire:
+        wire.send(request("PUT", f"/{bucket}/k", [("Expect", value)], b"12345"))
+        reply = wire.answer()
+        assert (reply.status, reply.interim) == (200, ())
+        assert wire.ask("GET", f"/{bucket}/k").body == b"12345"
+
+
 def test_no_100_follows_a_final_status(server: Server) -> None:
     headers = [("Expect", "100-continue"), ("Content-Length", "5")]
     with server.wire() as wire:

@@ -10,7 +10,7 @@ struct key_list {
     struct text keys[KEYS_MAX];
     bool names_version[KEYS_MAX]; // as "null", which every object's only version is
     size_t count;
-    bool quiet, is_null_version, has_other_version, seen_root;
+    bool quiet, is_null_version, asks_for_more, seen_root;
     char *text; // decoded keys
     size_t text_n;
 };
@@ -50,6 +50,12 @@ static bool read_text(struct key_list *list, const struct path *path, struct tex
     return true;
 }
 
+// Of a deletion; none is here, and one that is passed over would delete what it protects.
+static bool is_condition(struct text name) {
+    return text_is(name, TEXT("ETag")) || text_is(name, TEXT("LastModifiedTime")) ||
+           text_is(name, TEXT("Size"));
+}
+
 static bool open_element(struct key_list *list, struct path *path, struct text name) {
     if (path->depth == 4 || (path->depth == 0 && !text_is(name, TEXT("Delete"))))
         return false;
@@ -63,6 +69,7 @@ static bool open_element(struct key_list *list, struct path *path, struct text n
         list->keys[list->count++] = (struct text){NULL, 0};
     }
     list->is_null_version = false;
+    list->asks_for_more = list->asks_for_more || (path->depth == 3 && is_condition(name));
     return true;
 }
 
@@ -72,7 +79,7 @@ static bool close_element(struct key_list *list, struct path *path, struct text 
     path->depth--;
     if (path->depth == 2 && text_is(name, TEXT("VersionId")) && list->count > 0) {
         list->names_version[list->count - 1] = list->is_null_version;
-        list->has_other_version = list->has_other_version || !list->is_null_version;
+        list->asks_for_more = list->asks_for_more || !list->is_null_version;
     }
     bool is_object = path->depth == 1 && text_is(name, TEXT("Object"));
     return !is_object || list->keys[list->count - 1].n > 0;
@@ -190,7 +197,7 @@ static enum error_code read_body(struct deletion *d, const struct object *body) 
         return ERROR_SLOW_DOWN;
     if (!read_keys(&d->list, (struct text){d->body.p, d->body.n}))
         return ERROR_MALFORMED_XML;
-    return d->list.has_other_version ? ERROR_NOT_IMPLEMENTED : ERROR_NONE;
+    return d->list.asks_for_more ? ERROR_NOT_IMPLEMENTED : ERROR_NONE;
 }
 
 void delete_many(struct connection *c, struct upload *u) {

@@ -3,21 +3,23 @@
 #include "store.h"
 
 // "aws-chunked" is how the body came, not how the content is encoded. S3 clients put it first or
-// last.
-static void drop_aws_chunked(struct text *encoding) {
+// last, or twice. False when there is none to drop.
+static bool drop_aws_chunked(struct text *encoding) {
     struct text rest = *encoding, last = *encoding;
     struct text first = text_trim(text_cut(&rest, ','));
     if (text_is_nocase(first, TEXT("aws-chunked"))) {
         *encoding = text_trim(rest);
-        return;
+        return true;
     }
     const char *comma = encoding->n == 0 ? NULL : memrchr(encoding->p, ',', encoding->n);
     if (comma == NULL)
-        return;
+        return false;
     last.p = comma + 1;
     last.n = encoding->n - (size_t)(last.p - encoding->p);
-    if (text_is_nocase(text_trim(last), TEXT("aws-chunked")))
-        *encoding = text_trim((struct text){encoding->p, (size_t)(comma - encoding->p)});
+    if (!text_is_nocase(text_trim(last), TEXT("aws-chunked")))
+        return false;
+    *encoding = text_trim((struct text){encoding->p, (size_t)(comma - encoding->p)});
+    return true;
 }
 
 static void lower_names(struct kept_headers *kept) {
@@ -36,7 +38,8 @@ enum error_code put_head_check(struct request *r, bool keeps_headers, bool *only
     *only_if_absent = text_is(r->conditions.none_match, TEXT("*"));
     if (r->conditions.none_match.p != NULL && !*only_if_absent)
         return ERROR_NOT_IMPLEMENTED;
-    drop_aws_chunked(&r->kept.content_encoding);
+    while (drop_aws_chunked(&r->kept.content_encoding)) {
+    }
     if (r->kept.content_type.n == 0)
         r->kept.content_type = TEXT(DEFAULT_CONTENT_TYPE);
     lower_names(&r->kept);

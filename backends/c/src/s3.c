@@ -7,15 +7,36 @@ static bool is_alphanumeric(char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
 
-static bool bucket_name_is_valid(struct text name) {
-    if (name.n < 3 || name.n > 63 || !is_alphanumeric(name.p[0]) ||
-        !is_alphanumeric(name.p[name.n - 1]))
-        return false;
-    for (size_t i = 0; i < name.n; i++) {
-        if (!is_alphanumeric(name.p[i]) && name.p[i] != '.' && name.p[i] != '-')
+static bool is_number(struct text label) {
+    for (size_t i = 0; i < label.n; i++) {
+        if (label.p[i] < '0' || label.p[i] > '9')
             return false;
     }
     return true;
+}
+
+static bool label_is_valid(struct text label) {
+    if (label.n == 0 || label.p[0] == '-' || label.p[label.n - 1] == '-')
+        return false;
+    for (size_t i = 0; i < label.n; i++) {
+        if (!is_alphanumeric(label.p[i]) && label.p[i] != '-')
+            return false;
+    }
+    return true;
+}
+
+// Labels with dots between; four numbers would be an address.
+static bool bucket_name_is_valid(struct text name) {
+    if (name.n < 3 || name.n > 63 || name.p[name.n - 1] == '.')
+        return false;
+    size_t labels = 0, numbers = 0;
+    for (struct text rest = name; rest.n > 0; labels++) {
+        struct text label = text_cut(&rest, '.');
+        if (!label_is_valid(label))
+            return false;
+        numbers += is_number(label) ? 1 : 0;
+    }
+    return labels != 4 || numbers != 4;
 }
 
 static void each_bucket(void *context, struct text name, int64_t created_s) {

@@ -23,8 +23,8 @@ class key_list final : xml::outline {
     [[nodiscard]] bool names_version(std::size_t at) const noexcept {
         return names_version_[at];
     }
-    [[nodiscard]] bool has_other_version() const noexcept {
-        return has_other_version_;
+    [[nodiscard]] bool asks_for_more() const noexcept {
+        return asks_for_more_;
     }
 
   private:
@@ -35,7 +35,7 @@ class key_list final : xml::outline {
 
     std::vector<std::string> keys_;
     std::vector<bool> names_version_;
-    bool quiet_ = false, is_null_version_ = false, has_other_version_ = false;
+    bool quiet_ = false, is_null_version_ = false, asks_for_more_ = false;
 };
 
 bool key_list::open() {
@@ -46,13 +46,16 @@ bool key_list::open() {
         names_version_.push_back(false);
     }
     is_null_version_ = false;
+    // Conditions are not here; one that is passed over would delete what it protects.
+    asks_for_more_ =
+        asks_for_more_ || is_at(3, "ETag") || is_at(3, "LastModifiedTime") || is_at(3, "Size");
     return true;
 }
 
 bool key_list::close() {
     if (is_at(3, "VersionId") && !keys_.empty()) {
         names_version_.back() = is_null_version_;
-        has_other_version_ = has_other_version_ || !is_null_version_;
+        asks_for_more_ = asks_for_more_ || !is_null_version_;
     }
     return !is_at(2, "Object") || !keys_.back().empty();
 }
@@ -144,7 +147,7 @@ void delete_many(call &c, const object &body) {
         answer_error(c, error::malformed_xml, c.asked.path);
         return;
     }
-    if (d->list.has_other_version()) {
+    if (d->list.asks_for_more()) {
         answer_error(c, error::not_implemented, c.asked.path);
         return;
     }

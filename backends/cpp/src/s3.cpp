@@ -13,12 +13,28 @@ static bool is_alphanumeric(char c) noexcept {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
 
-static bool is_bucket_name(text name) noexcept {
-    if (name.size() < 3 || name.size() > 63 || !is_alphanumeric(name.front()) ||
-        !is_alphanumeric(name.back()))
+static bool is_digit(char c) noexcept {
+    return c >= '0' && c <= '9';
+}
+
+static bool is_label(text label) noexcept {
+    if (label.empty() || label.front() == '-' || label.back() == '-')
         return false;
-    return std::ranges::all_of(name,
-                               [](char c) { return is_alphanumeric(c) || c == '.' || c == '-'; });
+    return std::ranges::all_of(label, [](char c) { return is_alphanumeric(c) || c == '-'; });
+}
+
+// Labels with dots between; four numbers would be an address.
+static bool is_bucket_name(text name) noexcept {
+    if (name.size() < 3 || name.size() > 63 || name.back() == '.')
+        return false;
+    std::size_t labels = 0, numbers = 0;
+    for (text rest = name; !rest.empty(); labels++) {
+        const text label = cut(rest, '.');
+        if (!is_label(label))
+            return false;
+        numbers += std::ranges::all_of(label, is_digit) ? 1 : 0;
+    }
+    return labels != 4 || numbers != 4;
 }
 
 struct bucket_list final : store::bucket_visitor {

@@ -34,15 +34,19 @@ upload::upload(std::uint64_t bytes_max, purpose what) noexcept
     : purpose_(what), bytes_max_(bytes_max) {}
 
 // "aws-chunked" is how the body came, not how the content is encoded. S3 clients put it first or
-// last.
+// last, or twice.
 static text without_aws_chunked(text encoding) noexcept {
-    text rest = encoding;
-    if (is_nocase(trim(cut(rest, ',')), "aws-chunked"))
-        return trim(rest);
-    const std::size_t comma = encoding.rfind(',');
-    if (comma != text::npos && is_nocase(trim(encoding.substr(comma + 1)), "aws-chunked"))
-        return trim(encoding.substr(0, comma));
-    return encoding;
+    for (;;) {
+        text rest = encoding;
+        const text first = trim(cut(rest, ','));
+        const std::size_t comma = encoding.rfind(',');
+        if (is_nocase(first, "aws-chunked"))
+            encoding = trim(rest);
+        else if (comma != text::npos && is_nocase(trim(encoding.substr(comma + 1)), "aws-chunked"))
+            encoding = trim(encoding.substr(0, comma));
+        else
+            return encoding;
+    }
 }
 
 error upload::read_checks(const request &r) noexcept {

@@ -45,7 +45,9 @@ type head struct {
 func (h *head) take(line []byte) bool {
 	h.lines++
 	if h.lines > 1 {
-		return h.Take(line) > 0
+		name := h.Take(line)
+		blankOtherExpect(line, name)
+		return name > 0
 	}
 	_, target, _, ok := wire.RequestLine(line)
 	if ok {

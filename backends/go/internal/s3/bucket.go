@@ -4,6 +4,7 @@ package s3
 
 import (
 	"net/http"
+	"strings"
 
 	"pausemark/go/internal/store"
 )
@@ -65,18 +66,26 @@ func (h *Handler) finishCreateBucket(e *Exchange) *failure {
 	return nil
 }
 
+// validBucketName knows a name of labels with dots between; four numbers would be an address.
 func validBucketName(name string) bool {
 	if len(name) < 3 || len(name) > 63 {
 		return false
 	}
-	for at := range len(name) {
-		b := name[at]
-		alphanumeric := (b >= 'a' && b <= 'z') || (b >= '0' && b <= '9')
-		if !alphanumeric && (at == 0 || at == len(name)-1 || (b != '.' && b != '-')) {
+	labels, numbers := 0, true
+	for label := range strings.SplitSeq(name, ".") {
+		if label == "" || label[0] == '-' || label[len(label)-1] == '-' {
 			return false
 		}
+		for _, b := range []byte(label) {
+			digit := b >= '0' && b <= '9'
+			if !digit && b != '-' && (b < 'a' || b > 'z') {
+				return false
+			}
+			numbers = numbers && digit
+		}
+		labels++
 	}
-	return true
+	return labels != 4 || !numbers
 }
 
 func (h *Handler) removeBucket(e *Exchange) *failure {

@@ -21,6 +21,16 @@ type deleteRequest struct {
 type deleteObject struct {
 	Key       *string `xml:"Key"`
 	VersionID *string `xml:"VersionId"`
+	// Conditions, which are not here.
+	ETag             *string `xml:"ETag"`
+	LastModifiedTime *string `xml:"LastModifiedTime"`
+	Size             *string `xml:"Size"`
+}
+
+// asksForMore is true of another version than the only one, and of conditions.
+func (o deleteObject) asksForMore() bool {
+	otherVersion := o.VersionID != nil && *o.VersionID != nullVersion
+	return otherVersion || o.ETag != nil || o.LastModifiedTime != nil || o.Size != nil
 }
 
 func (h *Handler) deleteMany(e *Exchange) *failure {
@@ -88,16 +98,14 @@ func parseDelete(body []byte) (*deleteRequest, *failure) {
 	if len(request.Objects) == 0 || len(request.Objects) > listKeysMax {
 		return nil, errMalformedXML
 	}
-	otherVersion := false
+	leftOut := false
 	for _, object := range request.Objects {
 		if object.Key == nil || *object.Key == "" {
 			return nil, errMalformedXML
 		}
-		if object.VersionID != nil && *object.VersionID != nullVersion {
-			otherVersion = true
-		}
+		leftOut = leftOut || object.asksForMore()
 	}
-	if otherVersion {
+	if leftOut {
 		return nil, errNotImplemented
 	}
 	return request, nil

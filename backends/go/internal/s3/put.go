@@ -172,16 +172,19 @@ func keepMetadata(kept []store.Header, first int, name, value string) []store.He
 	return append(kept, store.Header{Name: strings.Clone(name), Value: strings.Clone(value)})
 }
 
-// withoutAWSChunked takes off how the body came; clients say that first or last.
+// withoutAWSChunked takes off how the body came; clients say that first or last, or twice.
 func withoutAWSChunked(codings string) string {
 	const coding = "aws-chunked"
-	first, rest, _ := strings.Cut(codings, ",")
-	if strings.EqualFold(strings.TrimSpace(first), coding) {
-		return strings.TrimSpace(rest)
+	for {
+		first, rest, _ := strings.Cut(codings, ",")
+		comma := strings.LastIndexByte(codings, ',')
+		switch {
+		case strings.EqualFold(strings.TrimSpace(first), coding):
+			codings = strings.TrimSpace(rest)
+		case comma >= 0 && strings.EqualFold(strings.TrimSpace(codings[comma+1:]), coding):
+			codings = strings.TrimSpace(codings[:comma])
+		default:
+			return codings
+		}
 	}
-	comma := strings.LastIndexByte(codings, ',')
-	if comma >= 0 && strings.EqualFold(strings.TrimSpace(codings[comma+1:]), coding) {
-		return strings.TrimSpace(codings[:comma])
-	}
-	return codings
 }

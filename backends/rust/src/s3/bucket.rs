@@ -45,13 +45,20 @@ pub fn judge_name(name: &str) -> Result<(), &'static Failure> {
     is_valid_name(name).then_some(()).ok_or(&failure::INVALID_BUCKET_NAME)
 }
 
+/// Labels with dots between; four numbers would be an address.
 fn is_valid_name(name: &str) -> bool {
-    let bytes = name.as_bytes();
-    let alphanumeric = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    (3..=63).contains(&bytes.len())
-        && bytes.iter().all(|byte| alphanumeric(byte) || b".-".contains(byte))
-        && bytes.first().is_some_and(alphanumeric)
-        && bytes.last().is_some_and(alphanumeric)
+    let is_number = |label: &str| label.bytes().all(|byte| byte.is_ascii_digit());
+    (3..=63).contains(&name.len())
+        && name.split('.').all(is_label)
+        && !(name.split('.').count() == 4 && name.split('.').all(is_number))
+}
+
+fn is_label(label: &str) -> bool {
+    let is_known = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    !label.is_empty()
+        && !label.starts_with('-')
+        && !label.ends_with('-')
+        && label.bytes().all(is_known)
 }
 
 pub fn remove(exchange: &Exchange<'_>) -> Progress {

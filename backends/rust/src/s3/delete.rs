@@ -47,7 +47,7 @@ struct DeleteRequest {
     name_version: Vec<bool>,
     key: Option<String>,
     names_version: bool,
-    names_another: bool,
+    asks_for_more: bool,
 }
 
 impl DeleteRequest {
@@ -57,7 +57,7 @@ impl DeleteRequest {
         let known = (1..=LIST_KEYS_MAX).contains(&request.keys.len());
         match request {
             _ if !known => Err(&failure::MALFORMED_XML),
-            Self { names_another: true, .. } => Err(&failure::NOT_IMPLEMENTED),
+            Self { asks_for_more: true, .. } => Err(&failure::NOT_IMPLEMENTED),
             request => Ok(request),
         }
     }
@@ -70,7 +70,10 @@ impl DeleteRequest {
             [b"Delete", b"Object", b"VersionId"] if value == ONLY_VERSION => {
                 self.names_version = true;
             }
-            [b"Delete", b"Object", b"VersionId"] => self.names_another = true,
+            // Another version, or a condition; one that is passed over would delete what it protects.
+            [b"Delete", b"Object", b"VersionId" | b"ETag" | b"LastModifiedTime" | b"Size"] => {
+                self.asks_for_more = true;
+            }
             [b"Delete", b"Object"] => {
                 self.keys.push(self.key.take().ok_or(&failure::MALFORMED_XML)?);
                 self.name_version.push(std::mem::take(&mut self.names_version));

@@ -120,12 +120,19 @@ fn keep_metadata(
     Ok(())
 }
 
+/// Takes off how the body came; clients say that first or last, or twice.
 fn without_aws_chunked(asked: &Asked) -> String {
     let values = asked.all("content-encoding").filter_map(|value| std::str::from_utf8(value).ok());
-    let codings: Vec<_> = values
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
-        .filter(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case("aws-chunked"))
-        .collect();
-    codings.join(",")
+    let whole = values.collect::<Vec<_>>().join(",");
+    let mut codings = whole.as_str();
+    loop {
+        let (first, behind) = codings.split_once(',').unwrap_or((codings, ""));
+        let (before, last) = codings.rsplit_once(',').unwrap_or(("", codings));
+        let is_ours = |coding: &str| coding.trim().eq_ignore_ascii_case("aws-chunked");
+        codings = match codings {
+            _ if is_ours(first) => behind.trim(),
+            _ if is_ours(last) => before.trim(),
+            others => return others.to_owned(),
+        };
+    }
 }

@@ -79,6 +79,10 @@ class _PlainBuilder(TreeBuilder):
         raise Failure("MalformedXML")
 
 
+# A version, and the conditions of a deletion.
+_LEFT_OUT = ("VersionId", "ETag", "LastModifiedTime", "Size")
+
+
 def _read_keys(text: bytes) -> tuple[list[str], bool]:
     """All keys before the first deletion: a document that is wrong deletes nothing."""
     parser = XMLParser(target=_PlainBuilder())
@@ -91,6 +95,6 @@ def _read_keys(text: bytes) -> tuple[list[str], bool]:
     keys = [one.findtext("{*}Key") or "" for one in objects]
     if root.tag.rpartition("}")[2] != "Delete" or not 0 < len(keys) <= KEYS_MAX or "" in keys:
         raise Failure("MalformedXML")
-    if any(one.find("{*}VersionId") is not None for one in objects):
+    if any(one.find(f"{{*}}{name}") is not None for one in objects for name in _LEFT_OUT):
         raise Failure("NotImplemented")
     return keys, root.findtext("{*}Quiet") == "true"

@@ -15,6 +15,9 @@ METADATA_PREFIX = "x-amz-meta-"
 # Features of S3 that would change what a PUT does, and are not here.
 LEFT_OUT = {"x-amz-copy-source", "x-amz-tagging", "if-match"}
 DEFAULT_TYPE = "binary/octet-stream"
+_AWS_CHUNKED = re.compile(
+    r"\A[ \t]*aws-chunked[ \t]*(,[ \t]*|\Z)|[ \t]*,[ \t]*aws-chunked[ \t]*\Z", re.I
+)
 Kept = list[tuple[str, str]]
 
 
@@ -56,11 +59,13 @@ def _kept(request: Request) -> Kept:
     metadata = [(n, v) for n, v in request.fields if n.startswith(METADATA_PREFIX)]
     if sum(len(n) - len(METADATA_PREFIX) + len(v) for n, v in metadata) > METADATA_BYTES_MAX:
         raise Failure("MetadataTooLarge")
-    codings = [c.strip() for c in request.headers.get("content-encoding", "").split(",")]
+    codings = request.headers.get("content-encoding", "")
+    while (shorter := _AWS_CHUNKED.sub("", codings)) != codings:
+        codings = shorter
     kept = [
         ("Content-Type", request.headers.get("content-type") or DEFAULT_TYPE),
         ("Cache-Control", request.headers.get("cache-control", "")),
-        ("Content-Encoding", ",".join(c for c in codings if c.lower() != "aws-chunked")),
+        ("Content-Encoding", codings),
     ]
     return [(name, value) for name, value in kept if value] + metadata
 

@@ -33,7 +33,9 @@ _LEFT_OUT = re.compile(
     "restore|retention|select|tagging|torrent|uploadId|uploads|versionId|versioning|versions|"
     "website"
 )
-_BUCKET = re.compile("[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_LABEL = "[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+_ADDRESS = r"([0-9]+\.){3}[0-9]+"
+_BUCKET = re.compile(rf"(?=.{{3,63}}\Z)(?!{_ADDRESS}\Z){_LABEL}(\.{_LABEL})*")
 _ALGORITHM = "AWS4-HMAC-SHA256 "
 _AUTHORIZATION_FIELDS = ["Credential", "SignedHeaders", "Signature"]
 
