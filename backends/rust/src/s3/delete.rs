@@ -70,7 +70,7 @@ impl DeleteRequest {
             [b"Delete", b"Object", b"VersionId"] if value == ONLY_VERSION => {
                 self.names_version = true;
             }
-            // Another version, or a condition; one that is passed over would delete what it protects.
+            // Another version, or a condition: passed over, it would delete what it protects.
             [b"Delete", b"Object", b"VersionId" | b"ETag" | b"LastModifiedTime" | b"Size"] => {
                 self.asks_for_more = true;
             }
