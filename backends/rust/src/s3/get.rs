@@ -117,7 +117,9 @@ enum RangeVerdict {
 fn parse_range(text: &str, size: u64) -> RangeVerdict {
     let Some(spec) = text.strip_prefix("bytes=") else { return RangeVerdict::Whole };
     let Some((from, to)) = spec.trim().split_once('-') else { return RangeVerdict::Whole };
-    let (first, last) = match (number(from), number(to)) {
+    // Here a number beyond 64 bits is malformed; where it is a count, it is beyond every object.
+    let place = |digits: &str| number(digits).filter(|_| digits.parse::<u64>().is_ok());
+    let (first, last) = match (place(from), place(to)) {
         (Some(first), Some(last)) if first <= last => (first, last.min(size.saturating_sub(1))),
         (Some(first), None) if to.is_empty() => (first, size.saturating_sub(1)),
         (None, Some(count)) if from.is_empty() => {
@@ -153,6 +155,7 @@ mod tests {
             ("bytes=3-2", RangeVerdict::Whole),
             ("bytes=+1-2", RangeVerdict::Whole),
             ("bytes=0-1,3-4", RangeVerdict::Whole),
+            ("bytes=0-99999999999999999999", RangeVerdict::Whole),
         ] {
             assert_eq!(parse_range(text, 10), verdict, "{text}");
         }
