@@ -74,7 +74,7 @@ pub fn content_type(asked: &Asked) -> HeaderValue {
     sent.map_or_else(default, answer::header_value)
 }
 
-/// What a GET will repeat, in the contract's order, the metadata by name.
+/// What a GET will repeat, in the contract's order, the metadata as it came.
 pub fn kept_headers(asked: &Asked) -> Result<Vec<(HeaderName, HeaderValue)>, &'static Failure> {
     if ["if-match", "x-amz-tagging"].into_iter().any(|name| asked.header(name).is_some()) {
         return Err(&failure::NOT_IMPLEMENTED);
@@ -116,7 +116,6 @@ fn keep_metadata(
     if size > METADATA_BYTES_MAX {
         return Err(&failure::METADATA_TOO_LARGE);
     }
-    kept[first..].sort_unstable_by(|a, b| a.0.as_str().cmp(b.0.as_str()));
     Ok(())
 }
 
