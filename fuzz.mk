@@ -1,10 +1,10 @@
-# Fuzzers of every backend: a connection (requests of any bytes) and the log's recovery.
+# Fuzzers of the backends that have some: a connection (requests of any bytes), and recovery.
 
 FUZZ_SECONDS ?= 600
 
 .PHONY: fuzz
 
-## fuzz          every backend's fuzzers for FUZZ_SECONDS=600 each (C and C++ need clang)
+## fuzz          the fuzzers of C and C++ for FUZZ_SECONDS=600 each (they need clang)
 fuzz:
 	for room in $(BACKENDS); do \
 	    if grep -q '^fuzz:' $$room/Makefile; then \

@@ -137,24 +137,9 @@ impl<'a> Listing<'a> {
         text.element("Name", bucket);
         text.element("Prefix", self.text(self.query.prefix));
         self.write_position(&mut text, page);
-        text.element("MaxKeys", &self.query.max.to_string());
-        if !self.query.delimiter.is_empty() {
-            text.element("Delimiter", self.text(self.query.delimiter));
-        }
-        if self.url {
-            text.element("EncodingType", "url");
-        }
-        text.element("IsTruncated", if page.truncated { "true" } else { "false" });
-        for entry in &page.entries {
-            if let Some(object) = &entry.object {
-                self.write_object(&mut text, &entry.name, object);
-            }
-        }
-        for Entry { name, .. } in page.entries.iter().filter(|entry| entry.object.is_none()) {
-            text.start("CommonPrefixes");
-            text.element("Prefix", self.text(name));
-            text.end("CommonPrefixes");
-        }
+        write_page(&mut text, &self.query, self.url, page, |text, key, object| {
+            self.write_object(text, key, object);
+        });
         text.finish("ListBucketResult")
     }
 
@@ -191,6 +176,35 @@ impl<'a> Listing<'a> {
         }
         text.element("StorageClass", "STANDARD");
         text.end("Contents");
+    }
+}
+
+/// What listings of objects have in common behind their position, `write` telling one object.
+pub fn write_page<'a>(
+    text: &mut Xml<'a>,
+    query: &ListQuery<'_>,
+    url: bool,
+    page: &Page,
+    write: impl Fn(&mut Xml<'a>, &str, &Object),
+) {
+    let arena = text.arena();
+    text.element("MaxKeys", &query.max.to_string());
+    if !query.delimiter.is_empty() {
+        text.element("Delimiter", text_of(query.delimiter, url, arena));
+    }
+    if url {
+        text.element("EncodingType", "url");
+    }
+    text.element("IsTruncated", if page.truncated { "true" } else { "false" });
+    for Entry { name, object } in &page.entries {
+        if let Some(object) = object {
+            write(text, name, object);
+        }
+    }
+    for Entry { name, .. } in page.entries.iter().filter(|entry| entry.object.is_none()) {
+        text.start("CommonPrefixes");
+        text.element("Prefix", text_of(name, url, arena));
+        text.end("CommonPrefixes");
     }
 }
 

@@ -1,11 +1,11 @@
 //! The stubs for clients that ask for versions: each object is its only one, named `null`.
 
 use super::answer::Answer;
-use super::bucket::{LIST_KEYS_MAX, encoding, iso_time, page_limit, text_of};
+use super::bucket::{LIST_KEYS_MAX, encoding, iso_time, page_limit, text_of, write_page};
 use super::failure::Failure;
 use super::xml::{NAMESPACE, Xml};
 use super::{Exchange, Outcome};
-use crate::store::{Entry, ListQuery, Object, Page};
+use crate::store::{ListQuery, Object, Page};
 
 pub const ONLY_VERSION: &str = "null";
 
@@ -61,24 +61,9 @@ impl<'a> Listing<'a> {
             text.element("NextKeyMarker", self.text(&last.name));
             text.element("NextVersionIdMarker", ONLY_VERSION);
         }
-        text.element("MaxKeys", &self.query.max.to_string());
-        if !self.query.delimiter.is_empty() {
-            text.element("Delimiter", self.text(self.query.delimiter));
-        }
-        if self.url {
-            text.element("EncodingType", "url");
-        }
-        text.element("IsTruncated", if page.truncated { "true" } else { "false" });
-        for entry in &page.entries {
-            if let Some(object) = &entry.object {
-                self.write_version(&mut text, &entry.name, object);
-            }
-        }
-        for Entry { name, .. } in page.entries.iter().filter(|entry| entry.object.is_none()) {
-            text.start("CommonPrefixes");
-            text.element("Prefix", self.text(name));
-            text.end("CommonPrefixes");
-        }
+        write_page(&mut text, &self.query, self.url, page, |text, key, object| {
+            self.write_version(text, key, object);
+        });
         text
     }
 

@@ -33,6 +33,11 @@ impl<'a> Xml<'a> {
         Bytes::copy_from_slice(text.as_bytes())
     }
 
+    /// Where it is written.
+    pub fn arena(&self) -> &'a Bump {
+        self.text.bump()
+    }
+
     pub fn start(&mut self, name: &str) {
         self.tag("<", name);
     }
