@@ -13,6 +13,7 @@ from wrk import puts
 
 MODES = ("ram", "buffered", "batch", "sync")
 BATCH_OF_RAM, SYNC_APART = 0.55, 0.15
+LOG_BYTES_MAX = 16 << 30  # a log grows without compaction: what a short load writes must fit
 
 Rates = dict[str, dict[str, list[float]]]  # by variant, by mode: PUTs a second, round by round
 
@@ -39,8 +40,7 @@ def main(rounds: int, seconds: int, names: tuple[str, ...], folder: Path | None)
 
 def _rate(subject: Subject, mode: str, seconds: int, folder: Path | None) -> float:
     assert subject.backend is not None
-    # Its log grows without compaction: what a short load writes must fit.
-    extra = (f"--durability={mode}", "--log-bytes-max=16GiB")
+    extra = (f"--durability={mode}", f"--log-bytes-max={LOG_BYTES_MAX}")
     with running(Subject(subject.name, subject.backend, extra), folder) as server:
         puts(server, 1)
         return puts(server, seconds).rate_rps

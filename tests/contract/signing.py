@@ -111,6 +111,33 @@ class Signer:
         )
         return [*sent, ("Authorization", authorization)], Seal(signature, stamp, scope, key)
 
+    def presign(
+        self,
+        method: str,
+        target: str,
+        headers: Headers = (),
+        expires_s: int | str = 60,
+        host: str = "127.0.0.1",
+    ) -> str:
+        """The target with query authentication; the headers that are sent with it are signed."""
+        stamp = (self.at or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
+        scope = f"{self.scope_day or stamp[:8]}/{self.region}/{self.service}/aws4_request"
+        signed = [("host", host), *headers]
+        names = ";".join(sorted({n.lower() for n, _ in signed if n.lower() not in self.unsigned}))
+        parameters = {
+            "X-Amz-Algorithm": ALGORITHM,
+            "X-Amz-Credential": f"{self.key.id}/{scope}",
+            "X-Amz-Date": stamp,
+            "X-Amz-Expires": str(expires_s),
+            "X-Amz-SignedHeaders": names,
+        }
+        query = "&".join(f"{name}={quote(value, safe='')}" for name, value in parameters.items())
+        target += ("&" if "?" in target else "?") + query
+        _, canonical = self._canonical(method, target, signed)
+        to_sign = "\n".join([ALGORITHM, stamp, scope, _sha(canonical.encode())])
+        signature = _hmac(signing_key(self.key.secret, scope), to_sign).hex()
+        return f"{target}&X-Amz-Signature={signature}"
+
     def _canonical(self, method: str, target: str, headers: Headers) -> tuple[str, str]:
         by_name: dict[str, list[str]] = {}
         for name, value in headers:

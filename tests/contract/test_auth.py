@@ -438,27 +438,6 @@ def test_one_connection_serves_good_and_refused_requests(client: Client, bucket:
         assert [wire.answer().status for _ in range(3)] == [200, 403, 200]
 
 
-PRESIGNED = (
-    "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=A%2F20260101%2Fus-east-1%2Fs3%2Faws4_request"
-    "&X-Amz-Date=20260101T000000Z&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Signature="
-    + "0"
-    * 64
-)
-
-
-def test_query_authentication_is_not_implemented(
-    client: Client, bucket: str, server: Server
-) -> None:
-    plain = server.new_bucket()
-    server.put(f"/{plain}/k", BODY)
-    for port, name in ((client.port, bucket), (server.port, plain)):
-        for method in ("GET", "PUT"):
-            body = b"" if method == "PUT" else None
-            reply = Client(port).send(method, f"/{name}/k?{PRESIGNED}", [], body)
-            assert told(reply) == (501, "NotImplemented"), (method, port == client.port)
-    assert server.ask("GET", f"/{plain}/k").body == BODY
-
-
 @pytest.mark.parametrize(
     "extra",
     [

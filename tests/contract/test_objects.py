@@ -7,6 +7,7 @@ import hashlib
 import re
 import zlib
 from email.utils import parsedate_to_datetime
+from urllib.parse import quote
 
 import pytest
 
@@ -127,6 +128,82 @@ def test_kept_headers_come_back_and_aws_chunked_does_not(server: Server, bucket:
         reply = server.ask("GET", f"/{bucket}/k")
         assert reply.header("content-encoding") == kept
         assert reply.header("content-type") == "a/b; c=d"
+
+
+def test_every_kept_header_comes_back_in_order(server: Server, bucket: str) -> None:
+    kept = {
+        "Content-Type": "text/plain",
+        "Cache-Control": "no-cache",
+        "Content-Disposition": 'attachment; filename="a b"',
+        "Content-Encoding": "gzip",
+        "Content-Language": "en, fr",
+        "Expires": "not a date, kept as it came",
+        "x-amz-meta-a": "1",
+    }
+    sent = list(reversed(kept.items()))
+    assert server.ask("PUT", f"/{bucket}/k", sent, BODY).status == 200
+    for method in ("GET", "HEAD"):
+        reply = server.ask(method, f"/{bucket}/k")
+        assert {name: reply.header(name) for name in kept} == kept
+        own = ["ETag", "Last-Modified", "Accept-Ranges", *kept, "Content-Length"]
+        in_contract_order(server, reply, own)
+
+
+OVERRIDES = {
+    "response-content-type": ("Content-Type", "text/html; charset=utf-8"),
+    "response-cache-control": ("Cache-Control", "no-store"),
+    "response-content-disposition": ("Content-Disposition", 'inline; filename="é"'),
+    "response-content-encoding": ("Content-Encoding", "identity"),
+    "response-content-language": ("Content-Language", "eo"),
+    "response-expires": ("Expires", "Thu, 01 Jan 2026 00:00:00 GMT"),
+}
+
+
+def test_the_query_overrides_kept_headers(server: Server, bucket: str) -> None:
+    server.put(f"/{bucket}/k", BODY, Cache_Control="no-cache", X_Amz_Meta_A="1")
+    query = "&".join(f"{name}={quote(value)}" for name, (_, value) in OVERRIDES.items())
+    for method, headers, status in (
+        ("GET", [], 200),
+        ("HEAD", [], 200),
+        ("GET", [("Range", "bytes=0-9")], 206),
+    ):
+        reply = server.ask(method, f"/{bucket}/k?{query}", headers)
+        assert reply.status == status
+        for name, value in OVERRIDES.values():
+            wire_value = (reply.header(name) or "").encode("latin-1").decode()
+            assert wire_value == value
+            assert [n.lower() for n in reply.names()].count(name.lower()) == 1
+        assert reply.header("x-amz-meta-a") == "1"
+    plain = server.ask("GET", f"/{bucket}/k?response-cache-control=")
+    assert plain.header("cache-control") == "no-cache"
+
+
+@pytest.mark.parametrize("value", ["a%0D%0AX-Evil:%201", "%00", "a%7F", "%09"])
+@pytest.mark.parametrize("name", list(OVERRIDES))
+def test_an_override_cannot_break_out_of_its_header(
+    server: Server, bucket: str, name: str, value: str
+) -> None:
+    server.put(f"/{bucket}/k", BODY)
+    reply = server.ask("GET", f"/{bucket}/k?{name}={value}")
+    assert (reply.status, reply.code()) == (400, "InvalidArgument")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "x-amz-tagging",
+        "x-amz-server-side-encryption",
+        "x-amz-server-side-encryption-customer-algorithm",
+        "x-amz-object-lock-mode",
+        "x-amz-object-lock-legal-hold",
+    ],
+)
+def test_headers_of_features_that_are_not_here_are_refused(
+    server: Server, bucket: str, name: str
+) -> None:
+    reply = server.ask("PUT", f"/{bucket}/k", [(name, "a=b")], BODY)
+    assert (reply.status, reply.code()) == (501, "NotImplemented")
+    assert server.ask("GET", f"/{bucket}/k").status == 404
 
 
 def test_an_overwrite_replaces_body_and_headers(server: Server, bucket: str) -> None:

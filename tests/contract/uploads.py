@@ -54,12 +54,16 @@ class Upload:
             self.tags[number] = reply.header("etag") or ""
         return reply
 
-    def complete(self, parts: Iterable[tuple[int, str]] | bytes | None = None) -> Reply:
+    def complete(
+        self,
+        parts: Iterable[tuple[int, str]] | bytes | None = None,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> Reply:
         """Complete with these parts, with this body, or with all that were uploaded."""
         if parts is None:
             parts = sorted(self.tags.items())
         body = parts if isinstance(parts, bytes) else completion(parts)
-        return self.server.ask("POST", f"{self.target}?uploadId={self.id}", [], body)
+        return self.server.ask("POST", f"{self.target}?uploadId={self.id}", headers, body)
 
     def abort(self) -> Reply:
         """Give the upload up."""

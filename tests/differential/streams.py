@@ -85,9 +85,18 @@ CONDITIONS = _joined(
     _maybe("If-Modified-Since", dates, 6),
     _maybe("If-Unmodified-Since", dates, 6),
 )
+WRITE_CONDITIONS = _joined(_maybe("If-Match", tags, 12), _maybe("If-None-Match", tags, 12))
+REFUSED_HEADERS = _joined(
+    _maybe("x-amz-tagging", st.just("a=b"), 40),
+    _maybe("x-amz-server-side-encryption", st.just("AES256"), 40),
+    _maybe("x-amz-object-lock-mode", st.just("GOVERNANCE"), 40),
+)
 KEPT = _joined(
     _maybe("Content-Type", st.sampled_from(("text/plain", "a/b; c=d", ""))),
     _maybe("Cache-Control", st.sampled_from(("no-cache", "max-age=1"))),
+    _maybe("Content-Disposition", st.sampled_from(("inline", 'attachment; filename="ä"', "")), 8),
+    _maybe("Content-Language", st.sampled_from(("en, fr", "")), 8),
+    _maybe("Expires", st.sampled_from((FUTURE, "never", "0", "")), 8),
     _maybe("Content-Encoding", st.sampled_from(("gzip", "aws-chunked", "aws-chunked, gzip"))),
     _maybe("X-Amz-Meta-Colour", st.sampled_from(("red", "", "r ü d", "v" * 2000, "v" * 2100))),
     _maybe("x-amz-meta-b", st.sampled_from(("2", " spaced  out "))),
@@ -113,8 +122,7 @@ def _checks(draw: st.DrawFn, body: bytes) -> Headers:
 @st.composite
 def _put(draw: st.DrawFn) -> Operation:
     body = content(draw(sizes))
-    only_if_absent = _maybe("If-None-Match", st.sampled_from(("*", "*", '"a"')), 6)
-    headers = draw(_joined(KEPT, _checks(body), only_if_absent))
+    headers = draw(_joined(KEPT, _checks(body), WRITE_CONDITIONS, REFUSED_HEADERS))
     framing: Framing = draw(st.sampled_from(("length", "length", "length", "chunked", "expect")))
     return Operation("PUT", draw(paths), headers, body, framing)
 
@@ -148,9 +156,22 @@ def _put_aws_chunked(draw: st.DrawFn) -> Operation:
     return Operation("PUT", draw(paths), tuple(headers), frames + tail + b"\r\n", framing)
 
 
+OVERRIDES = tuple(
+    f"?response-{name}={value}"
+    for name in ("content-type", "cache-control", "content-encoding", "expires")
+    for value in ("a/b", "", "%C3%A4%20%22", "a%0D%0Ab", "%7F")
+)
+
+
 def _get(method: str) -> Drawn:
     headers = _joined(_maybe("Range", ranges, 3), CONDITIONS)
-    return st.builds(lambda path, drawn: Operation(method, path, drawn), paths, headers)
+    overrides = st.one_of(*[st.just("")] * 9, st.sampled_from(OVERRIDES))
+    return st.builds(
+        lambda path, override, drawn: Operation(method, path + override, drawn),
+        paths,
+        overrides,
+        headers,
+    )
 
 
 def _query(**values: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
@@ -296,7 +317,7 @@ def _complete(draw: st.DrawFn) -> Operation:
     )
     body = f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>".encode()
     target = f"{draw(mpu_paths)}?uploadId={draw(upload_numbers)}"
-    return Operation("POST", target, (), body, profiles=MPU)
+    return Operation("POST", target, draw(WRITE_CONDITIONS), body, profiles=MPU)
 
 
 @st.composite
@@ -310,6 +331,7 @@ def _copy(draw: st.DrawFn) -> Operation:
         _maybe("x-amz-copy-source-if-none-match", tags, 8),
         _maybe("x-amz-copy-source-if-modified-since", dates, 8),
         _maybe("x-amz-copy-source-if-unmodified-since", dates, 8),
+        WRITE_CONDITIONS,
         KEPT,
     )
     target, query = draw(paths), ""
