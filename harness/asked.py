@@ -1,4 +1,4 @@
-"""From flags to a request: every flag is checked here, with an error that names it."""
+"""Numbers, times, scenarios and targets of the command line, each error naming its flag."""
 
 from __future__ import annotations
 
@@ -9,15 +9,11 @@ from pathlib import Path
 from harness.drivers import manifests
 from harness.drivers.load import Target
 from harness.errors import UsageError
-from harness.model.manifest import BackendManifest, Option, Scenario
-from harness.model.plan import Subject
+from harness.model.manifest import Scenario
 
 RATE_MAX = 5_000_000.0
 DURATION_MAX_S = 7 * 24 * 3600.0
 CONNECTIONS_MAX = 60_000
-SUBJECTS_MAX = 64
-OPTIONS_HINT = "`bench list` shows every option with its values"
-VARIANTS_HINT = "`bench list` shows backends and variants"
 
 
 def number(flag: str, value: float, *, low: float, high: float, unit: str) -> float:
@@ -55,88 +51,6 @@ def scenario(name: str, folder: Path) -> Scenario:
             hint="`bench list` shows them",
         )
     return manifests.read_scenario(known[name])
-
-
-def _settings(texts: tuple[str, ...]) -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = {}
-    for text in texts:
-        match = re.fullmatch(r"([a-z][a-z0-9-]*)\.([A-Za-z][A-Za-z0-9_-]*)=(.*)", text)
-        if match is None:
-            raise UsageError(
-                "--set", f"expected backend.option=value, got {text!r}", hint=OPTIONS_HINT
-            )
-        found.setdefault(match[1], {})[match[2]] = match[3]
-    return found
-
-
-def _check_option(manifest: BackendManifest, name: str, value: str) -> None:
-    option: Option | None = manifest.options.get(name)
-    where = f"--set {manifest.name}.{name}"
-    if option is None:
-        known = ", ".join(manifest.options) or "none"
-        raise UsageError(
-            where, f"{manifest.name} has no such option; it has: {known}", hint=OPTIONS_HINT
-        )
-    if not option.allows(value):
-        raise UsageError(
-            where,
-            f"expected {'one of ' if option.values else 'a value '}{option.allowed}, got {value!r}",
-            hint=OPTIONS_HINT,
-        )
-
-
-def subjects(
-    names: tuple[str, ...],
-    settings: tuple[str, ...],
-    *,
-    folders: dict[str, Path],
-    protocol: str,
-    labels: list[str],
-) -> list[Subject]:
-    """Every subject asked for, once per label; all default variants when none is named."""
-    wanted = [name for text in names for name in text.split(",") if name] or list(folders)
-    chosen = _settings(settings)
-    for backend in chosen:
-        if backend not in {name.partition("/")[0] for name in wanted}:
-            raise UsageError(
-                "--set",
-                f"{backend!r} is not among the backends of this run",
-                hint="name it with --backend too, or leave its option out",
-            )
-    found = []
-    for name in dict.fromkeys(wanted):
-        backend, _, variant_name = name.partition("/")
-        if backend not in folders:
-            raise UsageError(
-                "--backend",
-                f"expected one of {', '.join(folders)}, got {backend!r}",
-                hint=VARIANTS_HINT,
-            )
-        manifest = manifests.read_backend(folders[backend])
-        variant = manifest.variant(variant_name or None)
-        if variant is None:
-            known = ", ".join(f"{backend}/{v.name}" for v in manifest.variants)
-            raise UsageError(
-                "--backend", f"expected one of {known}, got {name!r}", hint=VARIANTS_HINT
-            )
-        if protocol not in variant.protocols:
-            raise UsageError(
-                "--protocol",
-                f"{backend}/{variant.name} speaks {', '.join(variant.protocols)}, not {protocol}",
-                hint="take a protocol that every backend of the run speaks, or fewer --backend",
-            )
-        options = chosen.get(backend, {})
-        for key, value in options.items():
-            _check_option(manifest, key, value)
-        pairs = tuple(sorted(options.items()))
-        found += [Subject(backend, variant.name, pairs, label) for label in labels]
-    if len(found) > SUBJECTS_MAX:
-        raise UsageError(
-            "--backend",
-            f"expected at most {SUBJECTS_MAX} subjects, got {len(found)}",
-            hint="name fewer with --backend, or make several runs",
-        )
-    return found
 
 
 def target(text: str) -> Target:

@@ -41,7 +41,7 @@ MANIFEST = BackendManifest(
     collector="unknown",
     build=Build(artifact=""),
     run=Run(command=[]),
-    variants=[Variant("running", "as it runs", "idiomatic", ["h1"], default=True)],
+    variants=[Variant("running", "as it runs", ["idiomatic"], ["h1"], default=True)],
 )
 
 

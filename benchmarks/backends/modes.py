@@ -13,6 +13,7 @@ from wrk import puts
 
 MODES = ("ram", "buffered", "batch", "sync")
 BATCH_OF_RAM, SYNC_APART = 0.55, 0.15
+SYNC_TRACK = "controlled"  # elsewhere the stacks differ, and one core has to carry them
 LOG_BYTES_MAX = 16 << 30  # a log grows without compaction: what a short load writes must fit
 
 Rates = dict[str, dict[str, list[float]]]  # by variant, by mode: PUTs a second, round by round
@@ -35,7 +36,8 @@ def main(rounds: int, seconds: int, names: tuple[str, ...], folder: Path | None)
                 rate = _rate(subject, mode, seconds, folder)
                 rates[subject.name][mode].append(rate)
                 print(f"round {number + 1} {subject.name} {mode}: {rate:,.0f}", file=sys.stderr)
-    sys.exit(1 if _table(rates) else 0)
+    controlled = {one.name for one in found if one.backend and SYNC_TRACK in one.backend.tracks}
+    sys.exit(1 if _table(rates, controlled) else 0)
 
 
 def _rate(subject: Subject, mode: str, seconds: int, folder: Path | None) -> float:
@@ -46,7 +48,7 @@ def _rate(subject: Subject, mode: str, seconds: int, folder: Path | None) -> flo
         return puts(server, seconds).rate_rps
 
 
-def _table(rates: Rates) -> bool:
+def _table(rates: Rates, controlled: set[str]) -> bool:
     print("| variant | ram | buffered | batch | sync | batch of ram | sync of the fastest sync |")
     print("|---|---|---|---|---|---|---|")
     middles = {name: {m: statistics.median(r[m]) for m in MODES} for name, r in rates.items()}
@@ -56,11 +58,15 @@ def _table(rates: Rates) -> bool:
         pairs = zip(rates[name]["batch"], rates[name]["ram"], strict=True)
         share = statistics.median(batch / ram for batch, ram in pairs)
         apart = middle["sync"] / fastest
-        missed = missed or share < BATCH_OF_RAM or apart < 1 - SYNC_APART
+        is_apart = name in controlled and apart < 1 - SYNC_APART
+        missed = missed or share < BATCH_OF_RAM or is_apart
         cells = " | ".join(f"{middle[mode]:,.0f}" for mode in MODES)
         print(f"| {name} | {cells} | {share:.2f} | {apart:.2f} |")
     said = "MISSED" if missed else "met"
-    print(f"\nbatch at least {BATCH_OF_RAM} of ram, sync within {SYNC_APART:.0%}: {said}")
+    print(
+        f"\nbatch at least {BATCH_OF_RAM} of ram; sync within {SYNC_APART:.0%} on the track "
+        f"{SYNC_TRACK} ({', '.join(sorted(controlled))}): {said}"
+    )
     return missed
 
 

@@ -50,13 +50,13 @@ def _show_backends(backends: list[BackendManifest]) -> None:
     """A row a variant, then a row an option; `*` marks the variant that is taken by default."""
     show.table(
         "backends",
-        ["backend/variant", "title", "language", "track", "protocols", "profiles"],
+        ["backend/variant", "title", "language", "tracks", "protocols", "profiles"],
         [
             [
                 f"{backend.name}/{variant.name}{' *' if variant.default else ''}",
                 variant.title,
                 backend.language,
-                variant.track,
+                ", ".join(variant.tracks),
                 ", ".join(variant.protocols),
                 ", ".join(backend.profiles) or "core only",
             ]

@@ -8,11 +8,12 @@ from typing import Any
 
 import click
 
-from harness import asked
+from harness import asked, entrants
 from harness.cli import show
 from harness.cli.options import ROOT, backends_option, output_option
 from harness.drivers import manifests
 from harness.errors import EXIT_FAILURE, EXIT_GOOD, EXIT_NOT_VALID, NotValid, UsageError
+from harness.model.manifest import TRACKS
 from harness.model.plan import Request
 from harness.model.verdict import Status
 
@@ -35,6 +36,7 @@ MEMORY_LIMIT_BYTES = 8 * 2**30
 @click.option("--scenario", default="small-get", show_default=True, help="a name, or a .toml file")
 @click.option("--connections", type=int, default=DEFAULT_CONNECTIONS, show_default=True)
 @click.option("--protocol", type=click.Choice(list(manifests.PROTOCOLS)), default="h1")
+@click.option("--track", type=click.Choice(list(TRACKS)), help="what is compared; see `bench list`")
 @click.option("--pipeline", "depth", type=int, default=1, help="requests in flight a connection")
 @click.option("--arrivals", type=click.Choice(["uniform", "poisson"]), default="uniform")
 @click.option("--threads", type=int, default=1, show_default=True, help="of the backend")
@@ -103,14 +105,17 @@ def _request(flags: dict[str, Any]) -> Request:
             f"{flags['depth']} with --protocol {flags['protocol']}",
             hint="a depth above 1 goes with --protocol h1-pipelined, and only with it",
         )
+    chosen = entrants.choose(
+        flags["backends"],
+        flags["settings"],
+        folders=manifests.find_backends(flags["backend_roots"]),
+        protocol=flags["protocol"],
+        track=flags["track"],
+        labels=_labels(flags),
+    )
     return Request(
-        subjects=asked.subjects(
-            flags["backends"],
-            flags["settings"],
-            folders=manifests.find_backends(flags["backend_roots"]),
-            protocol=flags["protocol"],
-            labels=_labels(flags),
-        ),
+        subjects=chosen.subjects,
+        track=chosen.track,
         scenario=asked.scenario(flags["scenario"], ROOT / "loadgen" / "scenarios"),
         rate_rps=rate,
         duration_s=duration,

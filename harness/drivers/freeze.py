@@ -35,7 +35,7 @@ MANIFEST = BackendManifest(
         Variant(
             name="scripted",
             title="scripted freezes",
-            track="idiomatic",
+            tracks=["idiomatic"],
             protocols=["h1"],
             default=True,
         )

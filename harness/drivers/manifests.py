@@ -11,14 +11,13 @@ from typing import TypeVar
 import msgspec
 
 from harness.errors import UsageError
-from harness.model.manifest import BackendManifest, ProbeManifest, Scenario
+from harness.model.manifest import TRACKS, BackendManifest, ProbeManifest, Scenario
 
 T = TypeVar("T")
 
 SCHEMA = 1
 NAME = re.compile(r"[a-z][a-z0-9-]*")
 COLLECTORS = ("none", "go")
-TRACKS = ("controlled", "idiomatic", "article", "cross")
 PROTOCOLS = ("h1", "h1-pipelined", "h2c")
 MANIFEST_BYTES_MAX = 256 * 1024
 
@@ -89,10 +88,12 @@ def read_backend(folder: Path) -> BackendManifest:
     for variant in manifest.variants:
         where = f"variants.{variant.name}"
         require(
-            f"{where}.track",
-            f"one of {', '.join(TRACKS)}",
-            variant.track,
-            holds=variant.track in TRACKS,
+            f"{where}.tracks",
+            f"some of {', '.join(TRACKS)}, each once",
+            variant.tracks,
+            holds=bool(variant.tracks)
+            and set(variant.tracks) <= set(TRACKS)
+            and len(variant.tracks) == len(set(variant.tracks)),
         )
         require(
             f"{where}.protocols",

@@ -6,6 +6,14 @@ import re
 
 import msgspec
 
+# What a comparison is about: charts never mix two.
+TRACKS = {
+    "controlled": "the same structure in every language",
+    "idiomatic": "each language's mainstream stack",
+    "article": "the article's stacks: transport confounded with language",
+    "cross": "one transport beside another",
+}
+
 
 class Build(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How `make build` leaves the artifact, and the receipt that it worked."""
@@ -25,7 +33,7 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: str
     title: str
-    track: str
+    tracks: list[str]  # some of TRACKS, the one that a run is on by default first
     protocols: list[str]
     default: bool = False
     arguments: list[str] = []
@@ -77,6 +85,11 @@ class BackendManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             if variant.name == name or (name is None and variant.default):
                 return variant
         return None
+
+    def variant_on(self, track: str) -> Variant | None:
+        """The default variant if it is on this track, else the first that is, else None."""
+        on_it = [variant for variant in self.variants if track in variant.tracks]
+        return next((v for v in on_it if v.default), on_it[0] if on_it else None)
 
 
 class ProbeStream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

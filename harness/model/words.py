@@ -92,6 +92,7 @@ def repeat_command(request: Request) -> str:
     settings = (f"{s.backend}.{key}={value}" for s in request.subjects for key, value in s.options)
     for setting in dict.fromkeys(settings):
         words += ["--set", setting]
+    words += ["--track", request.track] if request.track else []
     words += ["--scenario", request.scenario.name]
     words += ["--rps", f"{request.rate_rps:g}", "--duration", f"{request.duration_s:g}"]
     words += ["--warmup", f"{request.warmup_s:g}", "--repeat", str(request.repeat)]

@@ -10,6 +10,7 @@ import msgspec
 from harness.drivers import templates
 from harness.model import view, words
 from harness.model.analysis import Analysis, Row
+from harness.model.manifest import TRACKS
 from harness.model.plan import Artifact, Plan, Request
 from harness.model.verdict import Reason, Status
 from harness.model.view import Fact, Facts, ReportInputs
@@ -98,6 +99,7 @@ def _asked(plan: Plan) -> list[Facts]:
         Fact("Mix", ", ".join(mix)),
         Fact("Objects", f"{objects.count:,} of {objects.size_bytes:,} B, {objects.popularity}"),
         Fact("Seed", str(request.seed)),
+        *([Fact("Track", f"{request.track}: {TRACKS[request.track]}")] if request.track else []),
     ]
     machine = [
         Fact("Layout", plan.layout.name),

@@ -53,6 +53,11 @@ class Backend:
         """What the manifest declares beyond the core."""
         return frozenset(self.manifest.get("profiles", ()))
 
+    @property
+    def tracks(self) -> list[str]:
+        """The comparisons that the variant takes part in."""
+        return list(self._variant()["tracks"])
+
     def chooses(self, what: str) -> bool:
         """Whether the manifest declares that it departs from the contract's letter here."""
         return what in self.manifest.get("choices", {})

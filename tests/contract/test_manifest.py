@@ -22,7 +22,8 @@ def test_the_manifest_says_what_the_contract_asks(backend: Backend) -> None:
     assert backend.profiles <= PROFILES
     assert len(backend.profiles) == len(manifest.get("profiles", ())), "a profile stands twice"
     for variant in manifest["variants"]:
-        assert variant["track"] in TRACKS
+        assert variant["tracks"]
+        assert set(variant["tracks"]) <= TRACKS
         assert set(variant["protocols"]) <= PROTOCOLS
     for option in manifest.get("options", {}).values():
         assert ("values" in option) != ("pattern" in option)

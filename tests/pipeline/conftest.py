@@ -52,7 +52,7 @@ run = {{ command = ["{{artifact}}"] }}
 [[variants]]
 name = "v"
 title = "v"
-track = "idiomatic"
+tracks = ["idiomatic"]
 protocols = ["h1"]
 default = true
 """

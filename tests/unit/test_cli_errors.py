@@ -23,7 +23,7 @@ run = {{ command = ["{{artifact}}"] }}
 [[variants]]
 name = "v"
 title = "v"
-track = "idiomatic"
+tracks = ["idiomatic"]
 protocols = ["h1"]
 default = true
 """
@@ -50,6 +50,14 @@ def _bench(*arguments: str) -> subprocess.CompletedProcess[str]:
         (["run", "--backend", "go", "--set", "go.gogc=x"], "expected a value matching [0-9]+|off"),
         (["run", "--backend", "c", "--set", "nonsense"], "--set: expected backend.option=value"),
         (["run", "--backend", "c", "--set", "go.gogc=1"], "not among the backends of this run"),
+        (
+            ["run", "--track", "controlled", "--backend", "rust/hyper"],
+            "share controlled, got",
+        ),
+        (
+            ["run", "--backend", "rust/mio", "--backend", "go/nethttp"],
+            "share a track, got rust",
+        ),
         (["run", "--scenario", "none"], "--scenario: expected one of"),
         (["run", "--scenario", "none.toml"], "none.toml: cannot be read"),
         (["run", "--connections", "0"], "--connections: expected 1 to 60000"),

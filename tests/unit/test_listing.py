@@ -22,7 +22,7 @@ run = { command = ["{artifact}"] }
 [[variants]]
 name = "std"
 title = "std.http"
-track = "idiomatic"
+tracks = ["idiomatic"]
 protocols = ["h1"]
 default = true
 [options.durability]

@@ -56,11 +56,11 @@ def _manifest() -> BackendManifest:
         build=Build("b"),
         run=Run(["{artifact}", "--sync=1", "--sync=2"]),
         variants=[
-            Variant("plain", "p", "idiomatic", ["h1"], default=True),
+            Variant("plain", "p", ["idiomatic"], ["h1"], default=True),
             Variant(
                 "tuned",
                 "t",
-                "idiomatic",
+                ["idiomatic"],
                 ["h1"],
                 arguments=["--durability=batch"],
                 environment={"GOGC": "off"},

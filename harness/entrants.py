@@ -1,0 +1,154 @@
+"""Who takes part in a run: backends, their variants and options, and the one track of them all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.drivers import manifests
+from harness.errors import UsageError
+from harness.model.manifest import BackendManifest, Option, Variant
+from harness.model.plan import Subject
+
+SUBJECTS_MAX = 64
+OPTIONS_HINT = "`bench list` shows every option with its values"
+VARIANTS_HINT = "`bench list` shows backends, variants and tracks"
+
+Settings = dict[str, dict[str, str]]  # by backend: option and value
+
+
+@dataclass(frozen=True, slots=True)
+class Entrants:
+    """The subjects of a run, and the track on which they are compared."""
+
+    subjects: list[Subject]
+    track: str
+
+
+def choose(
+    names: tuple[str, ...],
+    settings: tuple[str, ...],
+    *,
+    folders: dict[str, Path],
+    protocol: str,
+    track: str | None,
+    labels: list[str],
+) -> Entrants:
+    """Every subject asked for, once per label; one variant of each backend when none is named.
+
+    A backend named without a variant takes part with its default one, or with its first on the
+    track that was asked for. UsageError when they share no track: charts never mix tracks.
+    """
+    chosen = _settings(settings)
+    entries = _entries(names, folders, track)
+    for backend in chosen:
+        if backend not in {manifest.name for manifest, _ in entries}:
+            raise UsageError(
+                "--set",
+                f"{backend!r} is not among the backends of this run",
+                hint="name it with --backend too, or leave its option out",
+            )
+    found = []
+    for manifest, variant in entries:
+        if protocol not in variant.protocols:
+            spoken = ", ".join(variant.protocols)
+            raise UsageError(
+                "--protocol",
+                f"{manifest.name}/{variant.name} speaks {spoken}, not {protocol}",
+                hint="take a protocol that every backend of the run speaks, or fewer --backend",
+            )
+        options = chosen.get(manifest.name, {})
+        for key, value in options.items():
+            _check_option(manifest, key, value)
+        pairs = tuple(sorted(options.items()))
+        found += [Subject(manifest.name, variant.name, pairs, label) for label in labels]
+    if len(found) > SUBJECTS_MAX:
+        raise UsageError(
+            "--backend",
+            f"expected at most {SUBJECTS_MAX} subjects, got {len(found)}",
+            hint="name fewer with --backend, or make several runs",
+        )
+    return Entrants(found, _common_track(entries, track))
+
+
+Entry = tuple[BackendManifest, Variant]
+
+
+def _entries(names: tuple[str, ...], folders: dict[str, Path], track: str | None) -> list[Entry]:
+    named = [name for text in names for name in text.split(",") if name]
+    found = [_entry(name, folders, track) for name in dict.fromkeys(named or folders)]
+    entries = [(manifest, variant) for manifest, variant in found if variant is not None]
+    absent = [manifest.name for manifest, variant in found if variant is None]
+    if not entries or (absent and named):
+        raise UsageError(
+            "--track",
+            f"{', '.join(absent) or 'no backend'}: no variant on track {track!r}",
+            hint=VARIANTS_HINT,
+        )
+    return entries
+
+
+def _entry(
+    name: str, folders: dict[str, Path], track: str | None
+) -> tuple[BackendManifest, Variant | None]:
+    backend, _, variant_name = name.partition("/")
+    if backend not in folders:
+        raise UsageError(
+            "--backend",
+            f"expected one of {', '.join(folders)}, got {backend!r}",
+            hint=VARIANTS_HINT,
+        )
+    manifest = manifests.read_backend(folders[backend])
+    if not variant_name and track is not None:
+        return manifest, manifest.variant_on(track)
+    variant = manifest.variant(variant_name or None)
+    if variant is None:
+        known = ", ".join(f"{backend}/{v.name}" for v in manifest.variants)
+        raise UsageError("--backend", f"expected one of {known}, got {name!r}", hint=VARIANTS_HINT)
+    return manifest, variant
+
+
+def _common_track(entries: Iterable[Entry], asked: str | None) -> str:
+    entries = list(entries)
+    shared = set.intersection(*(set(variant.tracks) for _, variant in entries))
+    if asked in shared:
+        return asked
+    by_default = [track for track in entries[0][1].tracks if track in shared]
+    if by_default and asked is None:
+        return by_default[0]
+    told = "; ".join(f"{m.name}/{v.name}: {', '.join(v.tracks)}" for m, v in entries)
+    raise UsageError(
+        "--backend" if asked is None else "--track",
+        f"expected variants that share {'a track' if asked is None else asked}, got {told}",
+        hint="charts never mix tracks: make a run of each, or let --track choose the variants",
+    )
+
+
+def _settings(texts: tuple[str, ...]) -> Settings:
+    found: Settings = {}
+    for text in texts:
+        match = re.fullmatch(r"([a-z][a-z0-9-]*)\.([A-Za-z][A-Za-z0-9_-]*)=(.*)", text)
+        if match is None:
+            raise UsageError(
+                "--set", f"expected backend.option=value, got {text!r}", hint=OPTIONS_HINT
+            )
+        found.setdefault(match[1], {})[match[2]] = match[3]
+    return found
+
+
+def _check_option(manifest: BackendManifest, name: str, value: str) -> None:
+    option: Option | None = manifest.options.get(name)
+    where = f"--set {manifest.name}.{name}"
+    if option is None:
+        known = ", ".join(manifest.options) or "none"
+        raise UsageError(
+            where, f"{manifest.name} has no such option; it has: {known}", hint=OPTIONS_HINT
+        )
+    if not option.allows(value):
+        raise UsageError(
+            where,
+            f"expected {'one of ' if option.values else 'a value '}{option.allowed}, got {value!r}",
+            hint=OPTIONS_HINT,
+        )
