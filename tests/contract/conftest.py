@@ -37,6 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the suite's own marker."""
     config.addinivalue_line("markers", "last: runs after all others, because it waits 30 s once")
     config.addinivalue_line("markers", "profile(*names): only for backends that declare them all")
+    config.addinivalue_line("markers", "protocol(*names): only for variants that speak them all")
 
 
 def chosen(config: pytest.Config) -> list[Backend]:
@@ -47,17 +48,18 @@ def chosen(config: pytest.Config) -> list[Backend]:
     return [b for b in found if not wanted or b.manifest["name"] in wanted]
 
 
-def wanted_profiles(item: pytest.Metafunc | pytest.Item) -> set[str]:
-    """The profiles that a test, or the file it stands in, is marked with."""
+def wanted(item: pytest.Metafunc | pytest.Item) -> set[str]:
+    """The profiles and protocols that a test, or the file it stands in, is marked with."""
     node = item.definition if isinstance(item, pytest.Metafunc) else item
-    return {name for mark in node.iter_markers("profile") for name in mark.args}
+    marks = [*node.iter_markers("profile"), *node.iter_markers("protocol")]
+    return {name for mark in marks for name in mark.args}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One test per backend that declares the test's profiles, in the order of the files."""
+    """One test per backend that declares what the test wants, in the order of the files."""
     if "backend" in metafunc.fixturenames:
-        wanted = wanted_profiles(metafunc)
-        backends = [b for b in chosen(metafunc.config) if wanted <= b.profiles]
+        names = wanted(metafunc)
+        backends = [b for b in chosen(metafunc.config) if names <= b.profiles | b.protocols]
         if backends:
             metafunc.parametrize("backend", backends, ids=[b.name for b in backends])
         else:  # an empty set would be reported as a skipped test
@@ -66,8 +68,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Drop tests of profiles that nobody declares; those that wait for 30 s go to the end."""
-    items[:] = [item for item in items if not (wanted_profiles(item) and NOBODY in item.name)]
+    """Drop tests of what nobody declares; those that wait for 30 s go to the end."""
+    items[:] = [item for item in items if not (wanted(item) and NOBODY in item.name)]
     items.sort(key=lambda item: item.get_closest_marker("last") is not None)
 
 

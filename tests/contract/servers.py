@@ -58,6 +58,11 @@ class Backend:
         """The comparisons that the variant takes part in."""
         return list(self._variant()["tracks"])
 
+    @property
+    def protocols(self) -> frozenset[str]:
+        """What the variant speaks."""
+        return frozenset(self._variant()["protocols"])
+
     def chooses(self, what: str) -> bool:
         """Whether the manifest declares that it departs from the contract's letter here."""
         return what in self.manifest.get("choices", {})
@@ -100,6 +105,9 @@ class Running(Protocol):
 
     def output(self) -> tuple[str, str]:
         """What stood on stdout and stderr so far."""
+
+    def memory_bytes(self) -> int:
+        """What the server's main process holds in memory now."""
 
     def stop(self) -> None:
         """End it whatever its state; safe to call twice."""
@@ -186,6 +194,11 @@ class ProcessRunning:
             file.seek(0)
             texts.append(file.read().decode(errors="replace"))
         return texts[0], texts[1]
+
+    def memory_bytes(self) -> int:
+        """What the server's main process holds in memory now."""
+        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
 
     def stop(self) -> None:
         """End it whatever its state; safe to call twice."""

@@ -25,6 +25,7 @@ def test_the_manifest_says_what_the_contract_asks(backend: Backend) -> None:
         assert variant["tracks"]
         assert set(variant["tracks"]) <= TRACKS
         assert set(variant["protocols"]) <= PROTOCOLS
+        assert "h1" in variant["protocols"], "ready is asked in HTTP/1.1"
     for option in manifest.get("options", {}).values():
         assert ("values" in option) != ("pattern" in option)
         assert ("argument" in option) != ("environment" in option)
