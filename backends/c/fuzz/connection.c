@@ -39,7 +39,7 @@ static void prepare_store(void) {
     store_create_bucket(TEXT("bucket"), 0);
     struct object *o = object_create(&none, 3, 3);
     if (o == NULL || !object_append(o, "abc", 3) ||
-        store_put(TEXT("bucket"), TEXT("key"), o, false, NULL) != STORE_OK)
+        store_put(TEXT("bucket"), TEXT("key"), o, NULL, NULL) != STORE_OK)
         object_release(o);
 }
 

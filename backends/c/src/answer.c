@@ -10,6 +10,8 @@ static const struct {
     [code] = {status, {name, sizeof(name) - 1}, {message, sizeof(message) - 1}}
     ROW(ERROR_ACCESS_FORM, 400, "AuthorizationHeaderMalformed",
         "The authorization header is malformed."),
+    ROW(ERROR_ACCESS_QUERY, 400, "AuthorizationQueryParametersError",
+        "The query's authorization parameters are malformed."),
     ROW(ERROR_ACCESS_DENIED, 403, "AccessDenied", "Access is denied."),
     ROW(ERROR_BAD_DIGEST, 400, "BadDigest", "The digest you sent did not match what was received."),
     ROW(ERROR_BUCKET_NOT_EMPTY, 409, "BucketNotEmpty", "The bucket is not empty."),

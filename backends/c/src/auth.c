@@ -1,5 +1,6 @@
 // Signature Version 4 of a request's head: credential, date, canonical request, signature.
 #include "auth.h"
+#include "authorization.h"
 #include "canonical.h"
 #include "payload.h"
 #include <openssl/crypto.h>
@@ -19,11 +20,6 @@ struct auth {
     struct seal seal;
     struct canonical canonical;
     struct signing_key keys[CREDENTIALS_MAX];
-};
-
-struct authorization {
-    struct text credential, signed_headers, signature;
-    struct text key_id, scope, day, region; // parts of the credential
 };
 
 struct auth *auth_create(const struct options *options) {
@@ -51,52 +47,6 @@ const struct seal *auth_seal(const struct auth *a) {
     return &a->seal;
 }
 
-// "AWS4-HMAC-SHA256 Credential=..., SignedHeaders=..., Signature=...": all three, none empty.
-static bool read_header(struct text header, struct authorization *z) {
-    const struct {
-        struct text name;
-        struct text *value;
-    } parts[] = {{TEXT("Credential="), &z->credential},
-                 {TEXT("SignedHeaders="), &z->signed_headers},
-                 {TEXT("Signature="), &z->signature}};
-    *z = (struct authorization){.credential = {NULL, 0}};
-    if (!text_starts(header, TEXT("AWS4-HMAC-SHA256 ")))
-        return false;
-    header.p += 17;
-    header.n -= 17;
-    while (header.n > 0) {
-        struct text part = text_trim(text_cut(&header, ','));
-        for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-            size_t n = parts[i].name.n;
-            if (text_starts(part, parts[i].name))
-                *parts[i].value = (struct text){part.p + n, part.n - n};
-        }
-    }
-    return z->credential.n > 0 && z->signed_headers.n > 0 && z->signature.n > 0;
-}
-
-// Cuts `last` and the slash before it off.
-static bool cut_last(struct text *whole, struct text *last) {
-    const char *slash = whole->n == 0 ? NULL : memrchr(whole->p, '/', whole->n);
-    if (slash == NULL)
-        return false;
-    *last = (struct text){slash + 1, (size_t)(whole->p + whole->n - slash) - 1};
-    whole->n = (size_t)(slash - whole->p);
-    return true;
-}
-
-// "ID/day/region/s3/aws4_request", read from its end: an id may hold slashes.
-static bool read_credential(struct authorization *z) {
-    struct text service, request;
-    z->key_id = z->credential;
-    if (!cut_last(&z->key_id, &request) || !cut_last(&z->key_id, &service) ||
-        !cut_last(&z->key_id, &z->region) || !cut_last(&z->key_id, &z->day))
-        return false;
-    z->scope = (struct text){z->day.p, (size_t)(z->credential.p + z->credential.n - z->day.p)};
-    return text_is(service, TEXT("s3")) && text_is(request, TEXT("aws4_request")) &&
-           z->region.n <= REGION_BYTES_MAX;
-}
-
 static bool find_credential(const struct options *o, struct text id, size_t *which) {
     for (*which = 0; *which < o->credential_count; ++*which) {
         if (text_is(o->credentials[*which].id, id))
@@ -105,18 +55,25 @@ static bool find_credential(const struct options *o, struct text id, size_t *whi
     return false;
 }
 
-static enum error_code check_date(struct auth *a, const struct request *r,
-                                  const struct authorization *z, int64_t wall_s) {
-    int64_t at_s;
-    bool known = r->amz_date.p != NULL ? text_from_basic_date(r->amz_date, &at_s)
-                                       : text_from_http_date(r->date, &at_s);
-    if (!known)
+static bool read_date(const struct request *r, struct authorization *z) {
+    if (z->is_query)
+        return true; // it is part of the form there
+    return r->amz_date.p != NULL ? text_from_basic_date(r->amz_date, &z->at_s)
+                                 : text_from_http_date(r->date, &z->at_s);
+}
+
+static enum error_code check_date(struct auth *a, const struct request *r, struct authorization *z,
+                                  int64_t wall_s) {
+    if (!read_date(r, z))
         return ERROR_ACCESS_DENIED;
-    text_put_basic_date(a->seal.stamp, at_s);
+    text_put_basic_date(a->seal.stamp, z->at_s);
     if (!text_is(z->day, (struct text){a->seal.stamp, DAY_BYTES}))
         return ERROR_ACCESS_DENIED;
-    return at_s < wall_s - SKEW_S_MAX || at_s > wall_s + SKEW_S_MAX ? ERROR_TIME_SKEWED
-                                                                    : ERROR_NONE;
+    if (z->at_s > wall_s + SKEW_S_MAX)
+        return ERROR_TIME_SKEWED;
+    if (z->is_query)
+        return wall_s > z->at_s + z->expires_s ? ERROR_ACCESS_DENIED : ERROR_NONE;
+    return z->at_s < wall_s - SKEW_S_MAX ? ERROR_TIME_SKEWED : ERROR_NONE;
 }
 
 static void derive(struct auth *a, const struct credential *credential, struct signing_key *k) {
@@ -148,8 +105,6 @@ static enum error_code check_signature(struct auth *a, const struct request *r,
                                        const struct authorization *z) {
     char hex[SHA256_HEX_BYTES];
     switch (canonical_digest(&a->canonical, r, z->signed_headers, hex)) {
-    case CANONICAL_UNSORTED:
-        return ERROR_ACCESS_FORM;
     case CANONICAL_ABSENT:
         return ERROR_SIGNATURE;
     case CANONICAL_UNSIGNED:
@@ -162,40 +117,38 @@ static enum error_code check_signature(struct auth *a, const struct request *r,
     return seal_request(&a->seal, hex, z->signature) ? ERROR_NONE : ERROR_SIGNATURE;
 }
 
-static enum error_code verify(struct auth *a, const struct request *r, struct authorization *z,
+static enum error_code verify(struct auth *a, struct request *r, struct authorization *z,
                               int64_t wall_s) {
     size_t which;
-    if (!read_credential(z))
-        return ERROR_ACCESS_FORM;
+    if (!authorization_read_parts(z))
+        return z->is_query ? ERROR_ACCESS_QUERY : ERROR_ACCESS_FORM;
     if (!find_credential(a->options, z->key_id, &which))
         return ERROR_INVALID_KEY_ID;
     enum error_code error = check_date(a, r, z, wall_s);
     if (error != ERROR_NONE)
         return error;
-    if (r->content_sha256.p == NULL)
+    if (r->content_sha256.p == NULL && !z->is_query)
         return ERROR_INVALID_REQUEST;
+    if (r->content_sha256.p == NULL)
+        r->content_sha256 = TEXT("UNSIGNED-PAYLOAD");
     load_key(a, z, which);
     error = check_signature(a, r, z);
+    if (error == ERROR_NONE && z->is_query && payload_is_of_chunks(r->content_sha256))
+        error = ERROR_NOT_IMPLEMENTED; // a URL's signature is no seed of theirs
     return error == ERROR_NONE ? payload_judge(r->content_sha256, r->message_done) : error;
 }
 
-static bool query_is_signed(struct text query) {
-    struct text name, value;
-    while (request_parameter(&query, &name, &value)) {
-        if (text_is(name, TEXT("X-Amz-Signature")))
-            return true;
-    }
-    return false;
-}
-
-enum error_code auth_check(struct auth *a, const struct request *r, int64_t wall_s) {
+enum error_code auth_check(struct auth *a, struct request *r, int64_t wall_s) {
     struct authorization z;
     bool is_sent = r->authorization.p != NULL;
-    if (is_sent && !read_header(r->authorization, &z))
+    bool is_query = authorization_is_in_query(r->query);
+    if (is_sent && is_query)
+        return ERROR_INVALID_ARGUMENT;
+    if (is_query && !authorization_read_query(r, &z))
+        return ERROR_ACCESS_QUERY;
+    if (is_sent && !authorization_read_header(r->authorization, &z))
         return ERROR_ACCESS_FORM;
-    if (query_is_signed(r->query))
-        return ERROR_NOT_IMPLEMENTED;
     if (a == NULL)
         return ERROR_NONE;
-    return is_sent ? verify(a, r, &z, wall_s) : ERROR_ACCESS_DENIED;
+    return is_sent || is_query ? verify(a, r, &z, wall_s) : ERROR_ACCESS_DENIED;
 }

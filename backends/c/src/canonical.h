@@ -25,11 +25,13 @@ struct canonical {
 enum canonical_result {
     CANONICAL_OK,
     CANONICAL_ABSENT,   // a signed header was not sent
-    CANONICAL_UNSORTED, // the names do not rise
     CANONICAL_UNSIGNED, // host or an x-amz-* header is not among the signed
     CANONICAL_TOO_MANY
 };
-// Writes the hex digest of r's canonical request; `names` is the list behind SignedHeaders=.
+// Whether a list behind SignedHeaders= rises. A name that comes again and again would make a
+// canonical request of any size from a small head.
+bool canonical_names_rise(struct text names);
+// Writes the hex digest of r's canonical request; `names` must rise.
 enum canonical_result canonical_digest(struct canonical *c, const struct request *r,
                                        struct text names, char *hex);
 #endif

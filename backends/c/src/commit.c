@@ -119,8 +119,10 @@ enum error_code commit_error(enum write_outcome outcome) {
         return ERROR_NO_SUCH_BUCKET;
     case WRITE_NOT_EMPTY:
         return ERROR_BUCKET_NOT_EMPTY;
-    case WRITE_EXISTS:
+    case WRITE_UNMET:
         return ERROR_PRECONDITION_FAILED;
+    case WRITE_NO_KEY:
+        return ERROR_NO_SUCH_KEY;
     case WRITE_TOO_MANY_BUCKETS:
         return ERROR_TOO_MANY_BUCKETS;
     case WRITE_METADATA_TOO_LARGE:

@@ -68,10 +68,11 @@ void multipart_complete(struct connection *c, struct upload *u) {
     k->upload = u;
     k->resource = resource;
     k->write = (struct write){.operation = LOG_PUT_OBJECT,
-                              .only_if_absent = u->only_if_absent,
+                              .conditions = u->conditions,
                               .bucket = {u->bucket, u->bucket_n},
                               .key = {u->key, u->key_n},
                               .object = object_hold(k->made)};
+    u->conditions = NULL;
     commit_submit(c, k, &k->write);
     commit_go_on(c, k);
 }

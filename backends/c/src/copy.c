@@ -78,13 +78,12 @@ static enum error_code read_directive(const struct request *r, bool *replaces) {
 }
 
 // What is wrong before anybody looks at buckets.
-static enum error_code check_copy(struct request *r, struct source *from, bool *replaces,
-                                  bool *only_if_absent) {
+static enum error_code check_copy(struct request *r, struct source *from, bool *replaces) {
     enum error_code error = read_source(r, from);
     if (error == ERROR_NONE)
         error = read_directive(r, replaces);
     if (error == ERROR_NONE)
-        error = put_head_check(r, *replaces, only_if_absent);
+        error = put_head_check(r, *replaces);
     bool is_itself = text_is(from->bucket, r->bucket) && text_is(from->key, r->key);
     return error == ERROR_NONE && is_itself && !*replaces ? ERROR_INVALID_REQUEST : error;
 }
@@ -102,18 +101,18 @@ static struct object *make_copy(const struct request *r, struct object *source, 
     return o;
 }
 
-static enum error_code copy(struct request *r, bool *only_if_absent, struct object **made) {
+static enum error_code copy(struct request *r, struct object **made) {
     struct source from;
     struct object *source;
     bool replaces;
-    enum error_code error = check_copy(r, &from, &replaces, only_if_absent);
+    enum error_code error = check_copy(r, &from, &replaces);
     if (error != ERROR_NONE)
         return error;
     if (!store_has_bucket(r->bucket))
         return ERROR_NO_SUCH_BUCKET;
-    if (*only_if_absent && put_head_is_taken(r))
-        return ERROR_PRECONDITION_FAILED;
-    error = find_source(r, &from, &source);
+    error = put_head_judge(r);
+    if (error == ERROR_NONE)
+        error = find_source(r, &from, &source);
     if (error != ERROR_NONE)
         return error;
     *made = make_copy(r, source, replaces);
@@ -123,8 +122,10 @@ static enum error_code copy(struct request *r, bool *only_if_absent, struct obje
 
 void s3_copy_object(struct connection *c, struct request *r) {
     struct commit *k = commit_take(c->worker);
-    bool only_if_absent;
-    enum error_code error = k == NULL ? ERROR_SLOW_DOWN : copy(r, &only_if_absent, &k->made);
+    struct conditions *conditions = NULL;
+    enum error_code error = k == NULL ? ERROR_SLOW_DOWN : copy(r, &k->made);
+    if (error == ERROR_NONE && !precondition_keep(&r->conditions, &conditions))
+        error = ERROR_SLOW_DOWN;
     if (error != ERROR_NONE) {
         answer_error(c, error, r->path);
         commit_give(c->worker, k);
@@ -133,7 +134,7 @@ void s3_copy_object(struct connection *c, struct request *r) {
     k->then = answer_copied;
     k->resource = r->path;
     k->write = (struct write){.operation = LOG_PUT_OBJECT,
-                              .only_if_absent = only_if_absent,
+                              .conditions = conditions,
                               .bucket = r->bucket,
                               .key = r->key,
                               .object = object_hold(k->made)};
@@ -201,6 +202,8 @@ static enum error_code make_part(struct upload *u, struct request *r) {
     struct source from;
     struct object *source;
     enum error_code error = multipart_read_number(r, &u->part_number);
+    if (error == ERROR_NONE && r->unsupported)
+        error = ERROR_NOT_IMPLEMENTED;
     if (error == ERROR_NONE)
         error = read_source(r, &from);
     if (error == ERROR_NONE)

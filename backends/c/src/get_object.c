@@ -1,5 +1,5 @@
 // GET and HEAD of an object: preconditions, one range, the head, and where the body comes from.
-#include "precondition.h"
+#include "kept.h"
 #include "s3.h"
 
 enum range { RANGE_WHOLE, RANGE_PART, RANGE_IMPOSSIBLE };
@@ -34,14 +34,16 @@ static void put_validators(struct connection *c, const struct object *o, struct 
     answer_header(c, TEXT("Last-Modified"), (struct text){date, sizeof date});
 }
 
-static void put_kept(struct connection *c, const struct object *o, bool tells_checksums) {
+static void put_kept(struct connection *c, const struct request *r, const struct object *o,
+                     bool tells_checksums) {
     struct text name, value;
     answer_put(c, TEXT("Accept-Ranges: bytes\r\n"));
-    answer_header(c, TEXT("Content-Type"), object_content_type(o));
-    if (o->cache_n > 0)
-        answer_header(c, TEXT("Cache-Control"), object_cache_control(o));
-    if (o->encoding_n > 0)
-        answer_header(c, TEXT("Content-Encoding"), object_content_encoding(o));
+    for (unsigned which = 0; which < KEPT_COUNT; which++) {
+        bool is_overridden = r->overrides[which].n > 0;
+        value = is_overridden ? r->overrides[which] : object_kept(o, which);
+        if (value.n > 0)
+            answer_header(c, kept_name(which), value);
+    }
     if (tells_checksums)
         answer_checksums(c, &o->checksums);
     for (size_t at = 0; o->metadata_count > 0 && object_metadata(o, &at, &name, &value);) {
@@ -106,15 +108,31 @@ static void answer_object(struct connection *c, struct request *r, struct object
     }
     answer_begin(c, range == RANGE_PART ? 206 : 200);
     put_validators(c, o, quoted_etag);
-    put_kept(c, o, range == RANGE_WHOLE && text_is_nocase(r->checksum_mode, TEXT("ENABLED")));
+    put_kept(c, r, o, range == RANGE_WHOLE && text_is_nocase(r->checksum_mode, TEXT("ENABLED")));
     if (range == RANGE_PART)
         put_content_range(c, from, to, o->size_bytes);
     answer_end(c, to - from);
     put_body(c, o, from, to);
 }
 
+// A control character could end its header and begin another.
+static bool overrides_are_valid(const struct request *r) {
+    for (unsigned which = 0; which < KEPT_COUNT; which++) {
+        for (size_t i = 0; i < r->overrides[which].n; i++) {
+            uint8_t byte = (uint8_t)r->overrides[which].p[i];
+            if (byte < 0x20 || byte == 0x7f)
+                return false;
+        }
+    }
+    return true;
+}
+
 void s3_get_object(struct connection *c, struct request *r) {
     struct object *o;
+    if (!overrides_are_valid(r)) {
+        answer_error(c, ERROR_INVALID_ARGUMENT, r->path);
+        return;
+    }
     enum store_result result = store_get(r->bucket, r->key, &o);
     if (result == STORE_OK) {
         answer_object(c, r, o);

@@ -1,5 +1,29 @@
-// The order is LOG.md's: type, caching, encoding, checksums, then metadata.
+// The order is LOG.md's: the headers as enum kept_header has them, checksums, then metadata.
 #include "kept.h"
+
+static const struct {
+    struct text shown, lower;
+} names[] = {
+#define ROW(which, shown, lower) [which] = {{shown, sizeof(shown) - 1}, {lower, sizeof(lower) - 1}}
+    ROW(KEPT_CONTENT_TYPE, "Content-Type", "content-type"),
+    ROW(KEPT_CACHE_CONTROL, "Cache-Control", "cache-control"),
+    ROW(KEPT_CONTENT_DISPOSITION, "Content-Disposition", "content-disposition"),
+    ROW(KEPT_CONTENT_ENCODING, "Content-Encoding", "content-encoding"),
+    ROW(KEPT_CONTENT_LANGUAGE, "Content-Language", "content-language"),
+    ROW(KEPT_EXPIRES, "Expires", "expires"),
+#undef ROW
+};
+
+struct text kept_name(enum kept_header which) {
+    return names[which].shown;
+}
+
+enum kept_header kept_find(struct text name) {
+    unsigned which = 0;
+    while (which < KEPT_COUNT && !text_is(name, names[which].lower))
+        which++;
+    return which;
+}
 
 #define METADATA_PREFIX TEXT("x-amz-meta-")
 
@@ -27,11 +51,10 @@ static void add_header(struct list *l, struct text prefix, struct text name, str
 static void add_all(struct list *l, const struct object *o) {
     struct text name, value;
     char base64[CHECKSUM_BASE64_BYTES_MAX];
-    add_header(l, TEXT(""), TEXT("content-type"), object_content_type(o));
-    if (o->cache_n > 0)
-        add_header(l, TEXT(""), TEXT("cache-control"), object_cache_control(o));
-    if (o->encoding_n > 0)
-        add_header(l, TEXT(""), TEXT("content-encoding"), object_content_encoding(o));
+    for (unsigned which = 0; which < KEPT_COUNT; which++) {
+        if (which == KEPT_CONTENT_TYPE || o->kept_n[which] > 0)
+            add_header(l, TEXT(""), names[which].lower, object_kept(o, which));
+    }
     for (unsigned kind = 0; kind < CHECKSUM_COUNT; kind++) {
         if (!checksum_has(&o->checksums, kind))
             continue;
@@ -62,13 +85,10 @@ static bool take(struct text *from, struct text *item) {
 
 static bool keep(struct kept_headers *kept, struct checksums *sums, struct text name,
                  struct text value) {
+    enum kept_header which = kept_find(name);
     enum checksum_kind kind = checksum_find(name);
-    if (text_is(name, TEXT("content-type"))) {
-        kept->content_type = value;
-    } else if (text_is(name, TEXT("cache-control"))) {
-        kept->cache_control = value;
-    } else if (text_is(name, TEXT("content-encoding"))) {
-        kept->content_encoding = value;
+    if (which != KEPT_COUNT) {
+        kept->values[which] = value;
     } else if (kind != CHECKSUM_COUNT) {
         sums->kinds |= 1u << kind;
         return checksum_read(kind, value, &sums->values[kind]);
@@ -84,14 +104,14 @@ static bool keep(struct kept_headers *kept, struct checksums *sums, struct text 
 
 bool kept_read(struct text from, struct kept_headers *kept, struct checksums *sums) {
     struct text name, value;
-    kept->content_type = kept->cache_control = kept->content_encoding = TEXT("");
+    memset(kept->values, 0, sizeof kept->values);
     kept->metadata_count = 0;
     *sums = (struct checksums){0};
     while (from.n > 0) {
         if (!take(&from, &name) || !take(&from, &value) || !keep(kept, sums, name, value))
             return false;
     }
-    if (kept->content_type.n == 0)
-        kept->content_type = TEXT(DEFAULT_CONTENT_TYPE);
+    if (kept->values[KEPT_CONTENT_TYPE].n == 0)
+        kept->values[KEPT_CONTENT_TYPE] = TEXT(DEFAULT_CONTENT_TYPE);
     return true;
 }

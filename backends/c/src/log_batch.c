@@ -40,7 +40,8 @@ static bool decides(const struct write *before, const struct write *w) {
         return false;
     if (write_is_of_bucket(before) || write_is_of_bucket(w))
         return true;
-    return (w->only_if_absent || w->operation == LOG_DELETE_OBJECT) && text_is(before->key, w->key);
+    return (w->conditions != NULL || w->operation == LOG_DELETE_OBJECT) &&
+           text_is(before->key, w->key);
 }
 
 bool log_batch_decides(const struct log_batch *b, const struct write *w) {

@@ -23,8 +23,7 @@ enum error_code multipart_error(enum multipart_result result) {
 }
 
 static enum error_code begin(const struct connection *c, struct request *r, char *id) {
-    bool ignored; // a condition is the completion's
-    enum error_code error = put_head_check(r, true, &ignored);
+    enum error_code error = put_head_check(r, true); // conditions are the completion's
     if (error != ERROR_NONE)
         return error;
     if (!store_has_bucket(r->bucket))

@@ -23,7 +23,9 @@ static bool charge(struct object *o, uint64_t bytes) {
 }
 
 static size_t fields_bytes(const struct kept_headers *kept) {
-    size_t sum = kept->content_type.n + kept->cache_control.n + kept->content_encoding.n;
+    size_t sum = 0;
+    for (unsigned which = 0; which < KEPT_COUNT; which++)
+        sum += kept->values[which].n;
     for (size_t i = 0; i < kept->metadata_count; i++)
         sum += 2 * sizeof(uint16_t) + kept->metadata[i].name.n + kept->metadata[i].value.n;
     return sum;
@@ -37,12 +39,10 @@ static char *put(char *to, struct text t) {
 
 static void pack_fields(struct object *o, const struct kept_headers *kept) {
     char *to = o->fields;
-    to = put(to, kept->content_type);
-    to = put(to, kept->cache_control);
-    to = put(to, kept->content_encoding);
-    o->type_n = (uint16_t)kept->content_type.n;
-    o->cache_n = (uint16_t)kept->cache_control.n;
-    o->encoding_n = (uint16_t)kept->content_encoding.n;
+    for (unsigned which = 0; which < KEPT_COUNT; which++) {
+        to = put(to, kept->values[which]);
+        o->kept_n[which] = (uint16_t)kept->values[which].n;
+    }
     o->metadata_count = (uint16_t)kept->metadata_count;
     for (size_t i = 0; i < kept->metadata_count; i++) {
         uint16_t lengths[2] = {(uint16_t)kept->metadata[i].name.n,
@@ -84,9 +84,7 @@ struct object *object_create_like(const struct object *model, uint64_t length, s
     if (o == NULL)
         return NULL;
     memcpy(o->fields, model->fields, fields_n);
-    o->type_n = model->type_n;
-    o->cache_n = model->cache_n;
-    o->encoding_n = model->encoding_n;
+    memcpy(o->kept_n, model->kept_n, sizeof o->kept_n);
     o->metadata_count = model->metadata_count;
     return o;
 }
@@ -216,22 +214,21 @@ uint64_t object_charged_by_all(void) {
     return atomic_load(&stored_bytes);
 }
 
-struct text object_content_type(const struct object *o) {
-    return (struct text){o->fields, o->type_n};
+// Where the kept header begins, or with KEPT_COUNT the metadata.
+static size_t place_of(const struct object *o, unsigned which) {
+    size_t at = 0;
+    for (unsigned before = 0; before < which; before++)
+        at += o->kept_n[before];
+    return at;
 }
 
-struct text object_cache_control(const struct object *o) {
-    return (struct text){o->fields + o->type_n, o->cache_n};
-}
-
-struct text object_content_encoding(const struct object *o) {
-    return (struct text){o->fields + o->type_n + o->cache_n, o->encoding_n};
+struct text object_kept(const struct object *o, enum kept_header which) {
+    return (struct text){o->fields + place_of(o, which), o->kept_n[which]};
 }
 
 bool object_metadata(const struct object *o, size_t *at, struct text *name, struct text *value) {
-    size_t start = (size_t)o->type_n + o->cache_n + o->encoding_n;
     if (*at == 0)
-        *at = start;
+        *at = place_of(o, KEPT_COUNT);
     if (*at >= o->allocated_bytes - sizeof(struct object))
         return false;
     uint16_t lengths[2];

@@ -12,9 +12,20 @@
 #define OBJECT_BLOCKS_MAX (SLAB_BLOCK_BYTES_MAX / sizeof(char *))
 #define ETAG_BYTES_MAX 38 // 32 hex digits, "-" and the count of parts
 
+// The headers that are kept as they came, in the order in which they are told and logged.
+enum kept_header {
+    KEPT_CONTENT_TYPE,
+    KEPT_CACHE_CONTROL,
+    KEPT_CONTENT_DISPOSITION,
+    KEPT_CONTENT_ENCODING,
+    KEPT_CONTENT_LANGUAGE,
+    KEPT_EXPIRES,
+    KEPT_COUNT
+};
+
 // What a PUT asks to keep; borrowed from the request.
 struct kept_headers {
-    struct text content_type, cache_control, content_encoding;
+    struct text values[KEPT_COUNT]; // empty: not sent
     size_t metadata_count;
     struct {
         struct text name, value; // the name after "x-amz-meta-", lower case
@@ -39,8 +50,8 @@ struct object {
     char **table;                // all blocks, from the second on
     struct object_piece *pieces; // instead of blocks: others that have them
     bool joins;                  // whether it uses those, or only shares their blocks
-    uint16_t type_n, cache_n, encoding_n, metadata_count;
-    char fields[]; // type, cache, encoding, then per metadatum: two uint16 lengths, name, value
+    uint16_t kept_n[KEPT_COUNT], metadata_count;
+    char fields[]; // kept headers, then per metadatum: two uint16 lengths, name, value
 };
 
 // Sets the limit that object_create and object_append charge against.
@@ -65,9 +76,7 @@ size_t object_put_etag(char *to, const uint8_t md5[16], uint16_t parts);
 // What counts for the limit, of all objects.
 uint64_t object_charged_by_all(void);
 
-struct text object_content_type(const struct object *o);
-struct text object_cache_control(const struct object *o);
-struct text object_content_encoding(const struct object *o);
+struct text object_kept(const struct object *o, enum kept_header which); // empty: not kept
 // Steps through the metadata: start with *at = 0; false at the end.
 bool object_metadata(const struct object *o, size_t *at, struct text *name, struct text *value);
 // The contiguous bytes at `offset`, up to the block's end.

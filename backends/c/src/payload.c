@@ -17,11 +17,15 @@ static bool from_hex(struct text hex, uint8_t *to, size_t n) {
     return true;
 }
 
+bool payload_is_of_chunks(struct text content_sha256) {
+    return text_is(content_sha256, TEXT(CHUNKS)) || text_is(content_sha256, TEXT(CHUNKS_TRAILER));
+}
+
 enum error_code payload_judge(struct text content_sha256, bool has_no_body) {
     uint8_t digest[SHA256_BYTES];
     if (text_is(content_sha256, TEXT("UNSIGNED-PAYLOAD")) ||
         text_is(content_sha256, TEXT("STREAMING-UNSIGNED-PAYLOAD-TRAILER")) ||
-        text_is(content_sha256, TEXT(CHUNKS)) || text_is(content_sha256, TEXT(CHUNKS_TRAILER)))
+        payload_is_of_chunks(content_sha256))
         return ERROR_NONE;
     if (text_starts(content_sha256, TEXT("STREAMING-")))
         return ERROR_NOT_IMPLEMENTED;
@@ -36,7 +40,7 @@ enum error_code payload_judge(struct text content_sha256, bool has_no_body) {
 void payload_begin(struct payload *p, struct text content_sha256, const struct seal *seal) {
     p->seal = *seal;
     p->has_trailer = text_is(content_sha256, TEXT(CHUNKS_TRAILER));
-    if (p->has_trailer || text_is(content_sha256, TEXT(CHUNKS)))
+    if (payload_is_of_chunks(content_sha256))
         p->kind = PAYLOAD_CHUNKS;
     else if (from_hex(content_sha256, p->expected, sizeof p->expected))
         p->kind = PAYLOAD_DIGEST;

@@ -14,6 +14,8 @@ struct payload {
     struct seal seal;
 };
 
+// Whether x-amz-content-sha256 announces chunks that are signed.
+bool payload_is_of_chunks(struct text content_sha256);
 // What x-amz-content-sha256 may say: a digest (without a body that of nothing), or a kind we know.
 enum error_code payload_judge(struct text content_sha256, bool has_no_body);
 // Only after a good judgement; `seal` is the verified request's.

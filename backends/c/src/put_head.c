@@ -1,4 +1,4 @@
-// Kept headers and the one condition that a write knows.
+// Kept headers, and a write's conditions before its body is read.
 #include "put_head.h"
 #include "store.h"
 
@@ -30,26 +30,27 @@ static void lower_names(struct kept_headers *kept) {
     }
 }
 
-enum error_code put_head_check(struct request *r, bool keeps_headers, bool *only_if_absent) {
-    if (r->unsupported || r->conditions.match.p != NULL)
+enum error_code put_head_check(struct request *r, bool keeps_headers) {
+    if (r->unsupported)
         return ERROR_NOT_IMPLEMENTED;
     if (keeps_headers && r->metadata_bytes > METADATA_BYTES_MAX)
         return ERROR_METADATA_TOO_LARGE;
-    *only_if_absent = text_is(r->conditions.none_match, TEXT("*"));
-    if (r->conditions.none_match.p != NULL && !*only_if_absent)
-        return ERROR_NOT_IMPLEMENTED;
-    while (drop_aws_chunked(&r->kept.content_encoding)) {
+    while (drop_aws_chunked(&r->kept.values[KEPT_CONTENT_ENCODING])) {
     }
-    if (r->kept.content_type.n == 0)
-        r->kept.content_type = TEXT(DEFAULT_CONTENT_TYPE);
+    if (r->kept.values[KEPT_CONTENT_TYPE].n == 0)
+        r->kept.values[KEPT_CONTENT_TYPE] = TEXT(DEFAULT_CONTENT_TYPE);
     lower_names(&r->kept);
     return ERROR_NONE;
 }
 
-bool put_head_is_taken(const struct request *r) {
-    struct object *present;
-    if (store_get(r->bucket, r->key, &present) != STORE_OK)
-        return false;
+enum error_code put_head_judge(const struct request *r) {
+    struct object *present = NULL;
+    if (r->conditions.match.p == NULL && r->conditions.none_match.p == NULL)
+        return ERROR_NONE; // most ask for nothing, and need no lookup
+    store_get(r->bucket, r->key, &present);
+    enum precondition met = precondition_judge_write(&r->conditions, present);
     object_release(present);
-    return true;
+    if (met == PRECONDITION_NO_OBJECT)
+        return ERROR_NO_SUCH_KEY;
+    return met == PRECONDITION_HOLDS ? ERROR_NONE : ERROR_PRECONDITION_FAILED;
 }

@@ -5,7 +5,7 @@
 
 // Refuses what is not here or too much, and makes r->kept ready to be kept. A copy that has its
 // source's headers asks without `keeps_headers`.
-enum error_code put_head_check(struct request *r, bool keeps_headers, bool *only_if_absent);
-// Whether the key has an object now; its write judges that again.
-bool put_head_is_taken(const struct request *r);
+enum error_code put_head_check(struct request *r, bool keeps_headers);
+// Judges the request's conditions by the object that its key has now; its write judges them again.
+enum error_code put_head_judge(const struct request *r);
 #endif

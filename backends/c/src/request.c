@@ -105,9 +105,12 @@ static const struct {
     {{"if-none-match", 13}, offsetof(struct request, conditions.none_match)},
     {{"if-modified-since", 17}, offsetof(struct request, conditions.modified_since)},
     {{"if-unmodified-since", 19}, offsetof(struct request, conditions.unmodified_since)},
-    {{"content-type", 12}, offsetof(struct request, kept.content_type)},
-    {{"cache-control", 13}, offsetof(struct request, kept.cache_control)},
-    {{"content-encoding", 16}, offsetof(struct request, kept.content_encoding)},
+    {{"content-type", 12}, offsetof(struct request, kept.values[KEPT_CONTENT_TYPE])},
+    {{"cache-control", 13}, offsetof(struct request, kept.values[KEPT_CACHE_CONTROL])},
+    {{"content-disposition", 19}, offsetof(struct request, kept.values[KEPT_CONTENT_DISPOSITION])},
+    {{"content-encoding", 16}, offsetof(struct request, kept.values[KEPT_CONTENT_ENCODING])},
+    {{"content-language", 16}, offsetof(struct request, kept.values[KEPT_CONTENT_LANGUAGE])},
+    {{"expires", 7}, offsetof(struct request, kept.values[KEPT_EXPIRES])},
     {{"content-md5", 11}, offsetof(struct request, content_md5)},
     {{"x-amz-content-sha256", 20}, offsetof(struct request, content_sha256)},
     {{"x-amz-decoded-content-length", 28}, offsetof(struct request, decoded_length)},
@@ -126,6 +129,13 @@ static const struct {
     {{COPY_SOURCE "-if-unmodified-since", 37},
      offsetof(struct request, copy_conditions.unmodified_since)},
 };
+
+// Headers of features that S3 has and this subset has not.
+static bool is_unsupported(struct text name) {
+    return text_is_nocase(name, TEXT("x-amz-tagging")) ||
+           text_starts_nocase(name, TEXT("x-amz-server-side-encryption")) ||
+           text_starts_nocase(name, TEXT("x-amz-object-lock-"));
+}
 
 static void read_header(struct request *r, struct text name, struct text value) {
     if (name.n == 0)
@@ -146,10 +156,10 @@ static void read_header(struct request *r, struct text name, struct text value) 
         read_encoding(r, value);
     else if (text_is_nocase(name, TEXT("expect")))
         r->expect_continue = text_is_nocase(value, TEXT("100-continue"));
-    else if (text_is_nocase(name, TEXT("x-amz-tagging")))
-        r->unsupported = true;
     else if (text_starts_nocase(name, TEXT("x-amz-meta-")))
         keep_metadata(r, (struct text){name.p + 11, name.n - 11}, value);
+    else if (is_unsupported(name))
+        r->unsupported = true;
 }
 
 static int on_value_complete(llhttp_t *parser) {

@@ -1,18 +1,13 @@
 // One request's head, parsed: views into the connection's input, valid until the head is consumed.
 #ifndef PAUSEMARK_REQUEST_H
 #define PAUSEMARK_REQUEST_H
-#include "object.h"
+#include "precondition.h"
 #include <llhttp.h>
 
 #define HEAD_BYTES_MAX 16384
 #define METADATA_BYTES_MAX 2048
 
 enum head_state { HEAD_PARTIAL, HEAD_COMPLETE, HEAD_BAD, HEAD_TOO_LARGE };
-
-// The headers If-Match and so on; `p` is NULL where one was not sent.
-struct conditions {
-    struct text match, none_match, modified_since, unmodified_since;
-};
 
 struct request {
     llhttp_method_t method;
@@ -33,6 +28,7 @@ struct request {
     // Decoded from the path by request_route, and from the query by subresource_read; `p` of the
     // latter is NULL where there is none.
     struct text bucket, key, multipart_id, part_number;
+    struct text overrides[KEPT_COUNT]; // of kept headers, likewise
     size_t decoded_n;
     char decoded[HEAD_BYTES_MAX];
 };

@@ -291,7 +291,7 @@ static void insert(struct bucket *b, struct shard *s, struct entry *e, struct ob
 }
 
 enum store_result store_put(struct text bucket, struct text key, struct object *object,
-                            bool only_if_absent, struct entry *room) {
+                            const struct conditions *conditions, struct entry *room) {
     enum store_result result = STORE_NO_BUCKET;
     uint64_t hash = hash_of(bucket, key);
     struct shard *s = shard_of(hash);
@@ -302,13 +302,11 @@ enum store_result store_put(struct text bucket, struct text key, struct object *
         pthread_rwlock_wrlock(&b->lock);
         pthread_mutex_lock(&s->lock);
         struct entry *e = *find_link(s, hash, bucket, key);
-        if (e != NULL && only_if_absent) {
-            result = STORE_EXISTS;
-        } else if (e != NULL) {
+        result = store_may_put(conditions, e == NULL ? NULL : e->object);
+        if (result == STORE_OK && e != NULL) {
             replaced = e->object;
             e->object = object;
-            result = STORE_OK;
-        } else {
+        } else if (result == STORE_OK) {
             struct entry *fresh = room != NULL ? room : entry_new(key, hash);
             result = fresh == NULL ? STORE_FULL : STORE_OK;
             if (fresh != NULL)

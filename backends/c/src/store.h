@@ -3,7 +3,7 @@
 // shard; or buckets, then that of multipart.h.
 #ifndef PAUSEMARK_STORE_H
 #define PAUSEMARK_STORE_H
-#include "object.h"
+#include "precondition.h"
 
 #define BUCKET_COUNT_MAX 1000
 #define KEY_BYTES_MAX 1024
@@ -15,7 +15,7 @@ enum store_result {
     STORE_NO_BUCKET,
     STORE_NO_KEY,
     STORE_NOT_EMPTY,
-    STORE_EXISTS,
+    STORE_UNMET, // a condition
     STORE_FULL
 };
 
@@ -40,10 +40,18 @@ struct entry *store_reserve(struct text bucket, struct text key);
 void store_give_back(struct entry *room); // NULL is allowed
 
 // Takes over the caller's reference on STORE_OK and only then; takes over `room`, which may be NULL
-// and else is of this key, in any case. STORE_EXISTS with only_if_absent; STORE_FULL never with a
-// room.
+// and else is of this key, in any case. STORE_UNMET, or STORE_NO_KEY, when the conditions do not
+// hold (NULL: there are none); STORE_FULL never with a room.
 enum store_result store_put(struct text bucket, struct text key, struct object *object,
-                            bool only_if_absent, struct entry *room);
+                            const struct conditions *conditions, struct entry *room);
+// What conditions on a put say of the object that the key has, or of NULL.
+static inline enum store_result store_may_put(const struct conditions *conditions,
+                                              const struct object *present) {
+    enum precondition met = precondition_judge_write(conditions, present);
+    if (met == PRECONDITION_NO_OBJECT)
+        return STORE_NO_KEY;
+    return met == PRECONDITION_HOLDS ? STORE_OK : STORE_UNMET;
+}
 enum store_result store_delete(struct text bucket, struct text key); // STORE_NO_KEY: there was none
 
 // What a listing says of one object, copied out under the shard's lock.

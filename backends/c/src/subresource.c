@@ -1,5 +1,6 @@
 // Parameters by the kind of resource and the method that they are served for.
 #include "subresource.h"
+#include "kept.h"
 
 // Subresources that S3 has and this subset nowhere; unknown parameters (x-id) are ignored as S3
 // does.
@@ -35,7 +36,7 @@ static bool is_unsupported(struct text name) {
         if (text_is(name, (struct text){names[i], strlen(names[i])}))
             return true;
     }
-    return text_starts(name, TEXT("response-"));
+    return false;
 }
 
 struct place {
@@ -69,6 +70,14 @@ static enum error_code decode_once(struct request *r, struct text value, struct 
     return request_decode(r, value, to) ? ERROR_NONE : ERROR_INVALID_URI;
 }
 
+// The kept header that "response-..." tells another value of; KEPT_COUNT for any other name.
+static enum kept_header find_override(struct text name) {
+    static const struct text prefix = {"response-", 9};
+    if (!text_starts(name, prefix))
+        return KEPT_COUNT;
+    return kept_find((struct text){name.p + prefix.n, name.n - prefix.n});
+}
+
 static enum error_code read_one(struct request *r, struct asked *asked, const struct place *place,
                                 struct text name, struct text value) {
     asked->location = asked->location || text_is(name, TEXT("location"));
@@ -77,6 +86,9 @@ static enum error_code read_one(struct request *r, struct asked *asked, const st
         return decode_once(r, value, &r->multipart_id);
     if (text_is(name, TEXT("partNumber")))
         return decode_once(r, value, &r->part_number);
+    enum kept_header which = find_override(name);
+    if (which != KEPT_COUNT)
+        return decode_once(r, value, &r->overrides[which]);
     bool is_served = read_bucket_parameter(asked, place, name) && read_uploads(asked, place, name);
     return is_served && !is_unsupported(name) ? ERROR_NONE : ERROR_NOT_IMPLEMENTED;
 }

@@ -35,7 +35,9 @@ void upload_close(struct worker *w, struct upload *u) {
     if (u == NULL)
         return;
     object_release(u->object);
+    precondition_give(u->conditions);
     u->object = NULL;
+    u->conditions = NULL;
     u->next_free = w->free_uploads;
     w->free_uploads = u;
 }
@@ -108,11 +110,15 @@ static enum error_code read_length(struct upload *u, const struct request *r, ui
     return ERROR_NONE;
 }
 
+static bool makes_object(const struct upload *u) {
+    return u->kind == UPLOAD_OBJECT || u->kind == UPLOAD_COMPLETION;
+}
+
 // What the head of this kind asks for, beside the checks of its body.
-static enum error_code check_kind(struct upload *u, struct request *r) {
-    if (u->kind == UPLOAD_OBJECT || u->kind == UPLOAD_COMPLETION)
-        return put_head_check(r, u->kind == UPLOAD_OBJECT, &u->only_if_absent);
-    return ERROR_NONE;
+static enum error_code check_kind(const struct upload *u, struct request *r) {
+    if (makes_object(u))
+        return put_head_check(r, u->kind == UPLOAD_OBJECT);
+    return u->kind == UPLOAD_PART && r->unsupported ? ERROR_NOT_IMPLEMENTED : ERROR_NONE;
 }
 
 static void copy_names(struct upload *u, const struct request *r) {
@@ -135,7 +141,7 @@ static enum error_code find_place(struct upload *u, const struct request *r) {
         return ERROR_NO_SUCH_BUCKET;
     if (needs_multipart && !multipart_is_open(upload_multipart(u)))
         return ERROR_NO_SUCH_UPLOAD;
-    return u->only_if_absent && put_head_is_taken(r) ? ERROR_PRECONDITION_FAILED : ERROR_NONE;
+    return makes_object(u) ? put_head_judge(r) : ERROR_NONE;
 }
 
 static enum error_code prepare(struct worker *w, struct upload *u, struct request *r) {
@@ -153,7 +159,9 @@ static enum error_code prepare(struct worker *w, struct upload *u, struct reques
     if (error != ERROR_NONE)
         return error;
     u->object = object_create(u->kind == UPLOAD_OBJECT ? &r->kept : &none, length, r->key.n);
-    return u->object == NULL ? ERROR_SLOW_DOWN : ERROR_NONE;
+    bool has_room = u->object != NULL &&
+                    (!makes_object(u) || precondition_keep(&r->conditions, &u->conditions));
+    return has_room ? ERROR_NONE : ERROR_SLOW_DOWN;
 }
 
 struct upload *upload_open(struct connection *c, struct request *r, enum upload_kind kind) {
@@ -270,11 +278,12 @@ static void store(struct connection *c, struct upload *u) {
     k->upload = u;
     k->resource = (struct text){u->resource, u->resource_n};
     k->write = (struct write){.operation = LOG_PUT_OBJECT,
-                              .only_if_absent = u->only_if_absent,
+                              .conditions = u->conditions,
                               .bucket = {u->bucket, u->bucket_n},
                               .key = {u->key, u->key_n},
                               .object = u->object};
     u->object = NULL;
+    u->conditions = NULL;
     commit_submit(c, k, &k->write);
     commit_go_on(c, k);
 }

@@ -19,7 +19,8 @@ struct upload {
     struct upload *next_free;
     struct object *object; // the content so far, one reference
     enum upload_kind kind;
-    bool only_if_absent, wants_md5, is_aws_chunked;
+    struct conditions *conditions; // on the write; owned
+    bool wants_md5, is_aws_chunked;
     enum error_code error; // the first thing that went wrong; the rest of the body is read past
     uint64_t decoded_length, bytes_max;
     uint8_t md5_expected[16], md5_found[16];

@@ -6,14 +6,15 @@
 static enum write_outcome to_outcome(enum store_result result, enum log_operation operation) {
     switch (result) {
     case STORE_OK:
-    case STORE_NO_KEY: // a key that is not there counts as deleted
         return WRITE_DONE;
+    case STORE_NO_KEY: // it counts as deleted, but a condition may want it
+        return operation == LOG_PUT_OBJECT ? WRITE_NO_KEY : WRITE_DONE;
     case STORE_NO_BUCKET:
         return WRITE_NO_BUCKET;
     case STORE_NOT_EMPTY:
         return WRITE_NOT_EMPTY;
-    case STORE_EXISTS:
-        return WRITE_EXISTS;
+    case STORE_UNMET:
+        return WRITE_UNMET;
     default:
         return operation == LOG_CREATE_BUCKET ? WRITE_TOO_MANY_BUCKETS : WRITE_FULL;
     }
@@ -21,7 +22,7 @@ static enum write_outcome to_outcome(enum store_result result, enum log_operatio
 
 static enum store_result put(struct write *w) {
     w->object->modified_s = w->time_ns / NS_PER_S;
-    enum store_result result = store_put(w->bucket, w->key, w->object, w->only_if_absent, w->room);
+    enum store_result result = store_put(w->bucket, w->key, w->object, w->conditions, w->room);
     w->room = NULL;
     if (result == STORE_OK)
         w->object = NULL; // the store's now
@@ -46,17 +47,13 @@ void write_apply(struct write *w) {
 }
 
 static enum write_outcome judge_key(const struct write *w, bool *changes) {
-    struct object *found;
+    struct object *found = NULL;
     enum store_result result = store_get(w->bucket, w->key, &found);
-    bool is_there = result == STORE_OK;
-    if (is_there)
-        object_release(found);
-    if (result == STORE_NO_BUCKET)
-        return WRITE_NO_BUCKET;
-    if (w->operation == LOG_PUT_OBJECT && is_there)
-        return WRITE_EXISTS;
-    *changes = w->operation == LOG_PUT_OBJECT || is_there;
-    return WRITE_DONE;
+    if (result != STORE_NO_BUCKET && w->operation == LOG_PUT_OBJECT)
+        result = store_may_put(w->conditions, found);
+    object_release(found);
+    *changes = result == STORE_OK;
+    return to_outcome(result, w->operation);
 }
 
 static enum write_outcome judge_bucket(const struct write *w, bool *changes) {
@@ -73,7 +70,7 @@ enum write_outcome write_judge(const struct write *w, bool *changes) {
     *changes = false;
     if (write_is_of_bucket(w))
         return judge_bucket(w, changes);
-    if (w->operation == LOG_DELETE_OBJECT || w->only_if_absent)
+    if (w->operation == LOG_DELETE_OBJECT || w->conditions != NULL)
         return judge_key(w, changes);
     *changes = store_has_bucket(w->bucket);
     return *changes ? WRITE_DONE : WRITE_NO_BUCKET;
@@ -82,6 +79,8 @@ enum write_outcome write_judge(const struct write *w, bool *changes) {
 void write_release(struct write *w) {
     object_release(w->object);
     store_give_back(w->room);
+    precondition_give(w->conditions);
     w->object = NULL;
     w->room = NULL;
+    w->conditions = NULL;
 }

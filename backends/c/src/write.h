@@ -9,7 +9,8 @@ enum write_outcome {
     WRITE_DONE,
     WRITE_NO_BUCKET,
     WRITE_NOT_EMPTY,
-    WRITE_EXISTS,
+    WRITE_UNMET, // a condition
+    WRITE_NO_KEY,
     WRITE_TOO_MANY_BUCKETS,
     WRITE_METADATA_TOO_LARGE,
     WRITE_FULL,      // the store, the log, or a queue
@@ -18,11 +19,11 @@ enum write_outcome {
 
 struct write {
     enum log_operation operation;
-    bool only_if_absent;
-    struct text bucket, key; // borrowed; the key is empty for a bucket
-    struct object *object;   // of a put: one reference, until it is in the index
-    struct entry *room;      // of a put that goes through the log
-    int64_t time_ns;         // since 1970 UTC
+    struct conditions *conditions; // of a put, owned; NULL: none
+    struct text bucket, key;       // borrowed; the key is empty for a bucket
+    struct object *object;         // of a put: one reference, until it is in the index
+    struct entry *room;            // of a put that goes through the log
+    int64_t time_ns;               // since 1970 UTC
     enum write_outcome outcome;
     void *owner;     // whoever waits; not ours to look into
     unsigned worker; // whose queue it came from

@@ -10,7 +10,7 @@ static EVP_MD_CTX *md5;
 static struct completion named;
 
 static struct object *object_of(char byte, size_t n) {
-    static const struct kept_headers kept = {.content_type = {"a/b", 3}};
+    static const struct kept_headers kept = {.values = {{"a/b", 3}}};
     static char bytes[PART_BYTES_MIN];
     struct object *o = object_create(&kept, n, 0);
     memset(bytes, byte, n);
@@ -36,7 +36,8 @@ static void test_shared_blocks(void) {
     struct object *again = object_create_like(copy, copy->size_bytes, 0);
     EXPECT(object_share(again, copy) && again->pieces[0].of == source);
     object_release(copy);
-    EXPECT(byte_at(again, 199999) == 's' && text_is(object_content_type(again), TEXT("a/b")));
+    EXPECT(byte_at(again, 199999) == 's' &&
+           text_is(object_kept(again, KEPT_CONTENT_TYPE), TEXT("a/b")));
     object_release(again);
     source = object_of('s', 100); // small: not worth keeping its source for
     copy = object_create_like(source, 100, 0);

@@ -141,6 +141,15 @@ static void test_auth(struct auth *a) {
     static const char twice[] =
         "GET / HTTP/1.1\r\nHost: h\r\n" EXAMPLE_CREDENTIAL "SignedHeaders=host;host,Signature=0\r\n"
         "x-amz-content-sha256: " SHA256_OF_NOTHING "\r\nx-amz-date: 20130524T000000Z\r\n\r\n";
+    static const char url[] =
+        "GET /test.txt?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F"
+        "20130524%2Fus-east-1%2Fs3%2Faws4_request&X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400"
+        "&X-Amz-SignedHeaders=host&X-Amz-Signature="
+        "aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404 HTTP/1.1\r\n"
+        "Host: examplebucket.s3.amazonaws.com\r\n\r\n";
+    EXPECT(check_example(a, url, EXAMPLE_S + 86400) == ERROR_NONE);
+    EXPECT(check_example(a, url, EXAMPLE_S + 86401) == ERROR_ACCESS_DENIED);
+    EXPECT(check_example(a, url, EXAMPLE_S - SKEW_S_MAX - 1) == ERROR_TIME_SKEWED);
     EXPECT(check_example(a, twice, EXAMPLE_S) == ERROR_ACCESS_FORM);
     EXPECT(check_example(a, get, EXAMPLE_S) == ERROR_NONE);
     EXPECT(check_example(a, list, EXAMPLE_S + SKEW_S_MAX) == ERROR_NONE);
@@ -223,7 +232,7 @@ static enum visit in_order(void *context, const struct listed *item, struct text
 }
 
 static void test_store(void) {
-    struct kept_headers kept = {.content_type = TEXT("text/plain")};
+    struct kept_headers kept = {.values = {TEXT("text/plain")}};
     struct text bucket = TEXT("bucket");
     struct object *found;
     struct walk walk = {0};
@@ -233,7 +242,7 @@ static void test_store(void) {
         int n = snprintf(key, sizeof key, "%u", i * 7919 % 20000);
         struct object *o = object_create(&kept, 1, 5);
         EXPECT(o != NULL && object_append(o, "x", 1));
-        EXPECT(store_put(bucket, (struct text){key, (size_t)n}, o, false, NULL) == STORE_OK);
+        EXPECT(store_put(bucket, (struct text){key, (size_t)n}, o, NULL, NULL) == STORE_OK);
     }
     EXPECT(store_list(bucket, TEXT(""), in_order, &walk) == STORE_OK && walk.count == 20000);
     EXPECT(store_get(bucket, TEXT("19999"), &found) == STORE_OK);
