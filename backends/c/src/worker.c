@@ -91,16 +91,18 @@ static void tick(struct worker *w) {
 }
 
 // Out of descriptors: take the connection with the spare one and end it, or the listener would stay
-// readable and the loop spin.
-static void shed(struct worker *w) {
+// readable and the loop spin. False when nobody waits, which accept4 does not tell then.
+static bool shed(struct worker *w) {
     if (w->spare_fd < 0)
-        return;
+        return false;
     close(w->spare_fd);
     int fd = accept4(w->listener, NULL, NULL, SOCK_CLOEXEC);
     if (fd >= 0)
         close(fd);
     w->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    fprintf(stderr, "pausemark-c: connection refused: out of file descriptors\n");
+    if (fd >= 0)
+        fprintf(stderr, "pausemark-c: connection refused: out of file descriptors\n");
+    return fd >= 0;
 }
 
 static void accept_all(struct worker *w) {
@@ -108,9 +110,10 @@ static void accept_all(struct worker *w) {
         int fd = accept4(w->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0)
             connection_accept(w, fd);
-        else if (errno == EMFILE || errno == ENFILE)
-            shed(w);
-        else if (errno != EINTR && errno != ECONNABORTED)
+        else if (errno == EMFILE || errno == ENFILE) {
+            if (!shed(w))
+                return;
+        } else if (errno != EINTR && errno != ECONNABORTED)
             return;
     }
 }

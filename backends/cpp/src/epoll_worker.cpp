@@ -132,7 +132,8 @@ void worker::accept_all() {
         if (fd) {
             adopt(std::move(fd));
         } else if (errno == EMFILE || errno == ENFILE) {
-            shed();
+            if (!shed())
+                return;
         } else if (errno != EINTR && errno != ECONNABORTED) {
             return;
         }
@@ -140,11 +141,14 @@ void worker::accept_all() {
 }
 
 // Out of descriptors: take the caller in on a spare one and hang up, or it would wait for ever and
-// the listener would stay readable.
-void worker::shed() noexcept {
+// the listener would stay readable. False when nobody waits, which accept4 does not tell then.
+bool worker::shed() noexcept {
     spare_ = descriptor();
-    { const descriptor caller(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC)); }
+    descriptor caller(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    const bool was_there{caller};
+    caller = descriptor(); // its number is the spare one's again
     spare_ = open_spare();
+    return was_there;
 }
 
 // The list is in the order of last progress, but those that linger have less patience.

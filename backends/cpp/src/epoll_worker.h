@@ -43,7 +43,7 @@ class worker final : public server {
     void dispatch(void *of, std::uint32_t events);
     void on_wake();
     void accept_all();
-    void shed() noexcept;
+    bool shed() noexcept;
     void take_commits();
     void end_silent() noexcept;
     void begin_stop();

@@ -120,7 +120,8 @@ void worker::accept_all() {
             c->start();
         } else if (ec == asio::error::no_descriptors ||
                    ec == std::errc::too_many_files_open_in_system) {
-            shed();
+            if (!shed())
+                return;
         } else if (ec != asio::error::interrupted && ec != asio::error::connection_aborted) {
             return;
         }
@@ -128,13 +129,14 @@ void worker::accept_all() {
 }
 
 // Out of descriptors: take the caller in on a spare one and hang up, or it would wait for ever and
-// the listener would stay readable.
-void worker::shed() noexcept {
+// the listener would stay readable. False when nobody waits, which accept4 does not tell then.
+bool worker::shed() noexcept {
     ::close(spare_fd_);
     const int fd = ::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC);
     if (fd >= 0)
         ::close(fd);
     spare_fd_ = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    return fd >= 0;
 }
 
 void worker::begin_stop() {

@@ -41,7 +41,7 @@ class worker final : public server {
   private:
     void wait_to_accept();
     void accept_all();
-    void shed() noexcept;
+    bool shed() noexcept;
     void end_silent();
     void wait_for_silence();
     void begin_stop();

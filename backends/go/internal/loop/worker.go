@@ -117,7 +117,9 @@ func (w *worker) acceptAll() {
 		case nil:
 			w.welcome(descriptor)
 		case syscall.EMFILE, syscall.ENFILE:
-			w.shed()
+			if !w.shed() {
+				return
+			}
 		case syscall.EINTR, syscall.ECONNABORTED:
 		default:
 			return
@@ -148,20 +150,22 @@ func (w *worker) forget(c *connection) {
 }
 
 // shed takes a connection with the spare descriptor and ends it, or the listener would stay readable and
-// the loop spin.
-func (w *worker) shed() {
+// the loop spin. It tells whether somebody waited, which Accept4 does not tell then.
+func (w *worker) shed() bool {
 	if w.spare < 0 {
-		return
+		return false
 	}
 	_ = syscall.Close(w.spare) // it was only read
-	if descriptor, _, err := syscall.Accept4(w.listener, syscall.SOCK_CLOEXEC); err == nil {
+	descriptor, _, absent := syscall.Accept4(w.listener, syscall.SOCK_CLOEXEC)
+	if absent == nil {
 		_ = syscall.Close(descriptor) // nothing was written to it
+		fmt.Fprintln(w.notices, "connection refused: out of file descriptors")
 	}
 	var err error
 	if w.spare, err = syscall.Open("/dev/null", syscall.O_RDONLY|syscall.O_CLOEXEC, 0); err != nil {
 		w.spare = -1
 	}
-	fmt.Fprintln(w.notices, "connection refused: out of file descriptors")
+	return absent == nil
 }
 
 // waitFor has a goroutine finish the exchange, and give it back.

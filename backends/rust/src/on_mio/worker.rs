@@ -240,7 +240,12 @@ impl Worker {
                     self.has_callers = false;
                     return;
                 }
-                Err(error) if is_out_of_descriptors(&error) => self.shed(),
+                Err(error) if is_out_of_descriptors(&error) => {
+                    if !self.shed() {
+                        self.has_callers = false;
+                        return;
+                    }
+                }
                 Err(_) => {} // the caller is gone already
             }
         }
@@ -267,11 +272,12 @@ impl Worker {
     }
 
     /// Out of descriptors: takes the caller in on a spare one and hangs up, or it would wait for
-    /// ever.
-    fn shed(&mut self) {
+    /// ever. False when nobody waits, which accepting does not tell then.
+    fn shed(&mut self) -> bool {
         self.spare = None;
-        drop(self.listener.accept());
+        let was_there = self.listener.accept().is_ok();
         self.spare = open_spare();
+        was_there
     }
 
     /// The list is in the order of last progress, but those that linger have less patience.
