@@ -7,6 +7,7 @@ import asyncio
 import ipaddress
 import platform
 import signal
+import socket
 import sys
 from typing import NoReturn
 
@@ -16,6 +17,7 @@ from .store import Store
 
 VERSION = "1"
 BACKLOG = 4096
+ACCEPT_AGAIN_S = 0.1
 END_S_MAX = 1.5  # of the two seconds that the contract allows
 WRONG_USE, CANNOT_LISTEN = 2, 4
 
@@ -64,16 +66,21 @@ class Service:
         self._store = store
         self._tasks: dict[asyncio.Task[None], Connection] = {}
 
-    async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve a client to its end."""
-        connection = Connection(self._store, reader, writer)
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks[task] = connection
-        try:
-            await connection.serve()
-        finally:
-            del self._tasks[task]
+    async def accept(self, listener: socket.socket) -> None:
+        """Take clients in for ever, each into a task that serves it to its end."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                client, _ = await loop.sock_accept(listener)
+            except OSError:  # out of descriptors: asyncio's own listener would spin
+                await asyncio.sleep(ACCEPT_AGAIN_S)
+                continue
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            reader, writer = await asyncio.open_connection(sock=client, limit=READ_BYTES_MAX)
+            connection = Connection(self._store, reader, writer)
+            task = asyncio.create_task(connection.serve())
+            self._tasks[task] = connection
+            task.add_done_callback(self._tasks.pop)
 
     async def finish(self) -> None:
         """Let what is in flight end, within the time there is."""
@@ -93,12 +100,19 @@ async def _serve(options: argparse.Namespace) -> None:
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
-    listener = await asyncio.start_server(
-        service.accept, options.address, options.port, backlog=BACKLOG, limit=READ_BYTES_MAX
-    )
-    await ended.wait()
-    listener.close()
+    with _listener(options.address, options.port) as listener:
+        accepting = asyncio.create_task(service.accept(listener))
+        await ended.wait()
+        accepting.cancel()
     await service.finish()
+
+
+def _listener(address: str, port: int) -> socket.socket:
+    is_v6 = ipaddress.ip_address(address).version == 6
+    family = socket.AF_INET6 if is_v6 else socket.AF_INET
+    listener = socket.create_server((address, port), family=family, backlog=BACKLOG)
+    listener.setblocking(False)
+    return listener
 
 
 def main() -> None:
