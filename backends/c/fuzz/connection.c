@@ -25,7 +25,7 @@ int LLVMFuzzerInitialize(int *count, char ***arguments) {
     object_limit_store(options.store_bytes_max);
     request_on_body(connection_sink);
     checksum_start();
-    if (!store_start() || !md5_start() || !sha256_start())
+    if (!store_start() || !sha256_start())
         abort();
     worker = worker_create(&options, 0, eventfd(0, EFD_NONBLOCK), eventfd(0, EFD_NONBLOCK), NULL);
     if (worker == NULL)

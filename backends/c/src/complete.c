@@ -46,7 +46,7 @@ static enum error_code claim(struct connection *c, struct upload *u, struct comm
     enum error_code error = named == NULL ? ERROR_SLOW_DOWN : read_body(named, &body, u->object);
     if (error == ERROR_NONE)
         error = multipart_error(multipart_claim(upload_multipart(u), named,
-                                                c->worker->options->object_bytes_max, u->md5,
+                                                c->worker->options->object_bytes_max, &u->md5,
                                                 &k->claimed, &k->made));
     free(body.p);
     free(named);

@@ -179,12 +179,12 @@ static enum error_code copy_bytes(struct upload *u, const struct object *source,
         struct text slice = object_slice(source, at);
         if (slice.n > end - at)
             slice.n = (size_t)(end - at);
-        md5_add(u->md5, slice);
+        md5_add(&u->md5, slice);
         if (!object_append(u->object, slice.p, slice.n))
             return ERROR_SLOW_DOWN;
         at += slice.n;
     }
-    md5_end(u->md5, u->object->md5);
+    md5_end(&u->md5, u->object->md5);
     return ERROR_NONE;
 }
 

@@ -1,6 +1,5 @@
 // pausemark-c: starts the workers, waits for a signal, ends them.
 #include "checksum.h"
-#include "md5.h"
 #include "options.h"
 #include "replay.h"
 #include "sha256.h"
@@ -129,7 +128,6 @@ static int serve(const struct options *o, const sigset_t *signals, const int *li
         close(listeners[i]);
     close(wake);
     sha256_stop();
-    md5_stop();
     if (!good)
         return fail("pthread_create");
     return log != NULL && log_writer_has_failed(log) ? EXIT_FAILED : EXIT_SUCCESS;
@@ -212,7 +210,7 @@ int main(int count, char **arguments) {
     slab_start(options.use_pool);
     object_limit_store(options.store_bytes_max);
     request_on_body(connection_sink);
-    if (!store_start() || !md5_start() || !sha256_start())
+    if (!store_start() || !sha256_start())
         return fail("start");
     return run(&options, &signals);
 }

@@ -207,7 +207,7 @@ static enum multipart_result check_parts(const struct multipart *m, const struct
 
 // Of parts that were checked: their number is bounded by their size.
 static struct object *join_parts(const struct multipart *m, const struct completion *c,
-                                 EVP_MD_CTX *md5) {
+                                 struct md5 *md5) {
     struct object *parts[OBJECT_PIECES_MAX];
     md5_begin(md5);
     for (size_t i = 0; i < c->count; i++) {
@@ -225,7 +225,7 @@ static struct object *join_parts(const struct multipart *m, const struct complet
 }
 
 static enum multipart_result make_whole(const struct multipart *m, const struct completion *c,
-                                        uint64_t bytes_max, EVP_MD_CTX *md5,
+                                        uint64_t bytes_max, struct md5 *md5,
                                         struct object **whole) {
     uint64_t size_bytes;
     enum multipart_result result = check_parts(m, c, &size_bytes);
@@ -238,7 +238,7 @@ static enum multipart_result make_whole(const struct multipart *m, const struct 
 }
 
 enum multipart_result multipart_claim(struct multipart_name name, const struct completion *c,
-                                      uint64_t bytes_max, EVP_MD_CTX *md5,
+                                      uint64_t bytes_max, struct md5 *md5,
                                       struct multipart **claimed, struct object **whole) {
     pthread_mutex_lock(&lock);
     struct multipart *m = find_free(name);

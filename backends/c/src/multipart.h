@@ -40,7 +40,7 @@ enum multipart_result multipart_abort(struct multipart_name name);
 // Makes an object of the parts that `c` names, one reference in *whole, and keeps the upload for
 // the caller, who settles it: until then it is listed, but whoever would change it finds none.
 enum multipart_result multipart_claim(struct multipart_name name, const struct completion *c,
-                                      uint64_t bytes_max, EVP_MD_CTX *md5,
+                                      uint64_t bytes_max, struct md5 *md5,
                                       struct multipart **claimed, struct object **whole);
 // The object was stored and the upload is over, or it is open again unless its bucket has ended.
 // NULL is allowed.

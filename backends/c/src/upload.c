@@ -7,27 +7,23 @@
 
 struct upload *upload_take(struct worker *w) {
     struct upload *u = w->free_uploads;
-    EVP_MD_CTX *md5, *sha256;
+    EVP_MD_CTX *sha256;
     if (u != NULL) {
         w->free_uploads = u->next_free;
-        md5 = u->md5;
         sha256 = u->payload.sha256;
     } else {
         u = malloc(sizeof *u);
-        md5 = md5_create();
         sha256 = w->auth == NULL ? NULL : sha256_create();
-        if (u == NULL || md5 == NULL || (w->auth != NULL && sha256 == NULL)) {
+        if (u == NULL || (w->auth != NULL && sha256 == NULL)) {
             free(u);
-            EVP_MD_CTX_free(md5);
             EVP_MD_CTX_free(sha256);
             return NULL;
         }
     }
     memset(u, 0, offsetof(struct upload, aws));
     memset(&u->aws, 0, offsetof(struct aws_chunked, line));
-    u->md5 = md5;
     u->payload.sha256 = sha256;
-    md5_begin(md5);
+    md5_begin(&u->md5);
     return u;
 }
 
@@ -46,7 +42,6 @@ void upload_free_all(struct worker *w) {
     while (w->free_uploads != NULL) {
         struct upload *u = w->free_uploads;
         w->free_uploads = u->next_free;
-        EVP_MD_CTX_free(u->md5);
         EVP_MD_CTX_free(u->payload.sha256);
         free(u);
     }
@@ -189,7 +184,7 @@ static void take_content(struct upload *u, struct text bytes) {
         u->error = u->decoded_length != UINT64_MAX ? ERROR_INCOMPLETE_BODY : too_long(u);
         return;
     }
-    md5_add(u->md5, bytes);
+    md5_add(&u->md5, bytes);
     payload_add(&u->payload, bytes);
     checksum_add(&u->checksums, bytes);
     if (!object_append(u->object, bytes.p, bytes.n))
@@ -230,7 +225,7 @@ void upload_feed(struct upload *u, struct text bytes) {
 }
 
 static enum error_code verify(struct upload *u) {
-    md5_end(u->md5, u->object->md5);
+    md5_end(&u->md5, u->object->md5);
     if (u->error != ERROR_NONE)
         return u->error;
     if (u->is_aws_chunked && u->aws.state != AWS_DONE)

@@ -24,7 +24,7 @@ struct upload {
     enum error_code error; // the first thing that went wrong; the rest of the body is read past
     uint64_t decoded_length, bytes_max;
     uint8_t md5_expected[16], md5_found[16];
-    EVP_MD_CTX *md5;
+    struct md5 md5;
     struct payload payload;
     struct checksum_check checksums;
     unsigned part_number;

@@ -6,7 +6,7 @@
 #define BUCKET TEXT("bucket")
 #define LIMIT_BYTES ((uint64_t)64 << 20)
 
-static EVP_MD_CTX *md5;
+static struct md5 md5;
 static struct completion named;
 
 static struct object *object_of(char byte, size_t n) {
@@ -15,9 +15,9 @@ static struct object *object_of(char byte, size_t n) {
     struct object *o = object_create(&kept, n, 0);
     memset(bytes, byte, n);
     EXPECT(o != NULL && object_append(o, bytes, n));
-    md5_begin(md5);
-    md5_add(md5, (struct text){bytes, n});
-    md5_end(md5, o->md5);
+    md5_begin(&md5);
+    md5_add(&md5, (struct text){bytes, n});
+    md5_end(&md5, o->md5);
     return o;
 }
 
@@ -67,7 +67,7 @@ static void name_part(uint64_t number, const struct object *like) {
 
 static enum multipart_result claim(struct multipart_name name, struct multipart **claimed,
                                    struct object **whole) {
-    return multipart_claim(name, &named, LIMIT_BYTES, md5, claimed, whole);
+    return multipart_claim(name, &named, LIMIT_BYTES, &md5, claimed, whole);
 }
 
 // A claim keeps everyone out, a refused write opens the upload again, a stored one ends it.
@@ -117,7 +117,7 @@ static void test_small_parts(void) {
     name_part(2, part);
     EXPECT(claim(name, &claimed, &whole) == MULTIPART_TOO_SMALL);
     named.count = 1;
-    EXPECT(multipart_claim(name, &named, 2, md5, &claimed, &whole) == MULTIPART_TOO_LARGE);
+    EXPECT(multipart_claim(name, &named, 2, &md5, &claimed, &whole) == MULTIPART_TOO_LARGE);
     EXPECT(multipart_abort(name) == MULTIPART_OK && multipart_abort(name) == MULTIPART_NONE);
     object_release(part);
 }
@@ -209,16 +209,13 @@ static void test_completion(void) {
 int main(void) {
     slab_start(false); // malloc, so that ASan sees every block
     object_limit_store(LIMIT_BYTES);
-    EXPECT(store_start() && md5_start() && store_create_bucket(BUCKET, 0) == STORE_OK);
-    md5 = md5_create();
+    EXPECT(store_start() && store_create_bucket(BUCKET, 0) == STORE_OK);
     test_shared_blocks();
     test_completing();
     test_small_parts();
     test_bucket_ends_its_uploads();
     test_limit_and_order();
     test_completion();
-    EVP_MD_CTX_free(md5);
-    md5_stop();
     puts("multipart: good");
     return 0;
 }
