@@ -26,6 +26,19 @@ LENGTH_AT = 8  # where the bytes that the checksum covers begin, in a record
 
 PUT, DELETE, CREATE_BUCKET, DELETE_BUCKET = 1, 2, 3, 4
 
+# Metadata stands in this order; checksums and then `x-amz-meta-…` follow, each in any order.
+KEPT_HEADERS = (
+    "content-type",
+    "cache-control",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "expires",
+)
+KEPT_PREFIXES = ("x-amz-checksum-", "x-amz-meta-")
+
+NO_PLACE = 99
+
 Metadata = tuple[tuple[str, str], ...]
 
 
@@ -144,6 +157,22 @@ def put(key: str, data: bytes, metadata: Metadata = (), time_ns: int = 0) -> Rec
 def padded(length: int) -> int:
     """The length with the fill that follows."""
     return -(-length // 8) * 8
+
+
+def is_lawful(metadata: Metadata) -> bool:
+    """Whether all of these headers are kept ones, in the order of the law."""
+    places = [_place(name) for name, _ in metadata]
+    named = [place for place in places if place < len(KEPT_HEADERS)]
+    return places == sorted(places) and len(named) == len(set(named)) and NO_PLACE not in places
+
+
+def _place(name: str) -> int:
+    if name in KEPT_HEADERS:
+        return KEPT_HEADERS.index(name)
+    for number, prefix in enumerate(KEPT_PREFIXES, start=len(KEPT_HEADERS)):
+        if name.startswith(prefix):
+            return number
+    return NO_PLACE
 
 
 def segment_name(first_lsn: int) -> str:

@@ -17,6 +17,7 @@ from tests.durability.log_format import (
     Header,
     Placed,
     Record,
+    is_lawful,
     padded,
     put,
     read_log,
@@ -53,6 +54,24 @@ def slow_crc32c(data: bytes) -> int:
     for byte in data:
         register = TABLE[(register ^ byte) & 0xFF] ^ (register >> 8)
     return register ^ 0xFFFFFFFF
+
+
+@pytest.mark.parametrize(
+    ("names", "lawful"),
+    [
+        ("", True),
+        ("content-type cache-control content-encoding x-amz-meta-a", True),
+        ("content-disposition content-encoding content-language expires", True),
+        ("expires x-amz-checksum-crc32 x-amz-checksum-crc32c x-amz-meta-b x-amz-meta-a", True),
+        ("content-encoding content-disposition", False),
+        ("x-amz-meta-a x-amz-checksum-crc32", False),
+        ("x-amz-checksum-crc32 expires", False),
+        ("expires expires", False),
+        ("content-type host", False),
+    ],
+)
+def test_the_order_of_kept_headers(names: str, lawful: bool) -> None:
+    assert is_lawful(tuple((name, "1") for name in names.split())) == lawful
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,13 @@ import pytest
 from tests.contract.conftest import Server
 from tests.contract.wire import Wire, request
 from tests.durability.kit import BUCKET, Fleet, kill, strace
-from tests.durability.log_format import PUT, read_log
+from tests.durability.log_format import PUT, put, read_log
 
 DELAY_S = 1.0
 RACERS = 12
 RACES = 15
+OLD = b"what is there"
+CONDITIONS = {"none-match": ("If-None-Match", "*"), "match": ("If-Match", put("k", OLD).etag)}
 
 
 def open_bucket(fleet: Fleet, folder: Path, mode: str = "batch") -> Server:
@@ -57,8 +59,14 @@ def test_a_pipeline_is_answered_and_done_in_its_order(fleet: Fleet, tmp_path: Pa
 
 
 @pytest.mark.parametrize("mode", ["buffered", "batch"])
-def test_if_none_match_is_won_once(fleet: Fleet, tmp_path: Path, mode: str) -> None:
+@pytest.mark.parametrize("condition", CONDITIONS.values(), ids=list(CONDITIONS))
+def test_a_condition_is_won_once(
+    fleet: Fleet, tmp_path: Path, mode: str, condition: tuple[str, str]
+) -> None:
     server = open_bucket(fleet, tmp_path, mode)
+    before = RACES if condition[0] == "If-Match" else 0
+    for number in range(before):
+        server.put(f"/{BUCKET}/{number}", OLD)
     statuses: list[list[int]] = [[0] * RACERS for _ in range(RACES)]
     barrier = threading.Barrier(RACERS)
 
@@ -66,8 +74,8 @@ def test_if_none_match_is_won_once(fleet: Fleet, tmp_path: Path, mode: str) -> N
         with server.wire() as wire:
             for number in range(RACES):
                 barrier.wait(30)
-                headers, body = [("If-None-Match", "*")], str(racer).encode()
-                reply = wire.ask("PUT", f"/{BUCKET}/{number}", headers, body)
+                body = str(racer).encode()
+                reply = wire.ask("PUT", f"/{BUCKET}/{number}", [condition], body)
                 statuses[number][racer] = reply.status
 
     threads = [threading.Thread(target=race, args=(racer,)) for racer in range(RACERS)]
@@ -80,7 +88,8 @@ def test_if_none_match_is_won_once(fleet: Fleet, tmp_path: Path, mode: str) -> N
         body = server.ask("GET", f"/{BUCKET}/{number}").body
         assert body == str(found.index(200)).encode()
     kill(server)
-    assert len([p for p in read_log(tmp_path).records if p.record.operation == PUT]) == RACES
+    puts = [p for p in read_log(tmp_path).records if p.record.operation == PUT]
+    assert len(puts) == before + RACES
 
 
 def slow_sync(server: Server, folder: Path) -> tuple[str, ...]:

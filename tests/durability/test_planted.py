@@ -18,7 +18,7 @@ FOUND_BY = {
     "trusting": "the_durable_lsn_alone_decides",
     "stale": "dropped_records_never_come_back and flipped",
     "retrying": "failing_device_is_never_retried and batch-sync",
-    "racing": "if_none_match_is_won_once and batch",
+    "racing": "condition_is_won_once and batch",
 }
 TRACED = {"early", "visible", "retrying"}
 

@@ -33,7 +33,10 @@ CREATED = Record(CREATE_BUCKET, BUCKET, time_ns=TIME_NS)
 METADATA = (
     ("content-type", "text/plain"),
     ("cache-control", "no-cache"),
+    ("content-disposition", "inline"),
     ("content-encoding", "gzip"),
+    ("content-language", "en, fr"),
+    ("expires", "never"),
     ("x-amz-meta-a", "1"),
     ("x-amz-meta-b", "two words"),
 )

@@ -19,12 +19,12 @@ from tests.durability.log_format import (
     CREATE_BUCKET,
     DELETE,
     DELETE_BUCKET,
+    KEPT_HEADERS,
     Record,
     put,
 )
 from tests.durability.planted.journal import Journal, forgets
 
-KEPT = ("content-type", "cache-control", "content-encoding")
 NAMES = {404: "NoSuchKey", 409: "BucketNotEmpty", 412: "PreconditionFailed"}
 NAMES |= {500: "InternalError", 503: "SlowDown"}
 
@@ -85,18 +85,22 @@ class Handler(BaseHTTPRequestHandler):
         if "/" not in key:
             self._submit(Record(CREATE_BUCKET, key, time_ns=time.time_ns()), lambda _: 0)
             return
-        names = [n for n in KEPT if n in self.headers]
+        names = [n for n in KEPT_HEADERS if n in self.headers]
         names += sorted(n.lower() for n in self.headers if n.lower().startswith("x-amz-meta-"))
         metadata = tuple((n, self.headers[n]) for n in names)
         record = put(key, body, metadata, time.time_ns())
-        fresh = self.headers.get("If-None-Match") == "*"
-        self._submit(record, lambda index: self._refusal(index, key, fresh=fresh), record.etag)
+        self._submit(record, lambda index: self._refusal(index, key), record.etag)
 
-    @staticmethod
-    def _refusal(index: dict[str, Record], key: str, *, fresh: bool) -> int:
-        if key.split("/", 1)[0] not in index:
+    def _refusal(self, index: dict[str, Record], key: str) -> int:
+        """What the bucket, and the conditions on what stands there now, make of a PUT."""
+        match, none_match = (self.headers.get(name) for name in ("If-Match", "If-None-Match"))
+        found = index.get(key)
+        if key.split("/", 1)[0] not in index or (found is None and match is not None):
             return 404
-        return 412 if fresh and key in index else 0
+        if found is None:
+            return 0
+        fails = match is not None and not lists(match, found.etag)
+        return 412 if fails or (none_match is not None and lists(none_match, found.etag)) else 0
 
     def do_DELETE(self) -> None:
         """An object or a bucket."""
@@ -128,6 +132,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         """A store is silent."""
+
+
+def lists(tags: str, etag: str) -> bool:
+    """Whether a condition names this entity tag."""
+    return bool({tag.strip(' "') for tag in tags.split(",")} & {"*", etag.strip('"')})
 
 
 def main() -> None:

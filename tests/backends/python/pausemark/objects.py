@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from .answers import Answer, Failure, http_date
@@ -13,11 +14,23 @@ from .uploads import CHECKSUM, Upload
 METADATA_BYTES_MAX = 2048
 METADATA_PREFIX = "x-amz-meta-"
 # Features of S3 that would change what a PUT does, and are not here.
-LEFT_OUT = {"x-amz-copy-source", "x-amz-tagging", "if-match"}
+_LEFT_OUT = re.compile(
+    "x-amz-copy-source|x-amz-tagging|x-amz-server-side-encryption.*|x-amz-object-lock-.*"
+)
+# What a PUT keeps and a GET tells, in this order; a GET's `response-…` overrides it.
+KEPT_NAMES = (
+    "Content-Type",
+    "Cache-Control",
+    "Content-Disposition",
+    "Content-Encoding",
+    "Content-Language",
+    "Expires",
+)
 DEFAULT_TYPE = "binary/octet-stream"
 _AWS_CHUNKED = re.compile(
     r"\A[ \t]*aws-chunked[ \t]*(,[ \t]*|\Z)|[ \t]*,[ \t]*aws-chunked[ \t]*\Z", re.I
 )
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 Kept = list[tuple[str, str]]
 
 
@@ -26,16 +39,13 @@ async def put_object(store: Store, request: Request) -> Answer:
     upload = Upload(request, store.object_bytes_max, "EntityTooLarge")
     upload.read_checks()
     kept = _kept(request)
-    only_if_absent = "if-none-match" in request.headers
-    if only_if_absent and request.headers["if-none-match"] != "*":
-        raise Failure("NotImplemented")
     upload.read_length()
-    _check_absent(store, request, only_if_absent)
+    _check_conditions(store, request)
     told_bytes = len(request.key.encode()) + sum(len(n) + len(v) for n, v in kept)
     try:
         upload.charge(store, OVERHEAD_BYTES + told_bytes + (upload.length or 0))
         await upload.receive(store)
-        _check_absent(store, request, only_if_absent)  # others went on while the body came
+        _check_conditions(store, request)  # others went on while the body came
         etag = f'"{upload.digest.hex()}"'
         stored = Object(bytes(upload.content), etag, kept, upload.charged_bytes)
         store.put(request.bucket, request.key, stored)
@@ -47,36 +57,47 @@ async def put_object(store: Store, request: Request) -> Answer:
     return Answer(200, [("ETag", etag), *checksum])
 
 
-def _check_absent(store: Store, request: Request, only_if_absent: bool) -> None:
-    if request.key in store.bucket(request.bucket).objects and only_if_absent:
+def _check_conditions(store: Store, request: Request) -> None:
+    """A write's conditions: entity tags alone, of the object that it would replace."""
+    match, none_match = (request.headers.get(n) for n in ("if-match", "if-none-match"))
+    found = store.bucket(request.bucket).objects.get(request.key)
+    if found is None:
+        if match is not None:
+            raise Failure("NoSuchKey")
+        return
+    if match is not None and not _lists(match, found.etag):
+        raise Failure("PreconditionFailed")
+    if none_match is not None and _lists(none_match, found.etag):
         raise Failure("PreconditionFailed")
 
 
 def _kept(request: Request) -> Kept:
     """The headers that GET will tell, in its order."""
-    if LEFT_OUT & request.headers.keys():
+    if any(_LEFT_OUT.fullmatch(name) for name in request.headers):
         raise Failure("NotImplemented")
     metadata = [(n, v) for n, v in request.fields if n.startswith(METADATA_PREFIX)]
     if sum(len(n) - len(METADATA_PREFIX) + len(v) for n, v in metadata) > METADATA_BYTES_MAX:
         raise Failure("MetadataTooLarge")
-    codings = request.headers.get("content-encoding", "")
+    kept = {name: request.headers.get(name.lower(), "") for name in KEPT_NAMES}
+    kept["Content-Type"] = kept["Content-Type"] or DEFAULT_TYPE
+    kept["Content-Encoding"] = _without_aws_chunked(kept["Content-Encoding"])
+    return [(name, value) for name, value in kept.items() if value] + metadata
+
+
+def _without_aws_chunked(codings: str) -> str:
     while (shorter := _AWS_CHUNKED.sub("", codings)) != codings:
         codings = shorter
-    kept = [
-        ("Content-Type", request.headers.get("content-type") or DEFAULT_TYPE),
-        ("Cache-Control", request.headers.get("cache-control", "")),
-        ("Content-Encoding", codings),
-    ]
-    return [(name, value) for name, value in kept if value] + metadata
+    return codings
 
 
 async def get_object(store: Store, request: Request) -> Answer:
     """GET and HEAD of /b/key; whoever sends a HEAD's answer leaves the body out."""
+    overrides = _read_overrides(request)
     found = store.bucket(request.bucket).get(request.key)
     validators = [("ETag", found.etag), ("Last-Modified", http_date(found.modified_s))]
     if _is_unchanged(request.headers, found):
         return Answer(304, validators)
-    told = [*validators, ("Accept-Ranges", "bytes"), *found.kept]
+    told = [*validators, ("Accept-Ranges", "bytes"), *_overridden(found.kept, overrides)]
     size = len(found.body)
     asked = request.headers.get("range", "")
     if request.headers.get("if-range", found.etag) != found.etag:
@@ -85,6 +106,28 @@ async def get_object(store: Store, request: Request) -> Answer:
         return Answer(200, told, found.body)
     told.append(("Content-Range", f"bytes {part.start}-{part.stop - 1}/{size}"))
     return Answer(206, told, memoryview(found.body)[part.start : part.stop])
+
+
+def _read_overrides(request: Request) -> dict[str, str]:
+    """The values that this GET wants told, by the name of their header."""
+    asked = {name: request.parameters.get(f"response-{name.lower()}", "") for name in KEPT_NAMES}
+    if any(_CONTROL.search(value) for value in asked.values()):
+        raise Failure("InvalidArgument")  # it would break out of its header
+    # Heads are written as they are read: a character a byte.
+    return {name: value.encode().decode("latin-1") for name, value in asked.items() if value}
+
+
+def _overridden(kept: Sequence[tuple[str, str]], overrides: dict[str, str]) -> Kept:
+    """Each header in its place, whether the object has it or not.
+
+    >>> _overridden([("Content-Type", "a/b"), ("x-amz-meta-a", "1")], {"Expires": "0"})
+    [('Content-Type', 'a/b'), ('Expires', '0'), ('x-amz-meta-a', '1')]
+    """
+    if not overrides:
+        return [*kept]
+    told = {**dict(kept), **overrides}
+    own = [(name, told[name]) for name in KEPT_NAMES if name in told]
+    return own + [(name, value) for name, value in kept if name not in KEPT_NAMES]
 
 
 def read_range(text: str, size: int) -> range | None:

@@ -27,11 +27,11 @@ OPERATIONS: dict[str, Operation] = {
 }
 # Parameters that S3 has and this subset has not; any other that is unknown is ignored, as S3 does.
 _LEFT_OUT = re.compile(
-    "X-Amz-Signature|accelerate|acl|analytics|attributes|cors|encryption|intelligent-tiering|"
-    "inventory|legal-hold|lifecycle|logging|metrics|notification|object-lock|ownershipControls|"
-    "partNumber|policy|policyStatus|publicAccessBlock|replication|requestPayment|response-.*|"
-    "restore|retention|select|tagging|torrent|uploadId|uploads|versionId|versioning|versions|"
-    "website"
+    "X-Amz-Algorithm|X-Amz-Signature|accelerate|acl|analytics|attributes|cors|encryption|"
+    "intelligent-tiering|inventory|legal-hold|lifecycle|logging|metrics|notification|object-lock|"
+    "ownershipControls|partNumber|policy|policyStatus|publicAccessBlock|replication|"
+    "requestPayment|restore|retention|select|tagging|torrent|uploadId|uploads|versionId|"
+    "versioning|versions|website"
 )
 _LABEL = "[a-z0-9]([a-z0-9-]*[a-z0-9])?"
 _ADDRESS = r"([0-9]+\.){3}[0-9]+"
