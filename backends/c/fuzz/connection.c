@@ -21,7 +21,7 @@ int LLVMFuzzerInitialize(int *count, char ***arguments) {
     (void)count;
     (void)arguments;
     signal(SIGPIPE, SIG_IGN);
-    slab_start(true);
+    slab_start(SLAB_POOL);
     object_limit_store(options.store_bytes_max);
     request_on_body(connection_sink);
     checksum_start();

@@ -21,7 +21,7 @@ int LLVMFuzzerInitialize(int *count, char ***arguments) {
     (void)arguments;
     if (mkdtemp(root) == NULL)
         abort();
-    slab_start(true);
+    slab_start(SLAB_POOL);
     object_limit_store(16 << 20);
     checksum_start();
     if (!store_start())

@@ -83,6 +83,13 @@ static int fail(const char *what) {
     return EXIT_ENVIRONMENT;
 }
 
+static bool start_memory(const struct options *o) {
+    object_limit_store(o->store_bytes_max);
+    if (!o->use_pool)
+        return slab_start(SLAB_MALLOC);
+    return slab_start(o->use_huge_pages ? SLAB_POOL_OF_HUGE : SLAB_POOL);
+}
+
 static void stop_for_failure(void) {
     kill(getpid(), SIGTERM);
 }
@@ -207,8 +214,8 @@ int main(int count, char **arguments) {
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     raise_descriptor_limit();
     checksum_start();
-    slab_start(options.use_pool);
-    object_limit_store(options.store_bytes_max);
+    if (!start_memory(&options))
+        return fail("transparent huge pages");
     request_on_body(connection_sink);
     if (!store_start() || !sha256_start())
         return fail("start");

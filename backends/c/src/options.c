@@ -90,6 +90,15 @@ static const char *apply_log(struct options *o, struct text name, const char *va
     return NULL;
 }
 
+static const char *apply_memory(struct options *o, struct text name, struct text value) {
+    if (text_is(name, TEXT("--allocator"))) {
+        o->use_pool = text_is(value, TEXT("pool"));
+        return o->use_pool || text_is(value, TEXT("malloc")) ? NULL : "pool or malloc";
+    }
+    o->use_huge_pages = text_is(value, TEXT("transparent"));
+    return o->use_huge_pages || text_is(value, TEXT("off")) ? NULL : "off or transparent";
+}
+
 // What was expected, or NULL when the flag and its value are good.
 static const char *apply(struct options *o, struct text name, const char *value) {
     struct in_addr address;
@@ -112,10 +121,8 @@ static const char *apply(struct options *o, struct text name, const char *value)
         o->threads = (unsigned)number;
         return good ? NULL : "1 to 64";
     }
-    if (text_is(name, TEXT("--allocator"))) {
-        o->use_pool = text_is(text, TEXT("pool"));
-        return o->use_pool || text_is(text, TEXT("malloc")) ? NULL : "pool or malloc";
-    }
+    if (text_is(name, TEXT("--allocator")) || text_is(name, TEXT("--huge-pages")))
+        return apply_memory(o, name, text);
     if (text_is(name, TEXT("--auth"))) {
         o->verify = text_is(text, TEXT("verify"));
         return o->verify || text_is(text, TEXT("parse")) ? NULL : "parse or verify";
@@ -132,7 +139,8 @@ static const char *apply(struct options *o, struct text name, const char *value)
     const char *expected = apply_log(o, name, value, &is_other);
     if (!is_other)
         return expected;
-    return "one of --address --port --threads --allocator --auth --credential --object-bytes-max "
+    return "one of --address --port --threads --allocator --huge-pages --auth --credential "
+           "--object-bytes-max "
            "--store-bytes-max --durability --data-directory --sync-interval-ms --segment-bytes "
            "--log-bytes-max --version";
 }
@@ -165,6 +173,11 @@ enum options_result options_read(int count, char **arguments, struct options *op
     }
     if (options->verify && options->credential_count == 0) {
         fprintf(stderr, "error: --auth: verify without a key, expected --credential, got none\n");
+        return OPTIONS_BAD;
+    }
+    if (options->use_huge_pages && !options->use_pool) {
+        fprintf(stderr, "error: --huge-pages: transparent is the pool's, expected "
+                        "--allocator=pool, got malloc\n");
         return OPTIONS_BAD;
     }
     if (options->log.mode != DURABILITY_RAM && options->data_directory == NULL) {

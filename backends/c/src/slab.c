@@ -9,6 +9,7 @@
 // 64, 96, 128, 192 ... 65536: at most a third of a block is wasted.
 #define CLASS_COUNT 21
 #define CHUNK_BYTES ((size_t)1 << 20)
+#define HUGE_PAGE_BYTES ((size_t)2 << 20) // x86-64's, and that of arm64 with pages of 4 KiB
 
 struct free_block {
     struct free_block *next;
@@ -23,11 +24,40 @@ struct size_class {
 
 static struct size_class classes[CLASS_COUNT];
 static bool pool = true;
+static size_t chunk_bytes = CHUNK_BYTES;
 
-void slab_start(bool use_pool) {
-    pool = use_pool;
+static void *map(size_t bytes) {
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return p == MAP_FAILED ? NULL : p;
+}
+
+// Only a page at its own alignment can be a huge one: maps twice as much, and keeps the middle.
+static void *map_huge(void) {
+    char *wide = map(2 * HUGE_PAGE_BYTES);
+    if (wide == NULL)
+        return NULL;
+    size_t before = -(uintptr_t)wide % HUGE_PAGE_BYTES;
+    char *aligned = wide + before;
+    if (before > 0)
+        munmap(wide, before);
+    munmap(aligned + HUGE_PAGE_BYTES, HUGE_PAGE_BYTES - before);
+    if (madvise(aligned, HUGE_PAGE_BYTES, MADV_HUGEPAGE) == 0)
+        return aligned;
+    munmap(aligned, HUGE_PAGE_BYTES);
+    return NULL;
+}
+
+bool slab_start(enum slab_kind kind) {
+    pool = kind != SLAB_MALLOC;
+    chunk_bytes = kind == SLAB_POOL_OF_HUGE ? HUGE_PAGE_BYTES : CHUNK_BYTES;
     for (size_t i = 0; i < CLASS_COUNT; i++)
         pthread_mutex_init(&classes[i].lock, NULL);
+    if (kind != SLAB_POOL_OF_HUGE)
+        return true;
+    void *probe = map_huge();
+    if (probe != NULL)
+        munmap(probe, HUGE_PAGE_BYTES);
+    return probe != NULL;
 }
 
 static size_t class_bytes(size_t index) {
@@ -47,12 +77,11 @@ static size_t class_of(size_t bytes) {
 // Under the class's lock: the first block of the fresh chunk, or of a new one.
 static void *cut_fresh(struct size_class *c, size_t bytes) {
     if (c->fresh_bytes < bytes) {
-        void *chunk =
-            mmap(NULL, CHUNK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (chunk == MAP_FAILED)
+        void *chunk = chunk_bytes == HUGE_PAGE_BYTES ? map_huge() : map(chunk_bytes);
+        if (chunk == NULL)
             return NULL;
         c->fresh = chunk;
-        c->fresh_bytes = CHUNK_BYTES;
+        c->fresh_bytes = chunk_bytes;
     }
     void *block = c->fresh;
     c->fresh += bytes;

@@ -207,7 +207,7 @@ static void test_completion(void) {
 }
 
 int main(void) {
-    slab_start(false); // malloc, so that ASan sees every block
+    slab_start(SLAB_MALLOC); // malloc, so that ASan sees every block
     object_limit_store(LIMIT_BYTES);
     EXPECT(store_start() && store_create_bucket(BUCKET, 0) == STORE_OK);
     test_shared_blocks();

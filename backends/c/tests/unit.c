@@ -262,8 +262,39 @@ static void test_store(void) {
     object_release(whole);
 }
 
+// The kernel's flags of the mapping that `at` lies in say whether it was advised.
+static bool is_advised_huge(const void *at) {
+    char line[512];
+    bool is_here = false, is_advised = false;
+    FILE *maps = fopen("/proc/self/smaps", "r");
+    EXPECT(maps != NULL);
+    while (fgets(line, sizeof line, maps) != NULL) {
+        unsigned long first, end;
+        if (sscanf(line, "%lx-%lx ", &first, &end) == 2)
+            is_here = (uintptr_t)at >= first && (uintptr_t)at < end;
+        else if (is_here && strncmp(line, "VmFlags:", 8) == 0)
+            is_advised = strstr(line, " hg") != NULL;
+    }
+    fclose(maps);
+    return is_advised;
+}
+
+static void test_slabs(void) {
+    EXPECT(slab_start(SLAB_POOL));
+    char *block = slab_take(65536);
+    EXPECT(block != NULL && !is_advised_huge(block));
+    slab_give(block, 65536);
+    EXPECT(slab_take(65536) == block);
+    if (!slab_start(SLAB_POOL_OF_HUGE))
+        return;               // a kernel without them
+    block = slab_take(49152); // the first of its class is the first of a mapping
+    EXPECT(block != NULL && (uintptr_t)block % ((size_t)2 << 20) == 0);
+    EXPECT(is_advised_huge(block) && is_advised_huge(block + ((size_t)2 << 20) - 1));
+}
+
 int main(void) {
-    slab_start(false); // malloc, so that ASan sees every block
+    test_slabs();
+    slab_start(SLAB_MALLOC); // malloc, so that ASan sees every block
     object_limit_store((uint64_t)64 << 20);
     EXPECT(store_start());
     checksum_start();

@@ -263,7 +263,7 @@ static void test_failed_last_sync(void) {
 
 int main(void) {
     crc32c_start();
-    slab_start(false); // malloc, so that ASan sees every block
+    slab_start(SLAB_MALLOC); // malloc, so that ASan sees every block
     object_limit_store((uint64_t)64 << 20);
     EXPECT(store_start());
     folder_begin();
