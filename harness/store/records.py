@@ -97,29 +97,10 @@ def read_requests(path: Path) -> Requests:
 
 
 def write_requests(path: Path, header: dict[str, Any], records: npt.NDArray[Any]) -> None:
-    """Write a file that `read_requests` reads: for tests and for merging several engines' files."""
+    """Write a file that `read_requests` reads: for tests."""
     text = json.dumps(header).encode()
     head = REQUEST_MAGIC + len(text).to_bytes(4, "little") + text
     path.write_bytes(head.ljust(HEADER_BYTES, b"\0") + records.astype(REQUEST_TYPE).tobytes())
-
-
-def merge_requests(parts: list[Path], into: Path) -> None:
-    """Join the files of several engines of one trial; connections are numbered on.
-
-    Raises:
-        Unreadable: a part is missing or not such a file.
-    """
-    merged: list[npt.NDArray[Any]] = []
-    first: dict[str, Any] = {}
-    connections = 0
-    for path in parts:
-        header, body = _split(path, REQUEST_MAGIC)
-        first = first or header
-        records = np.frombuffer(body, dtype=REQUEST_TYPE, count=len(body) // 40).copy()
-        records["connection"] += connections
-        connections += int(header.get("connections", 0))
-        merged.append(records)
-    write_requests(into, {**first, "connections": connections}, np.concatenate(merged))
 
 
 def read_stream(path: Path) -> Stream:

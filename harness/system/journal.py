@@ -11,12 +11,9 @@ import contextlib
 import fcntl
 import json
 import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import psutil
 
 from harness.errors import EnvironmentLacking
 
@@ -52,12 +49,6 @@ class Journal:
         """Notes that we measure: whoever finds this after our death also looks for containers."""
         self.add({"kind": "measuring", "pid": os.getpid(), "what": what})
 
-    def add_process(self, pid: int, what: str) -> None:
-        """A process (with its group) to end if we die."""
-        identity = process_identity(pid)
-        if identity is not None:
-            self.add({"kind": "process", "identity": identity, "what": what})
-
     def remove(self, entry: dict[str, Any]) -> None:
         """It has been undone."""
         self._entries = [kept for kept in self._entries if kept != entry]
@@ -91,22 +82,7 @@ def undo(entry: dict[str, Any]) -> str:
         return f"{path} put back to {before!r}"
     if entry.get("kind") == "measuring":
         return f"pid {entry['pid']} was ended while it measured ({entry['what']})"
-    if entry.get("kind") == "process":
-        return _end_process(str(entry["identity"]), str(entry["what"]))
     return f"an entry of unknown kind was left alone: {entry.get('kind')!r}"
-
-
-def _end_process(identity: str, what: str) -> str:
-    pid = int(identity.split("-", maxsplit=1)[0])
-    if process_identity(pid) != identity:
-        return f"{what} (pid {pid}) had already ended"
-    with contextlib.suppress(psutil.Error):
-        for child in psutil.Process(pid).children(recursive=True):
-            with contextlib.suppress(psutil.Error):
-                child.kill()
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-    return f"{what} (pid {pid}) ended"
 
 
 def recover(folder: Path = FOLDER) -> list[str]:

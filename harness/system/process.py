@@ -227,13 +227,6 @@ def tree(pid: int) -> list[int]:
     return process_table.tree([pid])
 
 
-def kill_tree(pid: int) -> None:
-    """SIGKILL for a process and its descendants; nothing when they are gone."""
-    for member in reversed(tree(pid)):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(member, signal.SIGKILL)
-
-
 def describe_exit(status: int) -> str:
     """An exit status in words."""
     if status < 0:
