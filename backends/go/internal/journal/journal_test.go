@@ -138,7 +138,12 @@ func TestManyWritersKeepIndexAndLogInOneOrder(t *testing.T) {
 func TestConditionsSeeTheBatchBeforeThem(t *testing.T) {
 	absent := func(key string) *store.Write {
 		write := put(key, "new")
-		write.OnlyIfAbsent = true
+		write.Condition.NoneMatch = []string{"*"}
+		return write
+	}
+	over := func(key, before, body string) *store.Write {
+		write := put(key, body)
+		write.Condition.Match = []string{put(key, before).Object.ETag}
 		return write
 	}
 	for name, test := range map[string]struct {
@@ -160,7 +165,11 @@ func TestConditionsSeeTheBatchBeforeThem(t *testing.T) {
 			[]error{nil, nil, nil, nil}, nil},
 		"only if absent": {
 			[]*store.Write{onBucket(store.CreateBucket), absent("k"), absent("k"), deleted("k"), absent("k")},
-			[]error{nil, nil, store.ErrExists, nil, nil}, []string{"k"}},
+			[]error{nil, nil, store.ErrCondition, nil, nil}, []string{"k"}},
+		"one of two with one ETag": {
+			[]*store.Write{onBucket(store.CreateBucket), put("k", "a"), over("k", "a", "b"), over("k", "a", "c"),
+				over("k", "b", "d"), over("l", "a", "b")},
+			[]error{nil, nil, nil, store.ErrCondition, nil, store.ErrNoKey}, []string{"k"}},
 		"deletion of what the batch puts": {
 			[]*store.Write{onBucket(store.CreateBucket), put("k", ""), deleted("k")}, []error{nil, nil, nil}, nil},
 	} {

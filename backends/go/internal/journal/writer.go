@@ -166,7 +166,7 @@ func (w *writer) dependsOnBatch(next *store.Write) bool {
 			}
 		}
 		return false
-	case next.OnlyIfAbsent && w.touchedByBatch(next):
+	case next.Condition.IsAsked() && w.touchedByBatch(next):
 		return true
 	case w.buckets == 0:
 		return false

@@ -15,10 +15,10 @@ import (
 // commitObject puts an object whose bytes are reserved; on a failure they are still the caller's.
 func (h *Handler) commitObject(e *Exchange, object *store.Object) *failure {
 	if h.journal == nil {
-		return writeFailure(e.in.Put(e.key, object, e.onlyIfAbsent))
+		return writeFailure(e.in.Put(e.key, object, e.condition))
 	}
 	return writeFailure(h.journal.Write(&store.Write{Operation: store.PutObject, Bucket: e.bucket,
-		Key: e.key, Object: object, OnlyIfAbsent: e.onlyIfAbsent, Time: object.Modified}))
+		Key: e.key, Object: object, Condition: e.condition, Time: object.Modified}))
 }
 
 func (h *Handler) deleteObject(e *Exchange) *failure {
@@ -99,7 +99,9 @@ func writeFailure(err error) *failure {
 		return nil
 	case errors.Is(err, store.ErrNoBucket):
 		return errNoSuchBucket
-	case errors.Is(err, store.ErrExists):
+	case errors.Is(err, store.ErrNoKey):
+		return errNoSuchKey
+	case errors.Is(err, store.ErrCondition):
 		return errPrecondition
 	case errors.Is(err, store.ErrBuckets):
 		return errTooManyBuckets

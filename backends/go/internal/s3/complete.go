@@ -32,10 +32,7 @@ type completedPart struct {
 }
 
 func (h *Handler) completeUpload(e *Exchange) *failure {
-	if e.Request.Has("if-match") {
-		return errNotImplemented
-	}
-	if failed := e.readIfAbsent(); failed != nil {
+	if failed := e.readCondition(); failed != nil {
 		return failed
 	}
 	if failed := e.planDocument(completeBytesMax); failed != nil {
@@ -44,8 +41,8 @@ func (h *Handler) completeUpload(e *Exchange) *failure {
 	if failed := h.findUpload(e); failed != nil {
 		return failed
 	}
-	if e.onlyIfAbsent && e.in.Get(e.key) != nil {
-		return errPrecondition
+	if failed := e.judgeCondition(); failed != nil {
+		return failed
 	}
 	return h.expect(e, (*Handler).finishUpload)
 }

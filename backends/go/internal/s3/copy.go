@@ -70,10 +70,8 @@ func (e *Exchange) readMetadata() *failure {
 		return errInvalidArgument
 	case directive == "REPLACE":
 		return e.describe()
-	case e.Request.Has("x-amz-tagging"), e.Request.Has("if-match"):
-		return errNotImplemented
 	default:
-		return e.readIfAbsent()
+		return e.readCondition()
 	}
 }
 

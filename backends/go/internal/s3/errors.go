@@ -16,6 +16,7 @@ type failure struct {
 var (
 	errAccessDenied     = &failure{403, "AccessDenied", "Access is denied.", false}
 	errAuthorization    = &failure{400, "AuthorizationHeaderMalformed", "The authorization header is malformed.", false}
+	errQueryParameters  = &failure{400, "AuthorizationQueryParametersError", "The query's authorization parameters are malformed.", false}
 	errBadDigest        = &failure{400, "BadDigest", "The digest you sent did not match what was received.", false}
 	errBadRequest       = &failure{400, "BadRequest", "The request is not valid HTTP.", true}
 	errBucketNotEmpty   = &failure{409, "BucketNotEmpty", "The bucket is not empty.", false}

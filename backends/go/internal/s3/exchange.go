@@ -52,12 +52,13 @@ type Exchange struct {
 	body     body
 
 	// What Begin found for finish:
-	in           *store.Bucket
-	object       *store.Object
-	onlyIfAbsent bool
-	upload       *store.Upload
-	part         *store.Part
-	first, last  int64 // of the source's bytes that are copied
+	in          *store.Bucket
+	object      *store.Object
+	condition   store.Condition
+	overriding  bool // whether the query tells other values than the kept ones
+	upload      *store.Upload
+	part        *store.Part
+	first, last int64 // of the source's bytes that are copied
 }
 
 // Reset makes the exchange as new, but for the memory that it has.

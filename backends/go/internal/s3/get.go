@@ -14,6 +14,9 @@ import (
 )
 
 func (h *Handler) getObject(e *Exchange) *failure {
+	if failed := e.readOverrides(); failed != nil {
+		return failed
+	}
 	bucket := h.store.Bucket(e.bucket)
 	if bucket == nil {
 		return errNoSuchBucket
@@ -53,12 +56,11 @@ func (e *Exchange) replyObject(status int, object *store.Object, from, end int64
 		return
 	}
 	answer.Field("Accept-Ranges", "bytes")
-	answer.Field("Content-Type", object.ContentType)
 	metadata := 0
 	for metadata < len(object.Headers) && !strings.HasPrefix(object.Headers[metadata].Name, metadataPrefix) {
 		metadata++
 	}
-	e.tell(object.Headers[:metadata])
+	e.tellKept(object, object.Headers[:metadata])
 	if status == http.StatusOK && strings.EqualFold(e.Request.Get("x-amz-checksum-mode"), "ENABLED") {
 		e.tell(object.Checksums)
 	}
@@ -91,39 +93,21 @@ var readConditions = conditions{"if-match", "if-none-match", "if-modified-since"
 // judge follows RFC 9110, section 13.2.2: 200, 304 or 412.
 func (c *conditions) judge(request *wire.Request, object *store.Object) int {
 	modified := object.Modified.Truncate(time.Second)
-	if found, matches := matchesTag(request, c.match, object.ETag); found {
-		if !matches {
+	if lists := request.All(c.match); lists != nil {
+		if !store.MatchesTag(lists, object.ETag) {
 			return http.StatusPreconditionFailed
 		}
 	} else if since, ok := httpTime(request.Find(c.unmodifiedSince)); ok && modified.After(since) {
 		return http.StatusPreconditionFailed
 	}
-	if found, matches := matchesTag(request, c.noneMatch, object.ETag); found {
-		if matches {
+	if lists := request.All(c.noneMatch); lists != nil {
+		if store.MatchesTag(lists, object.ETag) {
 			return http.StatusNotModified
 		}
 	} else if since, ok := httpTime(request.Find(c.modifiedSince)); ok && !modified.After(since) {
 		return http.StatusNotModified
 	}
 	return http.StatusOK
-}
-
-// matchesTag accepts tags without quotes too, as S3 does.
-func matchesTag(request *wire.Request, name, etag string) (found, matches bool) {
-	bare := strings.Trim(etag, `"`)
-	for at := range request.Fields {
-		if !request.Fields[at].Is(name) {
-			continue
-		}
-		found = true
-		for tag := range strings.SplitSeq(request.Fields[at].Value, ",") {
-			tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/")
-			if tag == "*" || strings.Trim(tag, `"`) == bare {
-				return true, true
-			}
-		}
-	}
-	return found, false
 }
 
 func httpTime(value string, count int) (time.Time, bool) {

@@ -40,16 +40,21 @@ func (h *Handler) findPlace(e *Exchange) *failure {
 	if e.in == nil {
 		return errNoSuchBucket
 	}
-	if e.onlyIfAbsent && e.in.Get(e.key) != nil {
-		return errPrecondition
+	return e.judgeCondition()
+}
+
+// judgeCondition judges a write's condition before its body is asked for.
+func (e *Exchange) judgeCondition() *failure {
+	if !e.condition.IsAsked() {
+		return nil
 	}
-	return nil
+	return writeFailure(e.condition.Judge(e.in.Get(e.key)))
 }
 
 // describe makes an object without a body: what the request says of it, and of its key.
 func (e *Exchange) describe() *failure {
-	if e.Request.Has("x-amz-tagging") || e.Request.Has("if-match") {
-		return errNotImplemented
+	if failed := e.readCondition(); failed != nil {
+		return failed
 	}
 	e.object = &store.Object{ContentType: "binary/octet-stream"}
 	if value := e.Request.Get("content-type"); value != "" {
@@ -59,16 +64,28 @@ func (e *Exchange) describe() *failure {
 	if e.object.Headers, fits = keptHeaders(&e.Request); !fits {
 		return errMetadataTooLarge
 	}
-	return e.readIfAbsent()
+	return nil
 }
 
-// readIfAbsent knows one condition of a write: that there is nothing yet.
-func (e *Exchange) readIfAbsent() *failure {
-	value, count := e.Request.Find("if-none-match")
-	if count > 0 && value != "*" {
-		return errNotImplemented
+// readCondition reads what a write asks of the object that is there; what it asks for and is not here is
+// refused.
+func (e *Exchange) readCondition() *failure {
+	e.condition = store.Condition{Match: e.Request.All("if-match"), NoneMatch: e.Request.All("if-none-match")}
+	return refuseFeatures(&e.Request)
+}
+
+// featurePrefixes begin the headers of features that this subset has not.
+var featurePrefixes = [...]string{"x-amz-tagging", "x-amz-server-side-encryption", "x-amz-object-lock-"}
+
+// refuseFeatures refuses a write that asks for what is not here.
+func refuseFeatures(request *wire.Request) *failure {
+	for at := range request.Fields {
+		for _, prefix := range featurePrefixes {
+			if request.Fields[at].Begins(prefix) {
+				return errNotImplemented
+			}
+		}
 	}
-	e.onlyIfAbsent = count > 0
 	return nil
 }
 
@@ -142,17 +159,20 @@ func (b *body) kept() []store.Header {
 // keptHeaders picks what a GET will repeat; false when the metadata is too large.
 func keptHeaders(request *wire.Request) ([]store.Header, bool) {
 	var kept []store.Header
-	if value := request.Get("cache-control"); value != "" {
-		kept = append(kept, store.Header{Name: "Cache-Control", Value: strings.Clone(value)})
-	}
-	if value := withoutAWSChunked(request.Joined("content-encoding")); value != "" {
-		kept = append(kept, store.Header{Name: "Content-Encoding", Value: strings.Clone(value)})
+	for at := range keptNames {
+		one := &keptNames[at]
+		value := request.Get(one.sent)
+		if one.told == "Content-Encoding" {
+			value = withoutAWSChunked(request.Joined(one.sent))
+		}
+		if value != "" {
+			kept = append(kept, store.Header{Name: one.told, Value: strings.Clone(value)})
+		}
 	}
 	first, size := len(kept), 0
 	for at := range request.Fields {
 		field := &request.Fields[at]
-		if len(field.Name) < len(metadataPrefix) ||
-			!strings.EqualFold(field.Name[:len(metadataPrefix)], metadataPrefix) {
+		if !field.Begins(metadataPrefix) {
 			continue
 		}
 		size += len(field.Name) - len(metadataPrefix) + len(field.Value)

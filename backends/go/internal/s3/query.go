@@ -46,6 +46,20 @@ func (q query) has(name string) bool {
 	return false
 }
 
+// find returns a parameter's first value, and how often it stands there.
+func (q query) find(name string) (value string, count int) {
+	for _, one := range q {
+		if one.name != name {
+			continue
+		}
+		if count == 0 {
+			value = one.value
+		}
+		count++
+	}
+	return value, count
+}
+
 func (q query) get(name string) string {
 	for _, one := range q {
 		if one.name == name {
@@ -66,7 +80,7 @@ var beyond = []string{"accelerate", "acl", "analytics", "attributes", "cors", "e
 func (e *Exchange) asksBeyond() bool {
 	for _, one := range e.query {
 		_, known := slices.BinarySearch(beyond, one.name)
-		if (known && !e.serves(one.name)) || strings.HasPrefix(one.name, "response-") {
+		if known && !e.serves(one.name) {
 			return true
 		}
 	}

@@ -82,6 +82,9 @@ func (h *Handler) putPart(e *Exchange) *failure {
 	if failed := e.plan(); failed != nil {
 		return failed
 	}
+	if failed := refuseFeatures(&e.Request); failed != nil {
+		return failed
+	}
 	if failed := e.body.readLength(&e.Request, h.objectBytesMax, errTooLarge); failed != nil {
 		return failed
 	}
@@ -112,6 +115,9 @@ func (h *Handler) copyPart(e *Exchange) *failure {
 		return failed
 	}
 	if e.first, e.last, failed = readCopyRange(&e.Request); failed != nil {
+		return failed
+	}
+	if failed := refuseFeatures(&e.Request); failed != nil {
 		return failed
 	}
 	if failed := h.findUpload(e); failed != nil {

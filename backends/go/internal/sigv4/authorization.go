@@ -1,8 +1,13 @@
-// Reads the Authorization header: its three fields, and the scope within the first.
+// Reads who says to have signed: the Authorization header's three fields, and the scope within the first.
 
 package sigv4
 
-import "strings"
+import (
+	"strings"
+	"time"
+
+	"pausemark/go/internal/wire"
+)
 
 const (
 	algorithm = "AWS4-HMAC-SHA256"
@@ -16,10 +21,35 @@ type authorization struct {
 	signature     string
 }
 
-// WellFormed tells whether the header's value is a signature of this version.
-func WellFormed(value string) bool {
-	_, ok := parseAuthorization(value)
-	return ok
+// Claim is what a request says of its signature, in the header or in the query; nothing of it is verified.
+type Claim struct {
+	authorization
+	inQuery bool
+	// Of the query, where they are part of the form:
+	stamp string
+	at    time.Time
+	lasts time.Duration
+}
+
+// malformed is what is wrong where the claim's parts are not of their form.
+func (c *Claim) malformed() error {
+	if c.inQuery {
+		return ErrQuery
+	}
+	return ErrMalformed
+}
+
+// ReadHeader reads the claim of an Authorization header.
+func ReadHeader(request *wire.Request) (c Claim, err error) {
+	value, count := request.Find("authorization")
+	if count == 0 {
+		return c, ErrMissing
+	}
+	var ok bool
+	if c.authorization, ok = parseAuthorization(value); !ok || count > 1 {
+		return c, ErrMalformed
+	}
+	return c, nil
 }
 
 func parseAuthorization(value string) (a authorization, ok bool) {

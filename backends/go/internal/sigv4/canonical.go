@@ -91,7 +91,8 @@ func hexDigit(b byte) byte {
 	}
 }
 
-// appendQuery sorts by name and then by value: `a=` comes before `a-b=`, which text order would not say.
+// appendQuery sorts by name and then by value: `a=` comes before `a-b=`, which text order would not say. A
+// signature in the query does not sign itself.
 func (s *spelling) appendQuery(query string) bool {
 	if query == "" {
 		return true
@@ -108,6 +109,10 @@ func (s *spelling) appendQuery(query string) bool {
 			return false
 		}
 		middle := len(s.text)
+		if string(s.text[from:middle]) == ParameterSignature {
+			s.text = s.text[:from]
+			continue
+		}
 		if !s.appendEncoded(value, false) {
 			return false
 		}

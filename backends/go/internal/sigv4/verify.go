@@ -1,5 +1,5 @@
-// Package sigv4 verifies AWS Signature Version 4 in headers, as backends/CONTRACT.md asks it for S3:
-// requests, the chunks of their bodies, and trailers.
+// Package sigv4 verifies AWS Signature Version 4 in headers and in queries, as backends/CONTRACT.md asks it
+// for S3: requests, the chunks of their bodies, and trailers.
 package sigv4
 
 import (
@@ -16,8 +16,10 @@ import (
 var (
 	ErrMissing    = errors.New("there is no Authorization header")
 	ErrMalformed  = errors.New("the Authorization header is malformed")
+	ErrQuery      = errors.New("the query's parameters are malformed")
 	ErrUnknownKey = errors.New("the key id is not known")
 	ErrDate       = errors.New("the date is missing, malformed or not of the scope's day")
+	ErrExpired    = errors.New("the URL's time is over")
 	ErrSkewed     = errors.New("the date is too far from now")
 	ErrUnsigned   = errors.New("a header that must be signed is not")
 	ErrNoPayload  = errors.New("x-amz-content-sha256 is missing")
@@ -34,6 +36,8 @@ const fieldsMax = 256
 const (
 	stampLayout = "20060102T150405Z"
 	dayBytes    = len("20060102")
+
+	unsignedPayload = "UNSIGNED-PAYLOAD" // what a URL says that says nothing of its body
 )
 
 // Verifier knows the secrets. It is safe for concurrent use.
@@ -47,39 +51,31 @@ func New(secrets map[string]string) *Verifier {
 	return &Verifier{secrets: secrets, keys: keyCache{keys: map[scoped]*signingKey{}}}
 }
 
-// Verify judges a request at a time. The seal is what the request's signed chunks continue.
-func (v *Verifier) Verify(request *wire.Request, now time.Time) (*Seal, error) {
-	value, count := request.Find("authorization")
-	if count == 0 {
-		return nil, ErrMissing
-	}
-	given, ok := parseAuthorization(value)
-	if !ok || count > 1 || !inOrder(given.signedHeaders) {
-		return nil, ErrMalformed
-	}
-	of, scope, ok := readCredential(given.credential)
-	if !ok {
-		return nil, ErrMalformed
+// Verify judges a request and its claim at a time. The seal is what the request's signed chunks continue.
+func (v *Verifier) Verify(request *wire.Request, claim *Claim, now time.Time) (*Seal, error) {
+	of, scope, ok := readCredential(claim.credential)
+	if !ok || !inOrder(claim.signedHeaders) {
+		return nil, claim.malformed()
 	}
 	secret, known := v.secrets[of.keyID]
 	if !known {
 		return nil, ErrUnknownKey
 	}
-	stamp, at, ok := readDate(request)
-	if !ok || stamp[:dayBytes] != of.day {
-		return nil, ErrDate
-	}
-	if now.Sub(at).Abs() > skewMax {
-		return nil, ErrSkewed
+	stamp, err := claim.judgeTime(request, of.day, now)
+	if err != nil {
+		return nil, err
 	}
 	if len(request.Fields) > fieldsMax {
 		return nil, ErrTooMany
 	}
-	if !covers(given.signedHeaders, "host") || !coversEveryAmzHeader(request, given.signedHeaders) {
+	if !covers(claim.signedHeaders, "host") || !coversEveryAmzHeader(request, claim.signedHeaders) {
 		return nil, ErrUnsigned
 	}
 	payload, count := request.Find("x-amz-content-sha256")
-	if count != 1 || payload == "" {
+	switch {
+	case claim.inQuery && count == 0:
+		payload = unsignedPayload
+	case count != 1, payload == "":
 		return nil, ErrNoPayload
 	}
 	key, cached := v.keys.get(of), true
@@ -87,13 +83,32 @@ func (v *Verifier) Verify(request *wire.Request, now time.Time) (*Seal, error) {
 		key, cached = deriveKey(secret, of), false
 	}
 	seal := &Seal{key: key, stamp: stamp, scope: scope}
-	if !seal.opens(request, given, payload) {
+	if !seal.opens(request, claim.authorization, payload) {
 		return nil, ErrSignature
 	}
 	if !cached {
 		v.keys.put(of, key)
 	}
 	return seal, nil
+}
+
+// judgeTime returns the time that was signed. A header's counts for a while around it, a URL's for as long
+// as it says.
+func (c *Claim) judgeTime(request *wire.Request, day string, now time.Time) (stamp string, err error) {
+	stamp, at, ok := c.stamp, c.at, true
+	if !c.inQuery {
+		stamp, at, ok = readDate(request)
+	}
+	age := now.Sub(at)
+	switch {
+	case !ok || stamp[:dayBytes] != day:
+		return "", ErrDate
+	case age < -skewMax, !c.inQuery && age > skewMax:
+		return "", ErrSkewed
+	case c.inQuery && age > c.lasts:
+		return "", ErrExpired
+	}
+	return stamp, nil
 }
 
 // opens compares the request's own signature, which begins the chain.
@@ -124,13 +139,21 @@ func readDate(request *wire.Request) (stamp string, at time.Time, ok bool) {
 	if count != 1 {
 		return "", at, false
 	}
-	if len(stamp) == len(stampLayout) { // time.Parse alone would take fractions of a second, too
-		at, err := time.Parse(stampLayout, stamp)
-		return stamp, at, err == nil
+	if at, ok := readStamp(stamp); ok || len(stamp) == len(stampLayout) {
+		return stamp, at, ok
 	}
 	at, err := time.Parse(http.TimeFormat, stamp)
 	if found || err != nil {
 		return "", at, false
 	}
 	return at.Format(stampLayout), at, true
+}
+
+// readStamp reads the basic form; time.Parse alone would take fractions of a second, too.
+func readStamp(stamp string) (at time.Time, ok bool) {
+	if len(stamp) != len(stampLayout) {
+		return at, false
+	}
+	at, err := time.Parse(stampLayout, stamp)
+	return at, err == nil
 }

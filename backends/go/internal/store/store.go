@@ -13,10 +13,11 @@ import (
 
 // What an operation on a bucket can meet.
 var (
-	ErrNoBucket = errors.New("no such bucket")
-	ErrNotEmpty = errors.New("bucket not empty")
-	ErrExists   = errors.New("key exists")
-	ErrBuckets  = errors.New("too many buckets")
+	ErrNoBucket  = errors.New("no such bucket")
+	ErrNoKey     = errors.New("no such key")
+	ErrNotEmpty  = errors.New("bucket not empty")
+	ErrCondition = errors.New("a condition does not hold")
+	ErrBuckets   = errors.New("too many buckets")
 )
 
 // bucketsMax is the contract's limit.
@@ -160,16 +161,23 @@ func (b *Bucket) Get(key string) *Object {
 }
 
 // Put stores an object whose bytes were reserved; on an error they are still the caller's.
-func (b *Bucket) Put(key string, object *Object, onlyIfAbsent bool) error {
+func (b *Bucket) Put(key string, object *Object, condition Condition) error {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
 	if b.removed {
 		return ErrNoBucket
 	}
-	if found := b.index[key]; found != nil {
-		if onlyIfAbsent {
-			return ErrExists
+	found := b.index[key]
+	if condition.IsAsked() {
+		var present *Object
+		if found != nil {
+			present = found.object
 		}
+		if err := condition.Judge(present); err != nil {
+			return err
+		}
+	}
+	if found != nil {
 		b.store.Release(found.object.Size())
 		found.object = object
 		return nil

@@ -18,7 +18,7 @@ func filled(t *testing.T, keys ...string) *Bucket {
 	s.Create("bucket")
 	bucket := s.Bucket("bucket")
 	for _, key := range keys {
-		if err := bucket.Put(key, &Object{}, false); err != nil {
+		if err := bucket.Put(key, &Object{}, Condition{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -67,7 +67,7 @@ func TestRandomInsertionsAndRemovalsKeepTheOrder(t *testing.T) {
 		if random.IntN(3) == 0 {
 			bucket.Delete(key)
 			delete(want, key)
-		} else if err := bucket.Put(key, &Object{}, false); err == nil {
+		} else if err := bucket.Put(key, &Object{}, Condition{}); err == nil {
 			want[key] = true
 		}
 	}
@@ -85,7 +85,7 @@ func TestTheAccountFollowsBodies(t *testing.T) {
 		if !s.Reserve(50) {
 			t.Fatal("an overwrite must give the old body's room back")
 		}
-		if err := bucket.Put("k", &Object{Body: make([]byte, 50)}, false); err != nil {
+		if err := bucket.Put("k", &Object{Body: make([]byte, 50)}, Condition{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -102,7 +102,7 @@ func TestTheAccountFollowsBodies(t *testing.T) {
 	if err := s.Remove("b"); err != nil {
 		t.Fatal(err)
 	}
-	if err := bucket.Put("k", &Object{}, false); !errors.Is(err, ErrNoBucket) {
+	if err := bucket.Put("k", &Object{}, Condition{}); !errors.Is(err, ErrNoBucket) {
 		t.Fatalf("put into a removed bucket: %v", err)
 	}
 }
@@ -114,7 +114,7 @@ func TestConcurrentUse(t *testing.T) {
 		all.Go(func() {
 			for number := range 2000 {
 				key := fmt.Sprintf("%d-%d", worker, number)
-				_ = bucket.Put(key, &Object{}, false)
+				_ = bucket.Put(key, &Object{}, Condition{})
 				bucket.Get(key)
 				bucket.List(Query{Prefix: key, Max: 1})
 				if number%2 == 0 {
@@ -137,7 +137,7 @@ func TestAMillionRandomKeysAreNotQuadratic(t *testing.T) {
 	object := &Object{}
 	started := time.Now()
 	for _, number := range rand.Perm(1_000_000) {
-		if err := bucket.Put(fmt.Sprintf("key-%07d", number), object, true); err != nil {
+		if err := bucket.Put(fmt.Sprintf("key-%07d", number), object, Condition{NoneMatch: []string{"*"}}); err != nil {
 			t.Fatal(err)
 		}
 	}

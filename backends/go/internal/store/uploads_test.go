@@ -51,7 +51,7 @@ func TestTheAccountFollowsParts(t *testing.T) {
 	}
 	expectUsed(t, bucket, 12)
 	done := upload.Complete(func(parts map[int]*Part) (int64, bool) {
-		return 7, bucket.Put("k", &Object{Body: parts[1].Body}, false) == nil
+		return 7, bucket.Put("k", &Object{Body: parts[1].Body}, Condition{}) == nil
 	})
 	if !done || bucket.Upload("k", upload.ID) != nil {
 		t.Error("a completed upload must be gone")
@@ -76,7 +76,7 @@ func TestABucketEndsWhileAnUploadIsCompleted(t *testing.T) {
 			t.Fatal(err)
 		}
 		expectUsed(t, bucket, 10)
-		return 10, bucket.Put("k", &Object{Body: parts[1].Body}, false) == nil
+		return 10, bucket.Put("k", &Object{Body: parts[1].Body}, Condition{}) == nil
 	})
 	if _, err := bucket.BeginUpload("k", &Object{}); !errors.Is(err, ErrNoBucket) {
 		t.Error(err)
@@ -116,7 +116,7 @@ func TestConcurrentUseOfAnUpload(t *testing.T) {
 	}
 	all.Go(func() {
 		upload.Complete(func(parts map[int]*Part) (int64, bool) {
-			return 1, bucket.Put("k", &Object{Body: parts[1].Body}, false) == nil
+			return 1, bucket.Put("k", &Object{Body: parts[1].Body}, Condition{}) == nil
 		})
 	})
 	all.Wait()

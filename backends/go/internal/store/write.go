@@ -20,12 +20,12 @@ const (
 
 // Write is one change of state. It is not changed once it is handed on.
 type Write struct {
-	Operation    Operation
-	Bucket       string
-	Key          string  // of an object's operation
-	Object       *Object // of PutObject; its bytes were reserved
-	OnlyIfAbsent bool    // of PutObject
-	Time         time.Time
+	Operation Operation
+	Bucket    string
+	Key       string    // of an object's operation
+	Object    *Object   // of PutObject; its bytes were reserved
+	Condition Condition // of PutObject
+	Time      time.Time
 }
 
 // OnBucket tells whether the write creates or deletes a bucket.
@@ -50,10 +50,10 @@ func (s *Store) Judge(w *Write) (changes bool, err error) {
 	}
 	switch w.Operation {
 	case PutObject:
-		if w.OnlyIfAbsent && bucket.Get(w.Key) != nil {
-			return false, ErrExists
+		if w.Condition.IsAsked() {
+			err = w.Condition.Judge(bucket.Get(w.Key))
 		}
-		return true, nil
+		return err == nil, err
 	case DeleteObject:
 		return bucket.Get(w.Key) != nil, nil
 	case DeleteBucket:
@@ -79,7 +79,7 @@ func (s *Store) Apply(w *Write) error {
 	case bucket == nil:
 		return ErrNoBucket
 	case w.Operation == PutObject:
-		return bucket.Put(w.Key, w.Object, w.OnlyIfAbsent)
+		return bucket.Put(w.Key, w.Object, w.Condition)
 	case w.Operation == DeleteObject:
 		bucket.Delete(w.Key)
 		return nil

@@ -15,6 +15,11 @@ func (f *Field) Is(name string) bool {
 	return len(f.Name) == len(name) && strings.EqualFold(f.Name, name)
 }
 
+// Begins compares the name's begin with one in lower case.
+func (f *Field) Begins(prefix string) bool {
+	return len(f.Name) >= len(prefix) && strings.EqualFold(f.Name[:len(prefix)], prefix)
+}
+
 // Request is a request's head. Its strings may lie in memory that the stack uses again when the request is
 // answered: what is kept longer must be cloned.
 type Request struct {
@@ -50,19 +55,24 @@ func (r *Request) Has(name string) bool {
 	return count > 0
 }
 
-// Joined returns all values of a header as one list.
-func (r *Request) Joined(name string) string {
-	value, count := r.Find(name)
-	if count < 2 {
-		return value
-	}
+// All returns the values of a header in their order; nil when it was not sent.
+func (r *Request) All(name string) []string {
 	var all []string
 	for at := range r.Fields {
 		if r.Fields[at].Is(name) {
 			all = append(all, r.Fields[at].Value)
 		}
 	}
-	return strings.Join(all, ",")
+	return all
+}
+
+// Joined returns all values of a header as one list.
+func (r *Request) Joined(name string) string {
+	value, count := r.Find(name)
+	if count < 2 {
+		return value
+	}
+	return strings.Join(r.All(name), ",")
 }
 
 // Expects100 tells whether the client waits to be told to go on.
