@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod allocations;
 mod arguments;
+mod conditions;
 mod content;
 mod http;
 mod listen;

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 
+use crate::conditions::Conditions;
 use crate::content::Content;
 use crate::uploads::{Slots, Uploads};
 
@@ -16,7 +17,9 @@ use crate::uploads::{Slots, Uploads};
 pub enum StoreError {
     NoBucket,
     NotEmpty,
-    Exists,
+    /// A condition asks for an object, and there is none.
+    NoKey,
+    Precondition,
 }
 
 /// What a key names. It is never changed once it is in a bucket.
@@ -134,10 +137,10 @@ impl Store {
         key: &str,
         object: Arc<Object>,
         reservation: Reservation,
-        only_if_absent: bool,
+        conditions: &Conditions,
     ) -> Result<(), StoreError> {
         let index = write(&bucket.index);
-        if let Some(refusal) = index.refuses(key, only_if_absent) {
+        if let Some(refusal) = index.refuses(key, conditions) {
             return Err(refusal);
         }
         reservation.keep();
@@ -226,11 +229,14 @@ struct Index {
 
 impl Index {
     /// Why a write of this key cannot be done.
-    fn refuses(&self, key: &str, only_if_absent: bool) -> Option<StoreError> {
+    fn refuses(&self, key: &str, conditions: &Conditions) -> Option<StoreError> {
         if self.removed {
             return Some(StoreError::NoBucket);
         }
-        (only_if_absent && self.objects.contains_key(key)).then_some(StoreError::Exists)
+        if conditions.is_empty() {
+            return None;
+        }
+        conditions.refuse(self.objects.get(key).map(AsRef::as_ref))
     }
 }
 
@@ -273,8 +279,8 @@ impl Bucket {
     }
 
     /// Why a write of this key cannot be done.
-    pub fn refuses(&self, key: &str, only_if_absent: bool) -> Option<StoreError> {
-        read(&self.index).refuses(key, only_if_absent)
+    pub fn refuses(&self, key: &str, conditions: &Conditions) -> Option<StoreError> {
+        read(&self.index).refuses(key, conditions)
     }
 
     pub fn get(&self, key: &str) -> Option<Arc<Object>> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::record::{Data, Operation};
+use crate::conditions::Conditions;
 use crate::store::{Bucket, Object, Store, StoreError};
 
 /// A change of state, whole and checked but for its conditions.
@@ -14,7 +15,7 @@ pub enum Change {
         bucket: Arc<Bucket>,
         key: Box<str>,
         object: Arc<Object>,
-        only_if_absent: bool,
+        conditions: Conditions,
     },
     Delete {
         bucket: Arc<Bucket>,
@@ -50,11 +51,20 @@ pub struct Described<'a> {
 }
 
 impl Change {
+    /// Whether it says which buckets there are: that decides every other change.
     pub fn stands_alone(&self) -> bool {
-        match self {
-            Self::Put { only_if_absent, .. } => *only_if_absent,
-            Self::Delete { .. } => false,
-            Self::CreateBucket { .. } | Self::DeleteBucket { .. } => true,
+        matches!(self, Self::CreateBucket { .. } | Self::DeleteBucket { .. })
+    }
+
+    /// Whether its conditions cannot be decided until this one before it is in the index.
+    pub fn depends_on(&self, before: &Self) -> bool {
+        let Self::Put { bucket, key, conditions, .. } = self else { return false };
+        match before {
+            Self::Put { bucket: other, key: known, .. }
+            | Self::Delete { bucket: other, key: known } => {
+                !conditions.is_empty() && Arc::ptr_eq(bucket, other) && key == known
+            }
+            Self::CreateBucket { .. } | Self::DeleteBucket { .. } => false,
         }
     }
 
@@ -64,8 +74,8 @@ impl Change {
 
     pub fn decide(&self, store: &Store) -> Decision {
         let refused = match self {
-            Self::Put { bucket, key, only_if_absent, .. } => bucket.refuses(key, *only_if_absent),
-            Self::Delete { bucket, key } => bucket.refuses(key, false),
+            Self::Put { bucket, key, conditions, .. } => bucket.refuses(key, conditions),
+            Self::Delete { bucket, key } => bucket.refuses(key, &Conditions::default()),
             Self::CreateBucket { name, .. } if store.bucket(name).is_some() => {
                 return Decision::Nothing;
             }

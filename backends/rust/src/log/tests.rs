@@ -15,6 +15,7 @@ use super::change::Change;
 use super::record::{Data, HEAD_BYTES, Operation, Record, fill};
 use super::writer::{Outcome, Refusal, Started, Tell};
 use super::{Durability, LogError, Recovered, Settings, recover, segment, start};
+use crate::conditions::Conditions;
 use crate::content::Content;
 use crate::restore;
 use crate::store::{Object, Store, StoreError};
@@ -69,6 +70,10 @@ fn object(body: &[u8]) -> Object {
     }
 }
 
+fn absent() -> Conditions {
+    Conditions { matching: None, none_match: Some("*".into()) }
+}
+
 /// A store, its log, and one worker's queue.
 struct Running {
     store: Arc<Store>,
@@ -98,10 +103,10 @@ impl Running {
         self.change(Change::CreateBucket { name: name.into(), created: SystemTime::now() })
     }
 
-    fn put(&mut self, key: &str, body: &[u8], only_if_absent: bool) -> Result<(), Refusal> {
+    fn put(&mut self, key: &str, body: &[u8], conditions: Conditions) -> Result<(), Refusal> {
         let bucket = self.store.bucket("bucket").unwrap();
         let object = Arc::new(object(body));
-        self.change(Change::Put { bucket, key: key.into(), object, only_if_absent })
+        self.change(Change::Put { bucket, key: key.into(), object, conditions })
     }
 
     fn delete(&mut self, key: &str) -> Result<(), Refusal> {
@@ -124,7 +129,7 @@ fn written(settings: &Settings, bodies: &[(&str, &[u8])]) {
     let mut running = Running::start(settings).unwrap();
     running.create("bucket").unwrap();
     for (key, body) in bodies {
-        running.put(key, body, false).unwrap();
+        running.put(key, body, Conditions::default()).unwrap();
     }
     running.end();
 }
@@ -167,10 +172,11 @@ fn an_object_in_pieces_is_one_record_however_large() {
         let body = Content::of_parts(pieces.to_vec());
         let object = Arc::new(Object { body, parts: 3, ..object(b"") });
         let bucket = running.store.bucket("bucket").unwrap();
-        let change = Change::Put { bucket, key: key.into(), object, only_if_absent: false };
+        let change =
+            Change::Put { bucket, key: key.into(), object, conditions: Conditions::default() };
         running.change(change).unwrap();
     }
-    running.put("behind", b"1", false).unwrap();
+    running.put("behind", b"1", Conditions::default()).unwrap();
     running.end();
     let running = Running::start(&settings).unwrap();
     for (key, bytes) in [("copied", 100), ("larger", 70_000)] {
@@ -197,7 +203,7 @@ fn every_mode_recovers_what_it_acknowledged_and_goes_on() {
             assert_eq!(running.body("b").as_deref(), Some(&large[..]));
             assert_eq!(running.body("c").as_deref(), Some(&b"4"[..]));
             assert_eq!(running.body("gone"), None);
-            running.put("gone", &[0; 700], false).unwrap();
+            running.put("gone", &[0; 700], Conditions::default()).unwrap();
             running.delete("gone").unwrap();
             running.end();
         }
@@ -210,9 +216,15 @@ fn conditions_are_decided_in_the_order_of_the_log() {
     let scratch = Scratch::new();
     let mut running = Running::start(&scratch.settings(Durability::Batch)).unwrap();
     running.create("bucket").unwrap();
-    running.put("a", b"1", true).unwrap();
-    let exists = Err(Refusal::Store(StoreError::Exists));
-    assert_eq!(running.put("a", b"2", true), exists);
+    running.put("a", b"1", absent()).unwrap();
+    let failed = Err(Refusal::Store(StoreError::Precondition));
+    assert_eq!(running.put("a", b"2", absent()), failed);
+    let own = crate::s3::etag_of([7; 16], 0).to_str().unwrap().into();
+    running.put("a", b"2", Conditions { matching: Some(own), none_match: None }).unwrap();
+    let other = Conditions { matching: Some("b".into()), none_match: None };
+    assert_eq!(running.put("a", b"3", other), failed);
+    let missing = Conditions { matching: Some("*".into()), none_match: None };
+    assert_eq!(running.put("c", b"3", missing), Err(Refusal::Store(StoreError::NoKey)));
     let remove = || Change::DeleteBucket { name: "bucket".into() };
     assert_eq!(running.change(remove()), Err(Refusal::Store(StoreError::NotEmpty)));
     let bucket = running.store.bucket("bucket").unwrap();
@@ -222,9 +234,34 @@ fn conditions_are_decided_in_the_order_of_the_log() {
         bucket,
         key: "b".into(),
         object: Arc::new(object(b"3")),
-        only_if_absent: false,
+        conditions: Conditions::default(),
     };
     assert_eq!(running.change(late), Err(Refusal::Store(StoreError::NoBucket)));
+    running.end();
+}
+
+#[test]
+fn of_writers_that_ask_for_absence_in_one_batch_one_wins() {
+    let scratch = Scratch::new();
+    let mut running = Running::start(&scratch.settings(Durability::Batch)).unwrap();
+    running.create("bucket").unwrap();
+    let bucket = running.store.bucket("bucket").unwrap();
+    for number in 0..40 {
+        let key = if number < 20 { "same" } else { "other" };
+        let object = Arc::new(object(b"1"));
+        let change =
+            Change::Put { bucket: bucket.clone(), key: key.into(), object, conditions: absent() };
+        running.log.queues[0].push(change, number).unwrap();
+    }
+    let mut winners = Vec::new();
+    let mut told = 0;
+    while told < 40 {
+        let batch = running.outcomes.recv().unwrap();
+        told += batch.len();
+        winners
+            .extend(batch.into_iter().filter(|(_, made)| made.is_ok()).map(|(number, _)| number));
+    }
+    assert_eq!(winners, [0, 20]);
     running.end();
 }
 
@@ -314,7 +351,8 @@ fn a_full_log_refuses_and_a_second_process_is_refused() {
         Settings { log_bytes_max: 2 * SEGMENT_BYTES, ..scratch.settings(Durability::Batch) };
     let mut running = Running::start(&settings).unwrap();
     running.create("bucket").unwrap();
-    let outcomes: Vec<_> = (0..10).map(|_| running.put("a", &[1; 1500], false)).collect();
+    let outcomes: Vec<_> =
+        (0..10).map(|_| running.put("a", &[1; 1500], Conditions::default())).collect();
     assert_eq!(outcomes[0], Ok(()));
     assert_eq!(outcomes[9], Err(Refusal::Full));
     assert_eq!(running.body("a").map(|body| body.len()), Some(1500));

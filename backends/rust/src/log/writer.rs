@@ -148,8 +148,9 @@ impl<T> Writer<T> {
         }
     }
 
-    /// What has come, up to the batch's limits. A change of which bucket there is, or one that
-    /// asks for absence, is a batch of its own: all before it is in the index then.
+    /// What has come, up to the batch's limits. A change of which bucket there is, is a batch of its
+    /// own, and one whose conditions ask for what the batch writes begins the next: all before it is
+    /// in the index then.
     fn gather(&mut self) -> Vec<Write<T>> {
         let records_max =
             if self.settings.durability == Durability::Sync { 1 } else { BATCH_RECORDS_MAX };
@@ -158,7 +159,8 @@ impl<T> Writer<T> {
         while batch.len() < records_max && bytes < BATCH_BYTES_MAX {
             let Some(write) = self.take() else { break };
             let alone = write.change.stands_alone();
-            if alone && !batch.is_empty() {
+            let depends = |before: &Write<T>| write.change.depends_on(&before.change);
+            if (alone && !batch.is_empty()) || batch.iter().any(depends) {
                 self.held.push_front(write);
                 break;
             }

@@ -22,8 +22,9 @@ use hyper::{Request, Response};
 
 /// Every name of the contract that is not in lower case.
 const SPELLING: &[u8] = b"GET / HTTP/1.1\r\nDate: \r\nServer: \r\nETag: \r\nLast-Modified: \r\n\
-    Accept-Ranges: \r\nContent-Type: \r\nCache-Control: \r\nContent-Encoding: \r\n\
-    Content-Range: \r\nLocation: \r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    Accept-Ranges: \r\nContent-Type: \r\nCache-Control: \r\nContent-Disposition: \r\n\
+    Content-Encoding: \r\nContent-Language: \r\nExpires: \r\nContent-Range: \r\n\
+    Location: \r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
 /// Parses the spelling once; the extensions that every answer takes a copy of.
 pub async fn learn() -> Extensions {

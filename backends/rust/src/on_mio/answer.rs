@@ -32,10 +32,13 @@ fn spelt(name: &HeaderName) -> &str {
     match name.as_str() {
         "accept-ranges" => "Accept-Ranges",
         "cache-control" => "Cache-Control",
+        "content-disposition" => "Content-Disposition",
         "content-encoding" => "Content-Encoding",
+        "content-language" => "Content-Language",
         "content-range" => "Content-Range",
         "content-type" => "Content-Type",
         "etag" => "ETag",
+        "expires" => "Expires",
         "last-modified" => "Last-Modified",
         "location" => "Location",
         other => other,

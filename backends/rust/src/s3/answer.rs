@@ -13,6 +13,7 @@ use hyper::header::{
 
 use super::checksum::{self, Checksums};
 use super::failure::Failure;
+use super::overrides::Overrides;
 use super::xml::Xml;
 use crate::store::Object;
 
@@ -51,6 +52,7 @@ pub struct Part {
     pub bytes: usize,
     pub is_range: bool,
     pub tells_checksums: bool,
+    pub overrides: Option<Box<Overrides>>,
 }
 
 /// Takes an answer's own headers one after the other.
@@ -113,9 +115,13 @@ impl Part {
         let object = &*self.object;
         tell_tags(object, to);
         to.made(&ACCEPT_RANGES, b"bytes");
-        to.kept(&CONTENT_TYPE, &object.content_type);
+        match &self.overrides {
+            Some(overrides) => overrides.tell(object, to),
+            None => to.kept(&CONTENT_TYPE, &object.content_type),
+        }
         for (name, value) in &object.kept {
-            if self.tells_checksums || !checksum::is_checksum(name) {
+            let is_told = self.overrides.is_some() && Overrides::covers(name);
+            if !is_told && (self.tells_checksums || !checksum::is_checksum(name)) {
                 to.kept(name, value);
             }
         }

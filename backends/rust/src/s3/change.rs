@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use super::answer::Answer;
 use super::failure::{self, Failure};
 use super::{Exchange, Outcome};
+use crate::conditions::Conditions;
 use crate::log::{Change, Queue, Refusal};
 use crate::store::{Bucket, Object, Reservation, StoreError};
 use crate::uploads::Completing;
@@ -15,7 +16,7 @@ pub type Made = Result<(), &'static Failure>;
 /// What is to be written; the names are the request's.
 #[derive(Debug)]
 pub enum Write {
-    Put { bucket: Arc<Bucket>, object: Arc<Object>, room: Reservation, only_if_absent: bool },
+    Put { bucket: Arc<Bucket>, object: Arc<Object>, room: Reservation, conditions: Conditions },
     Delete(Arc<Bucket>),
     DeleteMany(Arc<Bucket>, Vec<String>),
     CreateBucket,
@@ -61,10 +62,9 @@ impl Write {
     pub fn make(self, exchange: &Exchange<'_>) -> Made {
         let (asked, store) = (exchange.asked, &exchange.rules.shared.store);
         match self {
-            Self::Put { bucket, object, room, only_if_absent } => {
-                return store
-                    .put(&bucket, asked.key(), object, room, only_if_absent)
-                    .map_err(of_store);
+            Self::Put { bucket, object, room, conditions } => {
+                let put = store.put(&bucket, asked.key(), object, room, &conditions);
+                return put.map_err(of_store);
             }
             Self::Delete(bucket) => store.delete(&bucket, asked.key()),
             Self::DeleteMany(bucket, keys) => {
@@ -89,9 +89,9 @@ impl Write {
         let asked = exchange.asked;
         let mut push = |change| queue.push(change, ticket()).map_err(of_refusal);
         let pushed = match self {
-            Self::Put { bucket, object, room, only_if_absent } => {
+            Self::Put { bucket, object, room, conditions } => {
                 let key = asked.key().into();
-                let pushed = push(Change::Put { bucket, key, object, only_if_absent });
+                let pushed = push(Change::Put { bucket, key, object, conditions });
                 if pushed.is_ok() {
                     room.keep(); // the writer gives it back when it refuses
                 }
@@ -126,10 +126,11 @@ pub fn of_refusal(refusal: Refusal) -> &'static Failure {
     }
 }
 
-fn of_store(error: StoreError) -> &'static Failure {
+pub fn of_store(error: StoreError) -> &'static Failure {
     match error {
         StoreError::NoBucket => &failure::NO_SUCH_BUCKET,
         StoreError::NotEmpty => &failure::BUCKET_NOT_EMPTY,
-        StoreError::Exists => &failure::PRECONDITION,
+        StoreError::NoKey => &failure::NO_SUCH_KEY,
+        StoreError::Precondition => &failure::PRECONDITION,
     }
 }

@@ -11,6 +11,7 @@ use super::multipart::{of_upload, open_id};
 use super::upload::{Announcement, Limit};
 use super::xml::{NAMESPACE, Xml, encode_url};
 use super::{Exchange, Progress, Step, put, xml_read};
+use crate::conditions::Conditions;
 use crate::store::{Bucket, Object};
 use crate::uploads::{Completing, Named, PART_NUMBER_MAX};
 
@@ -20,10 +21,11 @@ const COMPLETION_BYTES_MAX: u64 = 8 << 20;
 pub fn upload(exchange: &Exchange<'_>) -> Progress {
     let asked = exchange.asked;
     let announced = Announcement::read_digests(asked)?;
-    let only_if_absent = put::only_if_absent(asked)?;
+    let conditions = put::conditions(asked);
     let announced = announced.with_length(asked, Limit::of_document(COMPLETION_BYTES_MAX))?;
     let bucket = exchange.bucket()?;
     let id = open_id(exchange, &bucket)?;
+    put::judge(&bucket, asked.key(), &conditions)?;
     exchange.after_body(announced, move |exchange, payload| {
         let named = parse(&payload.body)?;
         drop(payload); // the list's room counts against the store only until it is read
@@ -31,7 +33,7 @@ pub fn upload(exchange: &Exchange<'_>) -> Progress {
         let completing =
             Completing::take(&bucket, &shared.store, (key, id), &named, shared.object_bytes_max);
         let completing = completing.map_err(of_upload)?;
-        Ok(Step::Change(pending(exchange, bucket, completing, only_if_absent)))
+        Ok(Step::Change(pending(exchange, bucket, completing, conditions)))
     })
 }
 
@@ -39,7 +41,7 @@ fn pending(
     exchange: &Exchange<'_>,
     bucket: Arc<Bucket>,
     completing: Completing,
-    only_if_absent: bool,
+    conditions: Conditions,
 ) -> Pending {
     let modified = SystemTime::now();
     let etag = answer::etag_of(completing.md5, completing.count);
@@ -62,7 +64,7 @@ fn pending(
         kept: completing.kept.clone(),
     });
     let room = completing.room();
-    Pending::completing(Write::Put { bucket, object, room, only_if_absent }, answer, completing)
+    Pending::completing(Write::Put { bucket, object, room, conditions }, answer, completing)
 }
 
 /// The parts that a completion names, in an order that rises.

@@ -38,15 +38,14 @@ pub fn object(exchange: &Exchange<'_>) -> Progress {
     if !replacing && (&*source.bucket, &*source.key) == (asked.bucket(), asked.key()) {
         return Err(&failure::INVALID_REQUEST);
     }
+    put::refuse_features(asked)?;
     let replaced = replacing.then(|| put::kept_headers(asked)).transpose()?;
     let replaced = replaced.map(|kept| (put::content_type(asked), kept));
-    let only_if_absent = put::only_if_absent(asked)?;
+    let conditions = put::conditions(asked);
     let announced = exchange.optional_body()?;
     let bucket = exchange.bucket()?;
     let source = source.find(exchange)?;
-    if only_if_absent && bucket.get(asked.key()).is_some() {
-        return Err(&failure::PRECONDITION);
-    }
+    put::judge(&bucket, asked.key(), &conditions)?;
     // Counted as if it were copied: its source may be gone before it.
     let shared = &exchange.rules.shared;
     let room = shared.store.reserve(source.body.len() as u64).ok_or(&failure::SLOW_DOWN)?;
@@ -54,7 +53,7 @@ pub fn object(exchange: &Exchange<'_>) -> Progress {
         let object = Arc::new(copy_of(&source, replaced));
         let etag = source.etag.to_str().unwrap_or("");
         let answer = answer(exchange, "CopyObjectResult", etag, object.modified);
-        let write = Write::Put { bucket, object, room, only_if_absent };
+        let write = Write::Put { bucket, object, room, conditions };
         Ok(Step::Change(Pending::new(write, answer)))
     })
 }

@@ -28,6 +28,8 @@ failures! {
     HEAD_TOO_LARGE = 431 "RequestHeaderSectionTooLarge"
         "The request's head exceeds 16 KiB." closing;
     AUTHORIZATION = 400 "AuthorizationHeaderMalformed" "The authorization header is malformed.";
+    AUTHORIZATION_QUERY = 400 "AuthorizationQueryParametersError"
+        "The query's authorization parameters are malformed.";
     INVALID_REQUEST = 400 "InvalidRequest" "The request is not valid.";
     ACCESS_DENIED = 403 "AccessDenied" "Access is denied.";
     INVALID_ACCESS_KEY_ID = 403 "InvalidAccessKeyId" "The access key is not known.";

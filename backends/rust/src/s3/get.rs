@@ -3,16 +3,17 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use hyper::header::HeaderValue;
-
 use super::answer::{Answer, Content, Part};
 use super::asked::Asked;
 use super::failure::{self, Failure};
+use super::overrides::Overrides;
 use super::{Exchange, Outcome, checksum};
+use crate::conditions;
 use crate::store::Object;
 
 pub fn object(exchange: &Exchange<'_>) -> Outcome {
     let asked = exchange.asked;
+    let overrides = Overrides::read(asked)?;
     let object = exchange.bucket()?.get(asked.key()).ok_or(&failure::NO_SUCH_KEY)?;
     if !CONDITIONS.hold(asked, &object)? {
         return Ok(Answer::new(304, Content::Unchanged(object)));
@@ -30,16 +31,17 @@ pub fn object(exchange: &Exchange<'_>) -> Outcome {
                 bytes,
                 is_range: true,
                 tells_checksums: false,
+                overrides,
             };
             Ok(Answer::new(206, Content::Object(part(object))))
         }
-        RangeVerdict::Whole => Ok(whole(object, checksum::are_asked(asked))),
+        RangeVerdict::Whole => Ok(whole(object, checksum::are_asked(asked), overrides)),
     }
 }
 
-fn whole(object: Arc<Object>, tells_checksums: bool) -> Answer {
+fn whole(object: Arc<Object>, tells_checksums: bool, overrides: Option<Box<Overrides>>) -> Answer {
     let bytes = object.body.len();
-    let part = Part { object, first: 0, bytes, is_range: false, tells_checksums };
+    let part = Part { object, first: 0, bytes, is_range: false, tells_checksums, overrides };
     Answer::new(200, Content::Object(part))
 }
 
@@ -71,14 +73,14 @@ impl Conditions {
         // Headers have whole seconds.
         let modified = whole_seconds(object.modified);
         if asked.header(self.matching).is_some() {
-            if !matches_tag(asked, self.matching, &object.etag) {
+            if !names_it(asked, self.matching, object) {
                 return Err(&failure::PRECONDITION);
             }
         } else if time(asked, self.unmodified_since).is_some_and(|since| modified > since) {
             return Err(&failure::PRECONDITION);
         }
         if asked.header(self.none_match).is_some() {
-            return Ok(!matches_tag(asked, self.none_match, &object.etag));
+            return Ok(!names_it(asked, self.none_match, object));
         }
         Ok(time(asked, self.modified_since).is_none_or(|since| modified > since))
     }
@@ -89,15 +91,9 @@ fn whole_seconds(time: SystemTime) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(since.as_secs())
 }
 
-/// Tags without quotes match too, as they do in S3.
-fn matches_tag(asked: &Asked, name: &str, etag: &HeaderValue) -> bool {
-    let own = etag.to_str().unwrap_or("").trim_matches('"');
-    let lists = asked.all(name).filter_map(|value| std::str::from_utf8(value).ok());
-    lists.flat_map(|list| list.split(',')).any(|tag| {
-        let tag = tag.trim();
-        let tag = tag.strip_prefix("W/").unwrap_or(tag);
-        tag == "*" || tag.trim_matches('"') == own
-    })
+fn names_it(asked: &Asked, name: &str, object: &Object) -> bool {
+    let mut lists = asked.all(name).filter_map(|value| std::str::from_utf8(value).ok());
+    lists.any(|list| conditions::names(list, object.etag.as_bytes()))
 }
 
 fn time(asked: &Asked, name: &str) -> Option<SystemTime> {

@@ -17,6 +17,7 @@ mod failure;
 mod get;
 mod list_uploads;
 mod multipart;
+mod overrides;
 mod put;
 mod upload;
 mod versions;
@@ -191,7 +192,7 @@ fn is_missing_feature(asked: &Asked, name: &str) -> bool {
         "uploads" | "uploadId" | "partNumber" => {
             asked.key().is_empty() || multipart::Operation::of(asked).is_none()
         }
-        _ => MISSING.contains(&name) || name.starts_with("response-"),
+        _ => MISSING.contains(&name),
     }
 }
 

@@ -77,6 +77,7 @@ pub fn of_upload(error: UploadError) -> &'static Failure {
 
 fn begin(exchange: &Exchange<'_>) -> Progress {
     let asked = exchange.asked;
+    put::refuse_features(asked)?;
     let upload = Upload::new(put::content_type(asked), put::kept_headers(asked)?);
     let announced = exchange.optional_body()?;
     let bucket = exchange.bucket()?;
@@ -102,7 +103,9 @@ fn part_number(exchange: &Exchange<'_>) -> Result<u16, &'static Failure> {
 fn part(exchange: &Exchange<'_>) -> Progress {
     let asked = exchange.asked;
     let number = part_number(exchange)?;
-    let announced = Announcement::read(asked, Limit::of_object(&exchange.rules.shared))?;
+    let announced = Announcement::read_digests(asked)?;
+    put::refuse_features(asked)?;
+    let announced = announced.with_length(asked, Limit::of_object(&exchange.rules.shared))?;
     let bucket = exchange.bucket()?;
     let id = open_id(exchange, &bucket)?;
     exchange.after_body(announced, move |exchange, payload| {

@@ -3,14 +3,18 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use hyper::header::{CACHE_CONTROL, CONTENT_ENCODING, HeaderName, HeaderValue};
+use hyper::header::{
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, EXPIRES, HeaderName,
+    HeaderValue,
+};
 
 use super::answer::{self, Answer, Content};
 use super::asked::Asked;
-use super::change::{Pending, Write};
+use super::change::{Pending, Write, of_store};
 use super::failure::{self, Failure};
 use super::upload::{Announcement, Limit, Payload, Then, Upload};
 use super::{Exchange, Progress, Step};
+use crate::conditions::Conditions;
 use crate::store::{Bucket, Object};
 
 const METADATA_BYTES_MAX: usize = 2 << 10;
@@ -19,7 +23,7 @@ pub const METADATA_PREFIX: &str = "x-amz-meta-";
 /// What a PUT waits for its body with.
 pub struct Put {
     bucket: Arc<Bucket>,
-    only_if_absent: bool,
+    conditions: Conditions,
     content_type: HeaderValue,
     kept: Vec<(HeaderName, HeaderValue)>,
 }
@@ -28,13 +32,12 @@ pub fn object(exchange: &Exchange<'_>) -> Progress {
     let (asked, shared) = (exchange.asked, &*exchange.rules.shared);
     let limit = Limit::of_object(shared);
     let announced = Announcement::read_digests(asked)?;
-    let (kept, only_if_absent) = (kept_headers(asked)?, only_if_absent(asked)?);
+    refuse_features(asked)?;
+    let (kept, conditions) = (kept_headers(asked)?, conditions(asked));
     let announced = announced.with_length(asked, limit)?;
     let bucket = exchange.bucket()?;
-    if only_if_absent && bucket.get(asked.key()).is_some() {
-        return Err(&failure::PRECONDITION);
-    }
-    let put = Put { bucket, only_if_absent, content_type: content_type(asked), kept };
+    judge(&bucket, asked.key(), &conditions)?;
+    let put = Put { bucket, conditions, content_type: content_type(asked), kept };
     Ok(Step::Body(Upload::open(shared, announced, Then::Put(put))?))
 }
 
@@ -53,19 +56,37 @@ impl Put {
             content_type: self.content_type,
             kept: self.kept,
         });
-        let (bucket, only_if_absent, room) = (self.bucket, self.only_if_absent, payload.room);
-        let write = Write::Put { bucket, object: object.clone(), room, only_if_absent };
+        let (bucket, conditions, room) = (self.bucket, self.conditions, payload.room);
+        let write = Write::Put { bucket, object: object.clone(), room, conditions };
         Step::Change(Pending::new(write, Answer::new(200, Content::Stored(object))))
     }
 }
 
-/// The one condition of a write that this subset has.
-pub fn only_if_absent(asked: &Asked) -> Result<bool, &'static Failure> {
-    match asked.header("if-none-match") {
-        None => Ok(false),
-        Some(b"*") => Ok(true),
-        Some(_) => Err(&failure::NOT_IMPLEMENTED),
-    }
+/// What the request asks of the object that is there.
+pub fn conditions(asked: &Asked) -> Conditions {
+    let list = |name| {
+        asked.header(name)?;
+        let lists = asked.all(name).filter_map(|value| std::str::from_utf8(value).ok());
+        Some(lists.collect::<Vec<_>>().join(",").into())
+    };
+    Conditions { matching: list("if-match"), none_match: list("if-none-match") }
+}
+
+/// Tells what fails before the body is read; the index decides again when the write is made.
+pub fn judge(bucket: &Bucket, key: &str, conditions: &Conditions) -> Result<(), &'static Failure> {
+    let refused = if conditions.is_empty() { None } else { bucket.refuses(key, conditions) };
+    refused.map_or(Ok(()), |error| Err(of_store(error)))
+}
+
+/// Headers whose features are not here must not be accepted in silence.
+pub fn refuse_features(asked: &Asked) -> Result<(), &'static Failure> {
+    let is_missing = |name: &str| {
+        name == "x-amz-tagging"
+            || name.starts_with("x-amz-server-side-encryption")
+            || name.starts_with("x-amz-object-lock-")
+    };
+    let refused = asked.headers().any(|(name, _)| is_missing(name));
+    if refused { Err(&failure::NOT_IMPLEMENTED) } else { Ok(()) }
 }
 
 pub fn content_type(asked: &Asked) -> HeaderValue {
@@ -76,19 +97,21 @@ pub fn content_type(asked: &Asked) -> HeaderValue {
 
 /// What a GET will repeat, in the contract's order, the metadata as it came.
 pub fn kept_headers(asked: &Asked) -> Result<Vec<(HeaderName, HeaderValue)>, &'static Failure> {
-    if ["if-match", "x-amz-tagging"].into_iter().any(|name| asked.header(name).is_some()) {
-        return Err(&failure::NOT_IMPLEMENTED);
-    }
     let mut kept = Vec::new();
-    if let Some(value) = asked.header("cache-control") {
-        kept.push((CACHE_CONTROL, answer::header_value(value)));
-    }
+    let keep = |kept: &mut Vec<_>, name: HeaderName| {
+        let value = asked.header(name.as_str()).map(answer::header_value);
+        kept.extend(value.map(|value| (name, value)));
+    };
+    keep(&mut kept, CACHE_CONTROL);
+    keep(&mut kept, CONTENT_DISPOSITION);
     if asked.header("content-encoding").is_some() {
         let codings = without_aws_chunked(asked);
         if !codings.is_empty() {
             kept.push((CONTENT_ENCODING, answer::header_value(codings.as_bytes())));
         }
     }
+    keep(&mut kept, CONTENT_LANGUAGE);
+    keep(&mut kept, EXPIRES);
     keep_metadata(asked, &mut kept)?;
     Ok(kept)
 }

@@ -11,6 +11,10 @@ const DAY_BYTES: usize = "20260101".len();
 pub struct Fields<'a>([&'a str; 3]);
 
 impl<'a> Fields<'a> {
+    pub fn new(credential: &'a str, signed: &'a str, signature: &'a str) -> Self {
+        Self([credential, signed, signature])
+    }
+
     /// `None` without the header; an error when it is there and not well formed.
     pub fn read(asked: &'a Asked) -> Result<Option<Self>, &'static Failure> {
         let mut values = asked.all("authorization");

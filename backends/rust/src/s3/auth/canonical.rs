@@ -4,6 +4,7 @@ use bumpalo::Bump;
 use bumpalo::collections::Vec;
 use sha2::{Digest, Sha256};
 
+use super::presigned;
 use crate::s3::asked::{self, Asked};
 use crate::s3::xml::percent_encode;
 
@@ -39,7 +40,8 @@ impl Request<'_> {
     /// Sorted by what is written, by name before by value.
     fn put_query(&self, text: &mut Vec<'_, u8>, arena: &Bump) {
         let encode = |value| percent_encode(value, "", arena);
-        let pairs = self.asked.query().map(|(name, value)| (encode(name), encode(value)));
+        let signed = self.asked.query().filter(|(name, _)| *name != presigned::SIGNATURE);
+        let pairs = signed.map(|(name, value)| (encode(name), encode(value)));
         let mut pairs = Vec::from_iter_in(pairs, arena);
         pairs.sort_unstable();
         for (number, (name, value)) in pairs.iter().enumerate() {

@@ -9,7 +9,7 @@ const SKEW_MAX: Duration = Duration::from_secs(15 * 60);
 const BASIC_FORM: &str = "20260101T000000Z";
 
 /// A time of whole seconds, and its basic form, which is what is signed.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stamp {
     text: String,
     time: SystemTime,
@@ -34,7 +34,7 @@ impl Stamp {
     }
 
     /// A date that the calendar does not have comes back as another one.
-    fn of_basic_form(text: &str) -> Option<Self> {
+    pub fn of_basic_form(text: &str) -> Option<Self> {
         let has_form = |(byte, form): (u8, u8)| match form {
             b'T' | b'Z' => byte == form,
             _ => byte.is_ascii_digit(),
@@ -48,6 +48,10 @@ impl Stamp {
         let seconds = days * 86_400 + minutes * 60 + number(13, 15)?;
         let stamp = Self::of_time(UNIX_EPOCH + Duration::from_secs(seconds));
         (stamp.text == text).then_some(stamp)
+    }
+
+    pub fn time(&self) -> SystemTime {
+        self.time
     }
 
     pub fn text(&self) -> &str {
