@@ -14,6 +14,8 @@ from harness.model.manifest import Scenario
 RATE_MAX = 5_000_000.0
 DURATION_MAX_S = 7 * 24 * 3600.0
 CONNECTIONS_MAX = 60_000
+GRAIN_MIN_NS, GRAIN_MAX_NS = 1_000, 10_000_000  # the engine takes no more
+_SHORT_UNITS_NS = {"us": 1e3, "\u00b5s": 1e3, "ms": 1e6, "s": 1e9}
 
 
 def number(flag: str, value: float, *, low: float, high: float, unit: str) -> float:
@@ -37,6 +39,30 @@ def duration_s(flag: str, text: str) -> float:
             hint="a number, and behind it s, m or h where it is not seconds",
         )
     return float(match[1]) * {"s": 1.0, "m": 60.0, "h": 3600.0}[match[2] or "s"]
+
+
+def short_ns(flag: str, text: str) -> int:
+    """Nanoseconds from `20us`, `1.5ms` or `2s`: for times in which a second is long."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(us|\u00b5s|ms|s)", text.strip())
+    if match is None:
+        raise UsageError(
+            flag,
+            f"expected a time such as 20us, 1.5ms or 2s, got {text!r}",
+            hint="a number, and behind it us, ms or s",
+        )
+    return round(float(match[1]) * _SHORT_UNITS_NS[match[2]])
+
+
+def grain_ns(text: str) -> int:
+    """The bound up to which wake-ups are batched, within what the engine takes."""
+    value = short_ns("--grain", text)
+    if not GRAIN_MIN_NS <= value <= GRAIN_MAX_NS:
+        raise UsageError(
+            "--grain",
+            f"expected 1us to 10ms, got {text}",
+            hint="20us is the default; 1ms is what wrk2 uses",
+        )
+    return value
 
 
 def scenario(name: str, folder: Path) -> Scenario:

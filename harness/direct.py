@@ -69,7 +69,13 @@ class RunningServer:
 
 
 def _request(
-    *, rate_rps: float, duration_s: float, warmup_s: float, connections: int, tune: str
+    *,
+    rate_rps: float,
+    duration_s: float,
+    warmup_s: float,
+    connections: int,
+    grain_ns: int,
+    tune: str,
 ) -> Request:
     return Request(
         subjects=[Subject("target", "running")],
@@ -90,7 +96,7 @@ def _request(
         protocol="h1",
         pipeline=1,
         arrivals="uniform",
-        grain_ns=20_000,
+        grain_ns=grain_ns,
         timeout_ns=10_000_000_000,
         runtime="process",
         layout="shared",  # nobody knows on which cores the server runs
@@ -111,6 +117,7 @@ def drive(
     duration_s: float,
     warmup_s: float,
     connections: int,
+    grain_ns: int,
     tune: str,
     say: Callable[[str], None],
 ) -> TrialData:
@@ -126,6 +133,7 @@ def drive(
         duration_s=duration_s,
         warmup_s=warmup_s,
         connections=connections,
+        grain_ns=grain_ns,
         tune=tune,
     )
     with contextlib.ExitStack() as stack:

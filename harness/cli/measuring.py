@@ -18,7 +18,7 @@ from harness.model.plan import Request
 from harness.model.verdict import Status
 
 DEFAULT_CONNECTIONS = 64
-GRAIN_NS = 20_000
+GRAIN = "20us"
 TIMEOUT_NS = 10_000_000_000
 MEMORY_LIMIT_BYTES = 8 * 2**30
 
@@ -39,6 +39,7 @@ MEMORY_LIMIT_BYTES = 8 * 2**30
 @click.option("--track", type=click.Choice(list(TRACKS)), help="what is compared; see `bench list`")
 @click.option("--pipeline", "depth", type=int, default=1, help="requests in flight a connection")
 @click.option("--arrivals", type=click.Choice(["uniform", "poisson"]), default="uniform")
+@click.option("--grain", default=GRAIN, show_default=True, help="wake-ups are batched up to this")
 @click.option("--threads", type=int, default=1, show_default=True, help="of the backend")
 @click.option("--probes", type=click.Choice(["auto", "off", "require"]), default="auto")
 @click.option("--set", "settings", multiple=True, help="backend.option=value")
@@ -121,7 +122,7 @@ def _request(flags: dict[str, Any]) -> Request:
         duration_s=duration,
         warmup_s=warmup,
         pipeline=flags["depth"],
-        grain_ns=GRAIN_NS,
+        grain_ns=asked.grain_ns(flags["grain"]),
         timeout_ns=TIMEOUT_NS,
         memory_limit_bytes=MEMORY_LIMIT_BYTES,
         calibrate=not flags["no_calibrate"],
@@ -141,6 +142,7 @@ def _request(flags: dict[str, Any]) -> Request:
 @click.option("--duration", default="30s", show_default=True)
 @click.option("--warmup", default="2s", show_default=True)
 @click.option("--connections", type=int, default=DEFAULT_CONNECTIONS, show_default=True)
+@click.option("--grain", default=GRAIN, show_default=True, help="wake-ups are batched up to this")
 @click.option("--tune", type=click.Choice(["auto", "off"]), default="off", show_default=True)
 @click.option("--json", "as_json", is_flag=True)
 @output_option
@@ -150,6 +152,7 @@ def load(
     duration: str,
     warmup: str,
     connections: int,
+    grain: str,
     tune: str,
     output: Path,
     *,
@@ -160,6 +163,7 @@ def load(
     asked.number("--connections", connections, low=1, high=asked.CONNECTIONS_MAX, unit="")
     seconds = asked.duration_s("--duration", duration)
     asked.number("--duration", seconds, low=1, high=asked.DURATION_MAX_S, unit="s")
+    grain_ns = asked.grain_ns(grain)
     parsed = asked.target(target)
     from harness import direct
     from harness.stats import run_json
@@ -172,13 +176,14 @@ def load(
         duration_s=seconds,
         warmup_s=asked.duration_s("--warmup", warmup),
         connections=connections,
+        grain_ns=grain_ns,
         tune=tune,
         say=show.talk,
     )
     if as_json:
-        show.data_json(run_json.trial_summary(data))
+        show.data_json({**run_json.trial_summary(data), "grain_ns": grain_ns})
     else:
-        show.load_table(target, data)
+        show.load_table(target, data, grain_ns)
     if data.verdict.status is Status.INVALID:
         raise SystemExit(EXIT_NOT_VALID)
     if data.load is None or data.load.errors:

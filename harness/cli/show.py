@@ -77,7 +77,12 @@ def answer_table(plan: Plan, analysis: Analysis) -> None:
     for row in analysis.rows:
         cells = [cell_text(row.cells.get(column.id), column.unit) for column in chosen]
         rows.append([row.subject.name, row.worst.value, *cells])
-    table(f"run {analysis.run_id}", titles, rows, figures=True)
+    asked = plan.request
+    title = (
+        f"run {analysis.run_id}: {words.number(asked.rate_rps)} requests/s, "
+        f"wake-ups batched up to {words.duration(asked.grain_ns)}"
+    )
+    table(title, titles, rows, figures=True)
     names = answer.subject_names(analysis.rows)
     facts = answer.option_facts(plan.options_effective, names)
     table("options", ["", "ran with"], [[fact.name, fact.value] for fact in facts])
@@ -145,7 +150,7 @@ class Display:
             self._bar = None
 
 
-def load_table(target: str, trial: TrialData) -> None:
+def load_table(target: str, trial: TrialData, grain_ns: int) -> None:
     """What `bench load` measured."""
     if trial.load is None or trial.latency is None:
         table(target, ["", "value"], [["nothing was measured", str(trial.not_measured)]])
@@ -154,6 +159,7 @@ def load_table(target: str, trial: TrialData) -> None:
         ["verdict", trial.verdict.status],
         ["offered", f"{trial.load.offered_rps:,.1f} requests/s"],
         ["achieved", f"{trial.load.achieved_rps:,.1f} requests/s"],
+        ["grain", words.duration(grain_ns)],
         ["errors", ", ".join(f"{k} {n}" for k, n in trial.load.errors.items()) or "none"],
     ]
     rows += [["", *reason.text.splitlines()] for reason in trial.verdict.reasons]

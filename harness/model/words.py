@@ -98,6 +98,11 @@ def repeat_command(request: Request) -> str:
     words += ["--warmup", f"{request.warmup_s:g}", "--repeat", str(request.repeat)]
     words += ["--seed", str(request.seed), "--connections", str(request.connections)]
     words += ["--protocol", request.protocol, "--runtime", request.runtime]
+    words += ["--arrivals", request.arrivals, "--grain", f"{request.grain_ns / 1000:g}us"]
+    words += ["--pipeline", str(request.pipeline)] if request.pipeline > 1 else []
+    words += ["--threads", str(request.threads)]
+    words += [] if request.cpu_quota is None else ["--cpu-quota", f"{request.cpu_quota:g}"]
+    words += [] if request.calibrate else ["--no-calibrate"]
     words += ["--layout", request.layout, "--tune", request.tune, "--probes", request.probes]
     return shlex.join(words)
 

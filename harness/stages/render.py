@@ -92,6 +92,7 @@ def _asked(plan: Plan) -> list[Facts]:
         Fact("Time", f"{request.duration_s:g} s a trial after {request.warmup_s:g} s of warm-up"),
         Fact("Trials", f"{len(plan.trials)}, each a fresh process; {request.repeat} a subject"),
         Fact("Connections", f"{request.connections:,}, {_protocol(request)}"),
+        Fact("Grain", f"wake-ups batched up to {words.duration(request.grain_ns)}"),
         Fact("Time limit", f"{words.duration(request.timeout_ns)} a request"),
     ]
     asked = [

@@ -56,6 +56,7 @@ def summarise(plan: Plan, analysis: Analysis, trials: list[TrialData]) -> dict[s
         "run_id": analysis.run_id,
         "created_utc": plan.created_utc,
         "rate_rps": plan.request.rate_rps,
+        "grain_ns": plan.request.grain_ns,
         "duration_s": plan.request.duration_s,
         "scenario": plan.request.scenario.name,
         "subjects": [

@@ -81,8 +81,9 @@ def test_every_server_and_load_is_stopped(stage: Stage) -> None:
 
 
 def test_the_engine_gets_what_was_asked(stage: Stage) -> None:
-    stage.run("--arrivals", "poisson", "--seed", "7")
+    stage.run("--arrivals", "poisson", "--seed", "7", "--grain", "1.5ms")
     (load,) = stage.loads
+    assert load.plan["grain_ns"] == 1_500_000
     assert load.plan["rate_rps"] == 1000.0
     assert load.plan["connections"] == 4
     assert load.plan["arrivals"] == "poisson"
@@ -90,6 +91,16 @@ def test_the_engine_gets_what_was_asked(stage: Stage) -> None:
     assert load.plan["target"]["port"] == stage.runtime.servers[0].launch.port
     assert load.plan["scenario"]["objects"]["key"] == "object-{index:08d}"
     assert stage.runtime.servers[0].launch.cpus == [1]
+
+
+def test_the_grain_stands_in_every_result(stage: Stage) -> None:
+    finished = stage.run("--grain", "1ms")
+    assert "1,000 requests/s, wake-ups batched up to 1 ms" in finished.stdout
+    folder = stage.only_run()
+    assert folder.plan().request.grain_ns == 1_000_000
+    page = folder.report.read_text(encoding="utf-8")
+    assert "<dt>Grain</dt><dd>wake-ups batched up to 1 ms</dd>" in page
+    assert "--grain 1000us" in page
 
 
 def test_a_trial_is_saved_before_the_next_begins(

@@ -66,5 +66,6 @@ def test_the_command_names_everything_that_was_asked() -> None:
     said = shlex.split(words.repeat_command(inputs().plan.request))
     assert said[:4] == ["bench", "run", "--backend", "c/epoll"]
     assert said.count("--backend") == 4
-    for flag, value in (("--set", "go.gogc=100"), ("--rps", "10000"), ("--seed", "42")):
+    flags = {"--set": "go.gogc=100", "--rps": "10000", "--seed": "42", "--grain": "50us"}
+    for flag, value in {**flags, "--arrivals": "uniform", "--threads": "1"}.items():
         assert said[said.index(flag) + 1] == value
