@@ -38,6 +38,7 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     default: bool = False
     arguments: list[str] = []
     environment: dict[str, str] = {}
+    choices: dict[str, str] = {}  # departures of this variant alone, beside the backend's
 
 
 class Option(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

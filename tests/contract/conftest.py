@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -95,6 +96,15 @@ class Server:
     def port(self) -> int:
         """The port it listens on."""
         return self.running.port
+
+    @property
+    def interims_unasked(self) -> set[tuple[int, ...]]:
+        """What may stand before an answer that needs no body: no 100, but from some fronts."""
+        return {(), (100,)} if self.backend.chooses("early_continue") else {()}
+
+    def takes(self, data: bytes) -> bool:
+        """Whether a feed alone, which stands in the data, ends a line here, as declared."""
+        return self.backend.chooses("bare_feed") and re.search(rb"(?<!\r)\n", data) is not None
 
     def wire(self, timeout_s: float = 10.0) -> Wire:
         """A fresh raw connection."""

@@ -64,8 +64,9 @@ class Backend:
         return frozenset(self._variant()["protocols"])
 
     def chooses(self, what: str) -> bool:
-        """Whether the manifest declares that it departs from the contract's letter here."""
-        return what in self.manifest.get("choices", {})
+        """Whether manifest or variant declares that it departs from the contract's letter here."""
+        declared = (self.manifest.get("choices", {}), self._variant().get("choices", {}))
+        return any(what in choices for choices in declared)
 
     def command(
         self, port: int, data_folder: Path, extra: Sequence[str] = (), artifact: str | None = None

@@ -94,7 +94,9 @@ def test_a_condition_that_fails_is_told_before_the_body_is_asked_for(
         asked = [*headers, ("Expect", "100-continue"), ("Content-Length", "5")]
         with server.wire() as wire:
             wire.send(request("PUT", f"/{bucket}/k", asked))
-            assert wire.answer_or_interim("PUT").status == status
+            reply = wire.answer("PUT")
+            assert reply.status == status
+            assert reply.interim in server.interims_unasked
     with server.wire() as wire:
         wire.send(
             request(
@@ -103,7 +105,9 @@ def test_a_condition_that_fails_is_told_before_the_body_is_asked_for(
                 [("If-Match", "*"), ("Expect", "100-continue"), ("Content-Length", "5")],
             )
         )
-        assert wire.answer_or_interim("PUT").status == 404
+        reply = wire.answer("PUT")
+        assert reply.status == 404
+        assert reply.interim in server.interims_unasked
 
 
 def test_of_writers_with_one_etag_one_wins(server: Server, bucket: str) -> None:

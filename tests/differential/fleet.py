@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -27,6 +28,14 @@ def judged(backends: Sequence[tuple[Backend, Sequence[str]]]) -> Iterator[Judge]
         judge = Judge(players)
         stack.callback(judge.close)
         yield judge
+
+
+def comparable(backends: Sequence[Backend]) -> list[Backend]:
+    """Those whose own bytes reach the client; who declares a front is named and left out."""
+    for backend in backends:
+        if backend.chooses("front"):
+            print(f"{backend.name}: left out, its bytes are a front's", file=sys.stderr)  # noqa: T201
+    return [backend for backend in backends if not backend.chooses("front")]
 
 
 def common_profiles(backends: Sequence[Backend]) -> frozenset[str]:

@@ -11,7 +11,7 @@ import click
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from tests.contract.servers import REPOSITORY, Backend, discover
-from tests.differential.fleet import common_profiles, judged
+from tests.differential.fleet import common_profiles, comparable, judged
 from tests.differential.judge import DifferenceError, Judge
 from tests.differential.operations import Operation
 from tests.differential.streams import streams
@@ -36,7 +36,8 @@ def main(
     operations: int, seconds: int, first_seed: int, names: Sequence[str], backends_dir: Path
 ) -> None:
     """Play seeded streams until so many operations or seconds; exit 1 with the shortest stream."""
-    backends = [b for b in discover([backends_dir]) if not names or b.manifest["name"] in names]
+    found = [b for b in discover([backends_dir]) if not names or b.manifest["name"] in names]
+    backends = comparable(found)
     if len(backends) < 2:
         raise click.UsageError(f"two variants or more, found {[b.name for b in backends]}")
     profiles = common_profiles(backends)

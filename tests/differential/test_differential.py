@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import pytest
 
 from tests.contract.servers import REPOSITORY, Backend, discover
-from tests.differential.fleet import common_profiles, judged
+from tests.differential.fleet import common_profiles, comparable, judged
 from tests.differential.judge import DifferenceError
 from tests.differential.run import play_round
 
@@ -18,7 +18,7 @@ SECONDS = float(os.environ.get("PAUSEMARK_DIFFERENTIAL_S", "60"))
 
 
 def all_variants() -> Sequence[Backend]:
-    return list(discover([REPOSITORY / "backends"]))
+    return comparable(list(discover([REPOSITORY / "backends"])))
 
 
 def test_every_variant_gives_the_same_answers() -> None:

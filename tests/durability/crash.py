@@ -81,7 +81,8 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=200, help="in total")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 30))
     asked = parser.parse_args()
-    found = {str(b.manifest["name"]): b for b in discover([asked.backends_dir]) if is_durable(b)}
+    durable = (b for b in discover([asked.backends_dir]) if is_durable(b))
+    found = {str(b.manifest["name"]): b for b in durable if not b.chooses("front")}
     chosen = [b for name, b in found.items() if not asked.backend or name in asked.backend]
     if not chosen:
         sys.stderr.write("error: crash: no durable backend found\n")
