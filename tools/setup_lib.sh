@@ -77,6 +77,17 @@ install_wanted() {
     # The packages' own services are not for us to start: the daemon is started when it is needed.
     apt-get install -y -qq --no-install-recommends "${WANTED[@]}" </dev/null >&2 ||
         fail "apt-get install ended badly" "mend what it says above, then run \`make setup\` again"
+    case " ${WANTED[*]} " in *" nginx-light "*) stop_nginx_service ;; esac
+}
+
+# The package starts a server on port 80 of every address, which nobody here asked for.
+stop_nginx_service() {
+    say "setup: stopping the service that came with nginx-light; the backend starts its own nginx"
+    if [ -d /run/systemd/system ]; then
+        systemctl disable --now nginx >&2 || true
+    elif [ -x /etc/init.d/nginx ]; then
+        /etc/init.d/nginx stop >&2 || true
+    fi
 }
 
 # Where this machine's apt takes Debian from, so that a mirror that its owner chose is respected.

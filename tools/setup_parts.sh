@@ -62,6 +62,11 @@ want_c() {
     want "MD5 and SHA-256 of the C and C++ backends" libssl-dev
     want "CRC-32 of the C and C++ backends" zlib1g-dev
     want "Beast, of the C++ backend" libboost-dev
+    if command -v nginx >/dev/null || [ -x /usr/sbin/nginx ]; then
+        SKIPPED+=("nginx")
+    else
+        want "the front of the C backend's variant fastcgi" nginx-light
+    fi
     if [ "$RELEASE" = 12 ]; then
         want "llhttp's sources, of the C backend" node-llhttp
     else

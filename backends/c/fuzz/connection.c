@@ -10,8 +10,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static struct options options = {
-    .threads = 1, .use_pool = true, .object_bytes_max = 1 << 20, .store_bytes_max = 16 << 20};
+#ifndef FRONT
+#define FRONT false
+#endif
+static struct options options = {.threads = 1,
+                                 .use_pool = true,
+                                 .front = FRONT,
+                                 .object_bytes_max = 1 << 20,
+                                 .store_bytes_max = 16 << 20};
 static struct worker *worker;
 
 int LLVMFuzzerInitialize(int *count, char ***arguments);

@@ -1,5 +1,6 @@
 // The life of a connection: input to heads and bodies, answers out, limits on silence.
 #include "commit.h"
+#include "fastcgi.h"
 #include "s3.h"
 #include <errno.h>
 #include <netinet/in.h>
@@ -22,6 +23,8 @@ struct connection *connection_accept(struct worker *w, int fd) {
         return NULL;
     }
     memset(c, 0, sizeof *c);
+    c->fastcgi = w->options->front ? fastcgi_create() : NULL;
+    c->dead = w->options->front && c->fastcgi == NULL;
     c->worker = w;
     c->fd = fd;
     c->parser.data = c;
@@ -29,7 +32,7 @@ struct connection *connection_accept(struct worker *w, int fd) {
     links_add(&w->all, &c->all);
     c->watched = EPOLLIN;
     struct epoll_event event = {.events = c->watched, .data.ptr = c};
-    if (epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &event) != 0)
+    if (c->dead || epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &event) != 0)
         connection_close(c);
     return c;
 }
@@ -45,6 +48,7 @@ void connection_close(struct connection *c) {
     object_release(c->source);
     upload_close(w, c->upload);
     commit_abandon(w, c->commit);
+    free(c->fastcgi);
     free(c->text);
     free(c->kept);
     free(c->pending);
@@ -77,12 +81,13 @@ void connection_sink(llhttp_t *parser, const char *bytes, size_t n) {
         upload_feed(c->upload, (struct text){bytes, n});
 }
 
-static void refuse(struct connection *c, enum error_code code) {
+void connection_refuse(struct connection *c, unsigned code) {
     c->closing = true;
     c->head_only = false;
     upload_close(c->worker, c->upload);
     c->upload = NULL;
-    answer_error(c, code, TEXT("/"));
+    if (c->fastcgi == NULL || !fastcgi_refuse(c, (enum error_code)code))
+        answer_error(c, (enum error_code)code, TEXT("/"));
 }
 
 // Reads past or stores body bytes. Returns how many were consumed.
@@ -97,10 +102,10 @@ static size_t take_body(struct connection *c, const char *input, size_t n) {
             upload_finish(c);
     } else if (error != HPE_OK) {
         if (c->upload != NULL)
-            refuse(c, ERROR_BAD_REQUEST);
+            connection_refuse(c, ERROR_BAD_REQUEST);
         c->closing = true;
     } else if (c->upload != NULL && c->upload->error == ERROR_ENTITY_TOO_LARGE) {
-        refuse(c, ERROR_ENTITY_TOO_LARGE); // an unbounded body: do not read on
+        connection_refuse(c, ERROR_ENTITY_TOO_LARGE); // an unbounded body: do not read on
     }
     return used;
 }
@@ -114,11 +119,11 @@ static enum error_code why_bad(const llhttp_t *parser, const char *head) {
     return unknown ? ERROR_METHOD_NOT_ALLOWED : ERROR_BAD_REQUEST;
 }
 
-static void take_request(struct connection *c, const char *head, size_t n) {
+void connection_take_request(struct connection *c, const char *head, size_t n) {
     struct request *r = &c->worker->request;
     c->head_only = false;
     if (!request_parse(r, &c->parser, head, n)) {
-        refuse(c, why_bad(&c->parser, head));
+        connection_refuse(c, why_bad(&c->parser, head));
         return;
     }
     c->head_only = r->method == HTTP_HEAD;
@@ -129,7 +134,7 @@ static void take_request(struct connection *c, const char *head, size_t n) {
         return;
     if (!c->in_body)
         upload_finish(c);
-    else if (r->expect_continue)
+    else if (r->expect_continue && c->fastcgi == NULL) // a front answers it itself
         answer_put(c, TEXT("HTTP/1.1 100 Continue\r\n\r\n"));
 }
 
@@ -142,13 +147,13 @@ static size_t take_head(struct connection *c, const char *input, size_t n) {
         return blank;
     switch (request_scan(input, n, &head_n)) {
     case HEAD_COMPLETE:
-        take_request(c, input, head_n);
+        connection_take_request(c, input, head_n);
         return head_n;
     case HEAD_BAD:
-        refuse(c, ERROR_BAD_REQUEST);
+        connection_refuse(c, ERROR_BAD_REQUEST);
         return n;
     case HEAD_TOO_LARGE:
-        refuse(c, ERROR_HEAD_TOO_LARGE);
+        connection_refuse(c, ERROR_HEAD_TOO_LARGE);
         return n;
     case HEAD_PARTIAL:
         break;
@@ -168,7 +173,7 @@ static void linger(struct connection *c) {
 }
 
 // Works through the input until it is used up, incomplete, waits for the log, or the output blocks.
-static size_t consume(struct connection *c, const char *input, size_t n) {
+static size_t consume_http(struct connection *c, const char *input, size_t n) {
     struct worker *w = c->worker;
     size_t at = 0;
     while (at < n && !c->dead && c->commit == NULL) {
@@ -199,7 +204,7 @@ static void keep_input(struct connection *c, const char *rest, size_t n) {
 
 static void process(struct connection *c, size_t n, bool progress) {
     struct worker *w = c->worker;
-    size_t at = consume(c, w->input, n);
+    size_t at = c->fastcgi != NULL ? fastcgi_consume(c, w->input, n) : consume_http(c, w->input, n);
     if (!c->dead && (w->output_n > 0))
         connection_flush(c);
     if (!c->dead)
@@ -251,10 +256,14 @@ static void process_kept(struct connection *c) {
 // Answers, or lets the request go on; then the requests that waited behind it have their turn.
 static void resume(struct connection *c) {
     c->committed = false;
+    if (c->fastcgi != NULL)
+        fastcgi_begin_answer(c);
     commit_go_on(c, c->commit);
+    if (c->fastcgi != NULL)
+        fastcgi_end_answer(c);
     if (c->commit != NULL)
         return;
-    bool large = c->source != NULL || c->text != NULL;
+    bool large = c->source != NULL || c->text != NULL || c->fastcgi != NULL;
     if (!large || connection_flush(c))
         process_kept(c);
     else if (c->dead)

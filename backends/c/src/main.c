@@ -1,74 +1,22 @@
 // pausemark-c: starts the workers, waits for a signal, ends them.
 #include "checksum.h"
+#include "front.h"
+#include "listen.h"
 #include "options.h"
 #include "replay.h"
 #include "sha256.h"
 #include "slab.h"
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#define BACKLOG 4096
 #define THREADS_MAX 64
 enum { EXIT_FAILED = 1, EXIT_BAD_FLAGS = 2, EXIT_ENVIRONMENT = 4 };
-
-static socklen_t fill_address(const struct options *o, struct sockaddr_storage *to) {
-    struct sockaddr_in *v4 = (struct sockaddr_in *)to;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)to;
-    memset(to, 0, sizeof *to);
-    if (inet_pton(AF_INET, o->address, &v4->sin_addr) == 1) {
-        v4->sin_family = AF_INET;
-        v4->sin_port = htons(o->port);
-        return sizeof *v4;
-    }
-    inet_pton(AF_INET6, o->address, &v6->sin6_addr);
-    v6->sin6_family = AF_INET6;
-    v6->sin6_port = htons(o->port);
-    return sizeof *v6;
-}
-
-static int bind_socket(const struct options *o, bool shared) {
-    struct sockaddr_storage address;
-    socklen_t n = fill_address(o, &address);
-    int on = 1, fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -1;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (shared)
-        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
-    if (bind(fd, (struct sockaddr *)&address, n) != 0) {
-        int error = errno;
-        close(fd);
-        errno = error;
-        return -1;
-    }
-    return fd;
-}
-
-// One listener a thread. A first bind without SO_REUSEPORT finds out whether the port is taken,
-// which sharing would hide when the other process is of the same user.
-static bool open_listeners(const struct options *o, int *listeners) {
-    int probe = bind_socket(o, false);
-    if (probe < 0)
-        return false;
-    bool free_port = listen(probe, 1) == 0;
-    int error = errno;
-    close(probe);
-    errno = error;
-    for (unsigned i = 0; free_port && i < o->threads; i++) {
-        listeners[i] = bind_socket(o, o->threads > 1);
-        free_port = listeners[i] >= 0 && listen(listeners[i], BACKLOG) == 0;
-    }
-    return free_port;
-}
 
 static void raise_descriptor_limit(void) {
     struct rlimit limit;
@@ -94,30 +42,57 @@ static void stop_for_failure(void) {
     kill(getpid(), SIGTERM);
 }
 
-// `log` is NULL in ram. It ends behind the threads that submit to it and before the workers, which
-// own what it still reads. False when a thread could not be had.
-static bool run_threads(const sigset_t *signals, struct worker **workers, unsigned count,
-                        struct log_writer *log, int wake) {
+// What runs beside the workers; `log` is NULL in ram, `front` where there is no nginx.
+struct parts {
+    const sigset_t *signals;
+    struct log_writer *log;
+    struct front *front;
+};
+
+// False when nginx ended by itself.
+static bool wait_for_signal(const struct parts *parts) {
+    int caught = 0;
+    while (sigwait(parts->signals, &caught) != 0 || caught == SIGCHLD) {
+        if (parts->front != NULL && front_has_ended(parts->front))
+            return false;
+    }
+    return true;
+}
+
+// From the first request that may come to the last that is answered. False when nginx failed.
+static bool run_front(const struct parts *parts) {
+    struct front *front = parts->front;
+    bool good = front == NULL || front_start(front);
+    good = good && wait_for_signal(parts);
+    if (front != NULL)
+        front_stop(front);
+    return good;
+}
+
+// The log ends behind the threads that submit to it and before the workers, which
+// own what it still reads. False when a thread or nginx could not be had.
+static bool run_threads(const struct parts *parts, struct worker **workers, unsigned count,
+                        int wake) {
     pthread_t threads[THREADS_MAX];
+    struct log_writer *log = parts->log;
     unsigned started = 0;
-    int caught;
     if (log != NULL && !log_writer_start(log, stop_for_failure))
         return false;
     while (started < count &&
            pthread_create(&threads[started], NULL, worker_run, workers[started]) == 0)
         started++;
-    if (started == count)
-        sigwait(signals, &caught);
+    bool good = started == count || fail("pthread_create") == EXIT_SUCCESS;
+    good = good && run_front(parts);
     (void)eventfd_write(wake, 1); // never read: it stays readable for every worker
     for (unsigned i = 0; i < started; i++)
         pthread_join(threads[i], NULL);
     if (log != NULL)
         log_writer_stop(log);
-    return started == count;
+    return good;
 }
 
-static int serve(const struct options *o, const sigset_t *signals, const int *listeners,
-                 struct log_writer *log) {
+static int serve(const struct options *o, const struct parts *parts, const int *listeners) {
+    struct log_writer *log = parts->log;
     struct worker *workers[THREADS_MAX];
     int wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (wake < 0)
@@ -128,7 +103,7 @@ static int serve(const struct options *o, const sigset_t *signals, const int *li
         if (workers[i] == NULL)
             return fail("a worker's set-up");
     }
-    bool good = run_threads(signals, workers, o->threads, log, wake);
+    bool good = run_threads(parts, workers, o->threads, wake);
     for (unsigned i = o->threads; i-- > 0;)
         worker_destroy(workers[i]);
     for (unsigned i = 0; i < o->threads; i++)
@@ -136,15 +111,24 @@ static int serve(const struct options *o, const sigset_t *signals, const int *li
     close(wake);
     sha256_stop();
     if (!good)
-        return fail("pthread_create");
+        return parts->front != NULL ? EXIT_FAILED : EXIT_ENVIRONMENT;
     return log != NULL && log_writer_has_failed(log) ? EXIT_FAILED : EXIT_SUCCESS;
 }
 
 static int listen_and_serve(const struct options *o, const sigset_t *signals,
                             struct log_writer *log) {
     int listeners[THREADS_MAX];
-    if (open_listeners(o, listeners))
-        return serve(o, signals, listeners, log);
+    struct front front;
+    struct parts parts = {signals, log, o->front ? &front : NULL};
+    bool good = listen_can(o);
+    if (good && o->front) {
+        int code =
+            front_open(&front, o, listeners) ? serve(o, &parts, listeners) : EXIT_ENVIRONMENT;
+        front_close(&front);
+        return code;
+    }
+    if (good && listen_on_port(o, listeners))
+        return serve(o, &parts, listeners);
     fprintf(stderr, "error: listen: cannot use %s port %u: %s\n", o->address, (unsigned)o->port,
             strerror(errno));
     return EXIT_ENVIRONMENT;
@@ -211,6 +195,7 @@ int main(int count, char **arguments) {
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGCHLD);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     raise_descriptor_limit();
     checksum_start();

@@ -121,6 +121,10 @@ static const char *apply(struct options *o, struct text name, const char *value)
         o->threads = (unsigned)number;
         return good ? NULL : "1 to 64";
     }
+    if (text_is(name, TEXT("--stack"))) {
+        o->front = text_is(text, TEXT("fastcgi"));
+        return o->front || text_is(text, TEXT("epoll")) ? NULL : "epoll or fastcgi";
+    }
     if (text_is(name, TEXT("--allocator")) || text_is(name, TEXT("--huge-pages")))
         return apply_memory(o, name, text);
     if (text_is(name, TEXT("--auth"))) {
@@ -139,7 +143,7 @@ static const char *apply(struct options *o, struct text name, const char *value)
     const char *expected = apply_log(o, name, value, &is_other);
     if (!is_other)
         return expected;
-    return "one of --address --port --threads --allocator --huge-pages --auth --credential "
+    return "one of --address --port --threads --stack --allocator --huge-pages --auth --credential "
            "--object-bytes-max "
            "--store-bytes-max --durability --data-directory --sync-interval-ms --segment-bytes "
            "--log-bytes-max --version";

@@ -1,10 +1,9 @@
 // Gets answers to the socket: the worker's output first, then the connection's large source.
-#include "worker.h"
+#include "fastcgi.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 
 #define PIECES_MAX 16
 
@@ -25,28 +24,41 @@ static void source_done(struct connection *c) {
     c->source_at = c->source_end = 0;
 }
 
+uint64_t connection_gather_source(const struct connection *c, uint64_t end, struct iovec *pieces,
+                                  int *count, int most) {
+    uint64_t at = c->source_at;
+    end = end < c->source_end ? end : c->source_end;
+    while (at < end && *count < most) {
+        struct text slice = c->source != NULL ? object_slice(c->source, at)
+                                              : (struct text){c->text + at, (size_t)(end - at)};
+        if (slice.n > end - at)
+            slice.n = (size_t)(end - at);
+        pieces[(*count)++] = (struct iovec){(void *)(uintptr_t)slice.p, slice.n};
+        at += slice.n;
+    }
+    return at;
+}
+
 // Describes up to PIECES_MAX pieces of what is left to send.
 static int gather(struct connection *c, const char *head, size_t head_n, struct iovec *pieces) {
     int count = 0;
     if (head_n > 0)
         pieces[count++] = (struct iovec){(void *)(uintptr_t)head, head_n};
-    for (uint64_t at = c->source_at; at < c->source_end && count < PIECES_MAX;) {
-        struct text slice = c->source != NULL
-                                ? object_slice(c->source, at)
-                                : (struct text){c->text + at, (size_t)(c->source_end - at)};
-        if (slice.n > c->source_end - at)
-            slice.n = (size_t)(c->source_end - at);
-        pieces[count++] = (struct iovec){(void *)(uintptr_t)slice.p, slice.n};
-        at += slice.n;
-    }
+    if (c->fastcgi != NULL)
+        return fastcgi_gather(c, pieces, count, PIECES_MAX);
+    connection_gather_source(c, c->source_end, pieces, &count, PIECES_MAX);
     return count;
+}
+
+static bool has_more(const struct connection *c) {
+    return c->source_at < c->source_end || (c->fastcgi != NULL && fastcgi_owes(c));
 }
 
 // Sends until done or blocked. Returns how much of the head is gone.
 static size_t push(struct connection *c, const char *head, size_t head_n) {
     size_t gone = 0;
     struct iovec pieces[PIECES_MAX];
-    while (gone < head_n || c->source_at < c->source_end) {
+    while (gone < head_n || has_more(c)) {
         int count = gather(c, head + gone, head_n - gone, pieces);
         struct msghdr message = {.msg_iov = pieces, .msg_iovlen = (size_t)count};
         ssize_t sent = count == 1 ? send(c->fd, pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL)
@@ -59,7 +71,10 @@ static size_t push(struct connection *c, const char *head, size_t head_n) {
         }
         size_t of_head = (size_t)sent < head_n - gone ? (size_t)sent : head_n - gone;
         gone += of_head;
-        c->source_at += (size_t)sent - of_head;
+        if (c->fastcgi != NULL)
+            fastcgi_sent(c, (size_t)sent - of_head);
+        else
+            c->source_at += (size_t)sent - of_head;
     }
     return gone;
 }
@@ -90,7 +105,7 @@ bool connection_flush(struct connection *c) {
             keep_rest(c, w->output + gone, w->output_n - gone);
         w->output_n = 0;
     }
-    bool done = c->pending == NULL && c->source_at == c->source_end;
+    bool done = c->pending == NULL && !has_more(c);
     if (done && (c->source != NULL || c->text != NULL))
         source_done(c);
     if (!c->dead) {

@@ -5,6 +5,7 @@
 #include "log_writer.h"
 #include "request.h"
 #include <stdatomic.h>
+#include <sys/uio.h>
 
 #define INPUT_BYTES ((size_t)65536)
 #define OUTPUT_BYTES ((size_t)262144)
@@ -31,12 +32,14 @@ struct options {
     size_t credential_count;
     struct credential credentials[CREDENTIALS_MAX]; // views of the command line
     uint64_t object_bytes_max, store_bytes_max;
+    bool front;                 // FastCGI behind nginx in place of HTTP
     struct log_settings log;    // in ram only its mode counts
     const char *data_directory; // of the log
 };
 
 struct auth;
 struct commit;
+struct fastcgi;
 struct upload;
 
 struct links {
@@ -60,8 +63,9 @@ struct connection {
     struct object *source; // the object that is being sent, one reference
     char *text;            // or a generated document, owned
     uint64_t source_at, source_end;
-    struct upload *upload; // the request that is reading its body, or NULL
-    struct commit *commit; // the request that waits for the log, or NULL
+    struct upload *upload;   // the request that is reading its body, or NULL
+    struct commit *commit;   // the request that waits for the log, or NULL
+    struct fastcgi *fastcgi; // of one that speaks FastCGI, owned; NULL where it is HTTP
 };
 
 struct worker {
@@ -105,11 +109,18 @@ bool connection_is_idle(const struct connection *c);
 void connection_sink(llhttp_t *parser, const char *bytes, size_t n);
 // What the connection waited for is done.
 void connection_committed(struct connection *c);
+// For fastcgi.c: a whole head, and a refusal (an enum error_code) in place of a request's answer.
+void connection_take_request(struct connection *c, const char *head, size_t n);
+void connection_refuse(struct connection *c, unsigned code);
 // sending.c: which events, beside errors, epoll reports.
 void connection_watch(struct connection *c, uint32_t events);
 // Sends what is in the worker's output and the connection's source. False when it
 // blocked or the connection died.
 bool connection_flush(struct connection *c);
+// Adds pieces of the source up to position `end` while there are fewer than `most`; returns the
+// position behind them.
+uint64_t connection_gather_source(const struct connection *c, uint64_t end, struct iovec *pieces,
+                                  int *count, int most);
 
 static inline void links_add(struct links *list, struct links *item) {
     item->previous = list->previous;

@@ -1,9 +1,9 @@
 #!/bin/sh
 # Writes to one server under sanitizers, kills it while others still write, and looks whether the
 # next one on the same log has all that was answered.
-# Arguments: binary mode
+# Arguments: binary mode [flag]
 set -eu
-server=$1 mode=$2
+server=$1 mode=$2 flag=${3:---stack=epoll}
 port=$((10000 + $$ % 20000)) url=http://127.0.0.1:$((10000 + $$ % 20000)) # below the kernel's own
 folder=$(mktemp -d)
 pid=
@@ -18,7 +18,7 @@ expect() {
 }
 start() {
     "$server" --port "$port" --threads 2 --durability "$mode" --data-directory "$folder/log" \
-        --segment-bytes 256KiB 2>>"$folder/stderr" &
+        --segment-bytes 256KiB "$flag" 2>>"$folder/stderr" &
     pid=$!
     tries=0
     until [ "$(status "$url/")" = 200 ]; do

@@ -1,10 +1,12 @@
 #!/bin/sh
 # Drives one server under sanitizers: store, read, range, list, delete, bad input, stop.
-# Arguments: binary allocator threads
+# Arguments: binary allocator threads [flags]
 set -eu
 server=$1 allocator=$2 threads=$3
+shift 3
 port=$((20000 + $$ % 20000)) url=http://127.0.0.1:$((20000 + $$ % 20000))
-"$server" --port "$port" --threads "$threads" --allocator "$allocator" --store-bytes-max 40MiB &
+"$server" --port "$port" --threads "$threads" --allocator "$allocator" \
+    --store-bytes-max 40MiB "$@" &
 pid=$!
 body=$(mktemp)
 trap 'kill "$pid" 2>/dev/null || true; rm -f "$body" "$body.got"' EXIT
@@ -76,4 +78,4 @@ kill -TERM "$pid"
 code=0
 wait "$pid" || code=$?
 [ "$code" = 0 ] || fail "expected exit 0 after SIGTERM, got $code"
-echo "smoke: $allocator with $threads thread(s): good"
+echo "smoke: $allocator with $threads thread(s) $*: good"
