@@ -1,6 +1,7 @@
 //! What a write asks of the object that it would replace, and the lists of entity tags for that.
 
-use crate::store::{Object, StoreError};
+use crate::object::Object;
+use crate::store::StoreError;
 
 /// Lists of tags as they came; `None` where nothing is asked.
 #[derive(Debug, Default)]

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use hyper::body::{Body, Frame, SizeHint};
 
 /// Never changed, and cheap to clone: completing an upload, or copying an object, copies no bytes.
@@ -24,6 +24,14 @@ impl Content {
     pub fn of_parts(parts: Vec<Bytes>) -> Self {
         let bytes = parts.iter().map(Bytes::len).sum();
         Self { pieces: Pieces::Many(parts.into()), bytes }
+    }
+
+    /// The memory of a content that is one piece and shared with nobody, emptied.
+    pub fn into_buffer(self) -> Option<BytesMut> {
+        let Pieces::One(piece) = self.pieces else { return None };
+        let mut buffer = piece.try_into_mut().ok()?;
+        buffer.clear();
+        Some(buffer)
     }
 
     pub fn len(&self) -> usize {
@@ -69,6 +77,12 @@ impl Content {
             copied.extend_from_slice(&piece);
         }
         copied.into()
+    }
+}
+
+impl Default for Content {
+    fn default() -> Self {
+        Bytes::new().into()
     }
 }
 

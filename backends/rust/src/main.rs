@@ -6,13 +6,16 @@ mod arguments;
 mod conditions;
 mod content;
 mod http;
+mod kept;
 mod listen;
 mod log;
+mod object;
 mod on_hyper;
 mod on_mio;
 mod restore;
 mod s3;
 mod serve;
+mod spare;
 mod store;
 mod uploads;
 

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 
+use crate::kept::Kept;
 use crate::log::{LogError, Operation, Record};
+use crate::object::{ETag, Object};
 use crate::s3;
-use crate::store::{Object, Store};
+use crate::store::Store;
 
 /// Does again what the record says was done.
 ///
@@ -32,7 +33,7 @@ pub fn apply(store: &Arc<Store>, record: &Record<'_>) -> Result<(), LogError> {
         }
         Operation::Delete => {
             let bucket = store.bucket(name).ok_or_else(|| senseless("a bucket that exists"))?;
-            store.delete(&bucket, key);
+            drop(store.delete(&bucket, key));
         }
         Operation::Put => {
             let bucket = store.bucket(name).ok_or_else(|| senseless("a bucket that exists"))?;
@@ -50,27 +51,14 @@ pub fn apply(store: &Arc<Store>, record: &Record<'_>) -> Result<(), LogError> {
 }
 
 fn object(record: &Record<'_>, modified: SystemTime) -> Option<Object> {
-    let mut content_type = HeaderValue::from_static("binary/octet-stream");
-    let mut kept = Vec::new();
-    let mut texts = record.metadata.split(|byte| *byte == 0);
-    while let (Some(name), Some(value)) = (texts.next().filter(|n| !n.is_empty()), texts.next()) {
-        let name = HeaderName::from_bytes(name).ok()?;
-        let value = HeaderValue::from_bytes(value).ok()?;
-        if name == CONTENT_TYPE {
-            content_type = value;
-        } else {
-            kept.push((name, value));
-        }
-    }
     Some(Object {
         body: Bytes::from(record.data.pieces().collect::<Vec<_>>().concat()).into(),
         parts: record.parts,
         md5: record.md5,
-        etag: s3::etag_of(record.md5, record.parts),
+        etag: ETag::new(record.md5, record.parts),
         modified,
-        last_modified: s3::date_value(modified),
-        content_type,
-        kept,
+        last_modified: s3::http_date(modified),
+        kept: Kept::read(record.metadata)?,
     })
 }
 
@@ -105,7 +93,6 @@ mod tests {
             data: Data::Read(b""),
         };
         let object = object(&record, UNIX_EPOCH).unwrap();
-        assert_eq!(object.kept.len(), 4);
-        assert_eq!(object.metadata(), metadata);
+        assert_eq!(object.kept.as_bytes(), metadata);
     }
 }

@@ -6,10 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::SystemTime;
 
-use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
-
 use crate::conditions::Conditions;
-use crate::content::Content;
+use crate::object::Object;
 use crate::uploads::{Slots, Uploads};
 
 /// Why an operation on a bucket could not be done.
@@ -20,39 +18,6 @@ pub enum StoreError {
     /// A condition asks for an object, and there is none.
     NoKey,
     Precondition,
-}
-
-/// What a key names. It is never changed once it is in a bucket.
-#[derive(Debug)]
-pub struct Object {
-    pub body: Content,
-    /// Of a multipart object; else 0.
-    pub parts: u16,
-    /// Computed once, on PUT; of a multipart object that of its parts' MD5s.
-    pub md5: [u8; 16],
-    /// The same, quoted, in hex, with the count of parts if there is one.
-    pub etag: HeaderValue,
-    pub modified: SystemTime,
-    /// `modified` as a header has it.
-    pub last_modified: HeaderValue,
-    pub content_type: HeaderValue,
-    /// Headers that a GET repeats, in the contract's order.
-    pub kept: Vec<(HeaderName, HeaderValue)>,
-}
-
-impl Object {
-    /// The kept headers as the log writes them: name, NUL, value, NUL.
-    pub fn metadata(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        let first = (&CONTENT_TYPE, &self.content_type);
-        for (name, value) in std::iter::once(first).chain(self.kept.iter().map(|(n, v)| (n, v))) {
-            for text in [name.as_str().as_bytes(), value.as_bytes()] {
-                out.extend_from_slice(text);
-                out.push(0);
-            }
-        }
-        out
-    }
 }
 
 /// Every bucket and the account of stored bytes.
@@ -131,6 +96,7 @@ impl Store {
         all
     }
 
+    /// What was replaced, if it could be done.
     pub fn put(
         &self,
         bucket: &Bucket,
@@ -138,37 +104,44 @@ impl Store {
         object: Arc<Object>,
         reservation: Reservation,
         conditions: &Conditions,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<Arc<Object>>, StoreError> {
         let index = write(&bucket.index);
         if let Some(refusal) = index.refuses(key, conditions) {
             return Err(refusal);
         }
         reservation.keep();
-        self.put_into(index, key, object);
-        Ok(())
+        Ok(self.put_into(index, key, object))
     }
 
     /// Puts an object whose room is accounted already, with no conditions left to ask.
     pub fn insert(&self, bucket: &Bucket, key: &str, object: Arc<Object>) {
-        self.put_into(write(&bucket.index), key, object);
+        drop(self.put_into(write(&bucket.index), key, object));
     }
 
-    fn put_into(&self, mut index: RwLockWriteGuard<'_, Index>, key: &str, object: Arc<Object>) {
+    fn put_into(
+        &self,
+        mut index: RwLockWriteGuard<'_, Index>,
+        key: &str,
+        object: Arc<Object>,
+    ) -> Option<Arc<Object>> {
         let replaced = match index.objects.get_mut(key) {
             Some(place) => Some(std::mem::replace(place, object)),
             None => index.objects.insert(key.into(), object),
         };
         drop(index);
-        if let Some(old) = replaced {
+        if let Some(old) = &replaced {
             self.release(old.body.len() as u64);
         }
+        replaced
     }
 
-    pub fn delete(&self, bucket: &Bucket, key: &str) {
+    /// What was there.
+    pub fn delete(&self, bucket: &Bucket, key: &str) -> Option<Arc<Object>> {
         let gone = write(&bucket.index).objects.remove(key);
-        if let Some(old) = gone {
+        if let Some(old) = &gone {
             self.release(old.body.len() as u64);
         }
+        gone
     }
 
     pub fn bytes_max(&self) -> u64 {

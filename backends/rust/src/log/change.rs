@@ -5,7 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::record::{Data, Operation};
 use crate::conditions::Conditions;
-use crate::store::{Bucket, Object, Store, StoreError};
+use crate::object::Object;
+use crate::store::{Bucket, Store, StoreError};
 
 /// A change of state, whole and checked but for its conditions.
 #[derive(Debug)]
@@ -42,7 +43,7 @@ pub enum Decision {
 pub struct Described<'a> {
     pub operation: Operation,
     pub key: String,
-    pub metadata: Vec<u8>,
+    pub metadata: &'a [u8],
     pub data: Data<'a>,
     /// Of a multipart object; else 0.
     pub parts: u16,
@@ -89,7 +90,7 @@ impl Change {
         let plain = |operation, key: String| Described {
             operation,
             key,
-            metadata: Vec::new(),
+            metadata: &[],
             data: Data::Pieces(&[]),
             parts: 0,
             md5: [0; 16],
@@ -97,7 +98,7 @@ impl Change {
         };
         match self {
             Self::Put { bucket, key, object, .. } => Described {
-                metadata: object.metadata(),
+                metadata: object.kept.as_bytes(),
                 data: Data::Pieces(object.body.pieces()),
                 parts: object.parts,
                 md5: object.md5,
@@ -118,7 +119,7 @@ impl Change {
     pub fn apply(self, store: &Store) {
         match self {
             Self::Put { bucket, key, object, .. } => store.insert(&bucket, &key, object),
-            Self::Delete { bucket, key } => store.delete(&bucket, &key),
+            Self::Delete { bucket, key } => drop(store.delete(&bucket, &key)),
             Self::CreateBucket { name, created } => store.create(&name, created),
             Self::DeleteBucket { name } => drop(store.remove(&name)),
         }

@@ -8,7 +8,6 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use hyper::header::HeaderValue;
 use tokio::sync::oneshot;
 
 use super::change::Change;
@@ -17,8 +16,10 @@ use super::writer::{Outcome, Refusal, Started, Tell};
 use super::{Durability, LogError, Recovered, Settings, recover, segment, start};
 use crate::conditions::Conditions;
 use crate::content::Content;
+use crate::kept::Kept;
+use crate::object::{ETag, Object};
 use crate::restore;
-use crate::store::{Object, Store, StoreError};
+use crate::store::{Store, StoreError};
 
 const SEGMENT_BYTES: u64 = 4096;
 
@@ -62,11 +63,10 @@ fn object(body: &[u8]) -> Object {
         body: Bytes::copy_from_slice(body).into(),
         parts: 0,
         md5: [7; 16],
-        etag: crate::s3::etag_of([7; 16], 0),
+        etag: ETag::new([7; 16], 0),
         modified: now,
-        last_modified: crate::s3::date_value(now),
-        content_type: HeaderValue::from_static("text/plain"),
-        kept: Vec::new(),
+        last_modified: crate::s3::http_date(now),
+        kept: Kept::read(b"content-type\0text/plain\0").unwrap(),
     }
 }
 
@@ -183,7 +183,7 @@ fn an_object_in_pieces_is_one_record_however_large() {
         let whole = [&vec![b'a'; bytes][..], b"end"].concat();
         assert_eq!(running.body(key).as_deref(), Some(&whole[..]));
         let object = running.store.bucket("bucket").unwrap().get(key).unwrap();
-        assert_eq!(object.etag, crate::s3::etag_of([7; 16], 3));
+        assert_eq!(object.etag, ETag::new([7; 16], 3));
     }
     assert_eq!(running.body("behind").as_deref(), Some(&b"1"[..]));
     running.end();
@@ -219,7 +219,7 @@ fn conditions_are_decided_in_the_order_of_the_log() {
     running.put("a", b"1", absent()).unwrap();
     let failed = Err(Refusal::Store(StoreError::Precondition));
     assert_eq!(running.put("a", b"2", absent()), failed);
-    let own = crate::s3::etag_of([7; 16], 0).to_str().unwrap().into();
+    let own = ETag::new([7; 16], 0).as_str().into();
     running.put("a", b"2", Conditions { matching: Some(own), none_match: None }).unwrap();
     let other = Conditions { matching: Some("b".into()), none_match: None };
     assert_eq!(running.put("a", b"3", other), failed);

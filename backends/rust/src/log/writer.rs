@@ -251,7 +251,7 @@ impl<T> Writer<T> {
             operation: described.operation,
             parts: described.parts,
             key: described.key.as_bytes(),
-            metadata: &described.metadata,
+            metadata: described.metadata,
             data: described.data,
             md5: described.md5,
             time_ns: described.time_ns,

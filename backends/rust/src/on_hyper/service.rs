@@ -161,13 +161,12 @@ async fn receive(exchange: &Exchange<'_>, mut upload: Upload, body: &mut Incomin
 struct Told<'a>(&'a mut HeaderMap);
 
 impl s3::Headers for Told<'_> {
-    fn kept(&mut self, name: &HeaderName, value: &HeaderValue) {
-        self.0.insert(name.clone(), value.clone());
-    }
-
-    fn made(&mut self, name: &HeaderName, value: &[u8]) {
-        let value = HeaderValue::from_bytes(value);
-        self.0.insert(name.clone(), value.unwrap_or_else(|_| HeaderValue::from_static("")));
+    fn add(&mut self, name: &str, value: &[u8]) {
+        // What is kept was a header before, and what is made can be one.
+        if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_bytes(value))
+        {
+            self.0.insert(name, value);
+        }
     }
 }
 
@@ -176,9 +175,9 @@ fn respond(worker: &Worker, outcome: Outcome, path: &[u8], request_id: u64) -> R
     let mut headers = HeaderMap::with_capacity(HEADERS_USUAL);
     headers.insert(DATE, worker.date());
     headers.insert(SERVER, HeaderValue::from_static("pausemark"));
-    let mut told = Told(&mut headers);
-    s3::Headers::made(&mut told, &REQUEST_ID, &s3::upper_hex(request_id));
-    answer.tell(&mut told);
+    let id = HeaderValue::from_bytes(&s3::upper_hex(request_id));
+    headers.insert(REQUEST_ID, id.unwrap_or_else(|_| HeaderValue::from_static("")));
+    answer.tell(&mut Told(&mut headers));
     if let Some(length) = answer.length() {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }

@@ -2,8 +2,6 @@
 
 use std::io::Write;
 
-use hyper::header::{HeaderName, HeaderValue};
-
 use super::call::Call;
 use super::desk::Desk;
 use super::sending::Source;
@@ -16,11 +14,7 @@ const INLINE_BYTES_MAX: usize = 32 << 10;
 struct Lines<'a>(&'a mut Vec<u8>);
 
 impl Headers for Lines<'_> {
-    fn kept(&mut self, name: &HeaderName, value: &HeaderValue) {
-        self.made(name, value.as_bytes());
-    }
-
-    fn made(&mut self, name: &HeaderName, value: &[u8]) {
+    fn add(&mut self, name: &str, value: &[u8]) {
         for part in [spelt(name).as_bytes(), b": ", value, b"\r\n"] {
             self.0.extend_from_slice(part);
         }
@@ -28,8 +22,8 @@ impl Headers for Lines<'_> {
 }
 
 /// A name as the contract writes it: others than these are in lower case there too.
-fn spelt(name: &HeaderName) -> &str {
-    match name.as_str() {
+fn spelt(name: &str) -> &str {
+    match name {
         "accept-ranges" => "Accept-Ranges",
         "cache-control" => "Cache-Control",
         "content-disposition" => "Content-Disposition",

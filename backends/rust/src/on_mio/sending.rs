@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::object::Object;
 use crate::s3::Part;
-use crate::store::Object;
 
 /// Of one write.
 const PIECES_MAX: usize = 16;

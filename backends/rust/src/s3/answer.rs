@@ -6,17 +6,16 @@ use std::time::SystemTime;
 
 use bumpalo::Bump;
 use hyper::body::Bytes;
-use hyper::header::{
-    ACCEPT_RANGES, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LAST_MODIFIED,
-    LOCATION,
-};
+use hyper::header::HeaderValue;
 
-use super::checksum::{self, Checksums};
+use super::checksum::Checksums;
 use super::failure::Failure;
 use super::overrides::Overrides;
 use super::xml::Xml;
-use crate::store::Object;
+use crate::kept::{CONTENT_TYPE, is_checksum};
+use crate::object::{ETag, Object};
 
+const ETAG: &str = "etag";
 /// Longer than `bytes ` and three numbers.
 const CONTENT_RANGE_BYTES_MAX: usize = 72;
 
@@ -42,7 +41,7 @@ pub enum Content {
     /// An object that was stored.
     Stored(Arc<Object>),
     /// A part of an upload that was stored.
-    StoredPart(HeaderValue, Checksums),
+    StoredPart(ETag, Checksums),
 }
 
 #[derive(Debug)]
@@ -57,10 +56,8 @@ pub struct Part {
 
 /// Takes an answer's own headers one after the other.
 pub trait Headers {
-    /// A value that is kept somewhere.
-    fn kept(&mut self, name: &HeaderName, value: &HeaderValue);
-    /// A value that was made for this answer.
-    fn made(&mut self, name: &HeaderName, value: &[u8]);
+    /// A name in lower case.
+    fn add(&mut self, name: &str, value: &[u8]);
 }
 
 impl Answer {
@@ -88,41 +85,39 @@ impl Answer {
     pub fn tell(&self, to: &mut impl Headers) {
         match &self.content {
             Content::Nothing | Content::Empty => {}
-            Content::Bucket(location) => to.made(&LOCATION, location.as_bytes()),
-            Content::Document(_) => to.made(&CONTENT_TYPE, b"application/xml"),
+            Content::Bucket(location) => to.add("location", location.as_bytes()),
+            Content::Document(_) => to.add(CONTENT_TYPE, b"application/xml"),
             Content::Unchanged(object) => tell_tags(object, to),
             Content::Object(part) => part.tell(to),
             Content::Stored(object) => {
-                to.kept(&ETAG, &object.etag);
-                let kept = object.kept.iter().filter(|(name, _)| checksum::is_checksum(name));
-                kept.for_each(|(name, value)| to.kept(name, value));
+                to.add(ETAG, object.etag.as_bytes());
+                object.kept.checksums().for_each(|(name, value)| to.add(name, value));
             }
             Content::StoredPart(etag, checksums) => {
-                to.kept(&ETAG, etag);
-                checksums.headers().for_each(|(name, value)| to.kept(&name, &value));
+                to.add(ETAG, etag.as_bytes());
+                checksums.headers().for_each(|(name, value)| to.add(name, value));
             }
         }
     }
 }
 
 fn tell_tags(object: &Object, to: &mut impl Headers) {
-    to.kept(&ETAG, &object.etag);
-    to.kept(&LAST_MODIFIED, &object.last_modified);
+    to.add(ETAG, object.etag.as_bytes());
+    to.add("last-modified", &object.last_modified);
 }
 
 impl Part {
     fn tell(&self, to: &mut impl Headers) {
         let object = &*self.object;
         tell_tags(object, to);
-        to.made(&ACCEPT_RANGES, b"bytes");
-        match &self.overrides {
-            Some(overrides) => overrides.tell(object, to),
-            None => to.kept(&CONTENT_TYPE, &object.content_type),
+        to.add("accept-ranges", b"bytes");
+        if let Some(overrides) = &self.overrides {
+            overrides.tell(object, to);
         }
-        for (name, value) in &object.kept {
+        for (name, value) in object.kept.iter() {
             let is_told = self.overrides.is_some() && Overrides::covers(name);
-            if !is_told && (self.tells_checksums || !checksum::is_checksum(name)) {
-                to.kept(name, value);
+            if !is_told && (self.tells_checksums || !is_checksum(name)) {
+                to.add(name, value);
             }
         }
         if self.is_range {
@@ -132,7 +127,7 @@ impl Part {
             // There is room: see the constant.
             let _ = write!(room, "bytes {first}-{}/{size}", first + self.bytes - 1);
             let left = room.len();
-            to.made(&CONTENT_RANGE, &text[..CONTENT_RANGE_BYTES_MAX - left]);
+            to.add("content-range", &text[..CONTENT_RANGE_BYTES_MAX - left]);
         }
     }
 }
@@ -154,26 +149,6 @@ pub fn upper_hex(number: u64) -> [u8; 16] {
         let half = bytes[at / 2] >> (if at % 2 == 0 { 4 } else { 0 });
         b"0123456789ABCDEF"[usize::from(half & 15)]
     })
-}
-
-/// The quoted hex of an MD5.
-pub fn etag(md5: [u8; 16]) -> HeaderValue {
-    let mut text = [b'"'; 34];
-    for (place, byte) in text[1..33].chunks_exact_mut(2).zip(md5) {
-        let digit = |half: u8| b"0123456789abcdef"[usize::from(half & 15)];
-        place.copy_from_slice(&[digit(byte >> 4), digit(byte)]);
-    }
-    header_value(&text)
-}
-
-/// The entity tag of an object: of its content, or of so many parts.
-pub fn etag_of(md5: [u8; 16], parts: u16) -> HeaderValue {
-    let plain = etag(md5);
-    if parts == 0 {
-        return plain;
-    }
-    let hex = plain.to_str().unwrap_or("").trim_matches('"');
-    header_value(format!("\"{hex}-{parts}\"").as_bytes())
 }
 
 /// A header value from text that this program made; empty if it could not stand in a header.

@@ -13,7 +13,8 @@ use super::change::{Pending, Write};
 use super::failure::{self, Failure};
 use super::xml::{NAMESPACE, Xml, encode_url};
 use super::{Exchange, Outcome, Progress, Step};
-use crate::store::{Entry, ListQuery, Object, Page};
+use crate::object::Object;
+use crate::store::{Entry, ListQuery, Page};
 
 pub const LIST_KEYS_MAX: usize = 1000;
 
@@ -169,7 +170,7 @@ impl<'a> Listing<'a> {
         text.start("Contents");
         text.element("Key", self.text(key));
         text.element("LastModified", &iso_time(object.modified));
-        text.element("ETag", object.etag.to_str().unwrap_or(""));
+        text.element("ETag", object.etag.as_str());
         text.element("Size", &object.body.len().to_string());
         if self.owner {
             text.owner();

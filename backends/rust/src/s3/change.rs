@@ -8,7 +8,8 @@ use super::failure::{self, Failure};
 use super::{Exchange, Outcome};
 use crate::conditions::Conditions;
 use crate::log::{Change, Queue, Refusal};
-use crate::store::{Bucket, Object, Reservation, StoreError};
+use crate::object::Object;
+use crate::store::{Bucket, Reservation, StoreError};
 use crate::uploads::Completing;
 
 pub type Made = Result<(), &'static Failure>;
@@ -64,12 +65,12 @@ impl Write {
         match self {
             Self::Put { bucket, object, room, conditions } => {
                 let put = store.put(&bucket, asked.key(), object, room, &conditions);
-                return put.map_err(of_store);
+                exchange.spare(put.map_err(of_store)?);
             }
-            Self::Delete(bucket) => store.delete(&bucket, asked.key()),
+            Self::Delete(bucket) => exchange.spare(store.delete(&bucket, asked.key())),
             Self::DeleteMany(bucket, keys) => {
                 for key in &keys {
-                    store.delete(&bucket, key);
+                    exchange.spare(store.delete(&bucket, key));
                 }
             }
             Self::CreateBucket => store.create(asked.bucket(), SystemTime::now()),

@@ -12,7 +12,8 @@ use super::upload::{Announcement, Limit};
 use super::xml::{NAMESPACE, Xml, encode_url};
 use super::{Exchange, Progress, Step, put, xml_read};
 use crate::conditions::Conditions;
-use crate::store::{Bucket, Object};
+use crate::object::{ETag, Object};
+use crate::store::Bucket;
 use crate::uploads::{Completing, Named, PART_NUMBER_MAX};
 
 /// Holds 10,000 parts with their tags and checksums.
@@ -44,14 +45,14 @@ fn pending(
     conditions: Conditions,
 ) -> Pending {
     let modified = SystemTime::now();
-    let etag = answer::etag_of(completing.md5, completing.count);
+    let etag = ETag::new(completing.md5, completing.count);
     let mut text = Xml::new("CompleteMultipartUploadResult", NAMESPACE, exchange.arena);
     let key = exchange.asked.key();
     let path = encode_url(key, exchange.arena);
     text.element("Location", &format!("/{}/{path}", bucket.name));
     text.element("Bucket", &bucket.name);
     text.element("Key", key);
-    text.element("ETag", etag.to_str().unwrap_or(""));
+    text.element("ETag", etag.as_str());
     let answer = Answer::xml(text.finish("CompleteMultipartUploadResult"));
     let object = Arc::new(Object {
         body: completing.content.clone(),
@@ -59,8 +60,7 @@ fn pending(
         md5: completing.md5,
         etag,
         modified,
-        last_modified: answer::date_value(modified),
-        content_type: completing.content_type.clone(),
+        last_modified: answer::http_date(modified),
         kept: completing.kept.clone(),
     });
     let room = completing.room();

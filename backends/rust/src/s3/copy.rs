@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use hyper::header::{HeaderName, HeaderValue};
-
 use super::answer::{self, Answer};
 use super::asked::{self, Asked};
 use super::bucket::iso_time;
@@ -12,8 +10,9 @@ use super::change::{Pending, Write};
 use super::failure::{self, Failure};
 use super::get::{Conditions, number};
 use super::xml::{NAMESPACE, Xml};
-use super::{Exchange, Progress, Step, checksum, put};
-use crate::store::Object;
+use super::{Exchange, Progress, Step, put};
+use crate::kept::Kept;
+use crate::object::{ETag, Object};
 
 const SOURCE: &str = "x-amz-copy-source";
 const RANGE: &str = "x-amz-copy-source-range";
@@ -40,7 +39,6 @@ pub fn object(exchange: &Exchange<'_>) -> Progress {
     }
     put::refuse_features(asked)?;
     let replaced = replacing.then(|| put::kept_headers(asked)).transpose()?;
-    let replaced = replaced.map(|kept| (put::content_type(asked), kept));
     let conditions = put::conditions(asked);
     let announced = exchange.optional_body()?;
     let bucket = exchange.bucket()?;
@@ -51,32 +49,29 @@ pub fn object(exchange: &Exchange<'_>) -> Progress {
     let room = shared.store.reserve(source.body.len() as u64).ok_or(&failure::SLOW_DOWN)?;
     exchange.after_optional(announced, move |exchange| {
         let object = Arc::new(copy_of(&source, replaced));
-        let etag = source.etag.to_str().unwrap_or("");
-        let answer = answer(exchange, "CopyObjectResult", etag, object.modified);
+        let answer = answer(exchange, "CopyObjectResult", &source.etag, object.modified);
         let write = Write::Put { bucket, object, room, conditions };
         Ok(Step::Change(Pending::new(write, answer)))
     })
 }
 
-type Kept = (HeaderValue, Vec<(HeaderName, HeaderValue)>);
-
 fn copy_of(source: &Object, replaced: Option<Kept>) -> Object {
     let modified = SystemTime::now();
-    let (content_type, kept) = match replaced {
-        Some((content_type, mut kept)) => {
-            checksum::carry(&source.kept, &mut kept);
-            (content_type, kept)
+    let kept = match replaced {
+        Some(mut kept) => {
+            // Those of a content that stays the same, where all else about it is replaced.
+            source.kept.checksums().for_each(|(name, value)| kept.insert(name, value));
+            kept
         }
-        None => (source.content_type.clone(), source.kept.clone()),
+        None => source.kept.clone(),
     };
     Object {
         body: source.body.clone(),
         parts: source.parts,
         md5: source.md5,
-        etag: source.etag.clone(),
+        etag: source.etag,
         modified,
-        last_modified: answer::date_value(modified),
-        content_type,
+        last_modified: answer::http_date(modified),
         kept,
     }
 }
@@ -111,10 +106,10 @@ impl PartSource {
 }
 
 /// What both copies answer: the tag and the time of what was made.
-pub fn answer(exchange: &Exchange<'_>, root: &str, etag: &str, modified: SystemTime) -> Answer {
+pub fn answer(exchange: &Exchange<'_>, root: &str, etag: &ETag, modified: SystemTime) -> Answer {
     let mut text = Xml::new(root, NAMESPACE, exchange.arena);
     text.element("LastModified", &iso_time(modified));
-    text.element("ETag", etag);
+    text.element("ETag", etag.as_str());
     Answer::xml(text.finish(root))
 }
 

@@ -9,7 +9,7 @@ use super::failure::{self, Failure};
 use super::overrides::Overrides;
 use super::{Exchange, Outcome, checksum};
 use crate::conditions;
-use crate::store::Object;
+use crate::object::Object;
 
 pub fn object(exchange: &Exchange<'_>) -> Outcome {
     let asked = exchange.asked;

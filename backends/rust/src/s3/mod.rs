@@ -25,8 +25,7 @@ mod xml;
 mod xml_read;
 
 pub use answer::{
-    Answer, Content, Headers, Part, date_value, etag_of, failure as failure_answer, http_date,
-    upper_hex,
+    Answer, Content, Headers, Part, date_value, failure as failure_answer, http_date, upper_hex,
 };
 pub use asked::{Asked, Method};
 pub use auth::Credentials;
@@ -40,6 +39,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bumpalo::Bump;
 
+use crate::object::Object;
+use crate::spare::Spare;
 use crate::store::{Bucket, Store};
 use upload::{Announcement, Limit, Payload, Then};
 
@@ -79,6 +80,8 @@ pub struct Shared {
 pub struct Rules {
     pub shared: Arc<Shared>,
     keys: auth::Keys,
+    /// What replaced objects leave for the next.
+    spare: Spare,
     requests: Cell<u64>,
     seed: u64,
 }
@@ -89,6 +92,7 @@ impl Rules {
         Self {
             shared,
             keys: auth::Keys::default(),
+            spare: Spare::default(),
             requests: Cell::new((worker as u64) << 48),
             seed: since_epoch.as_secs(),
         }
@@ -231,6 +235,13 @@ impl Exchange<'_> {
     fn bucket(&self) -> Result<Arc<Bucket>, &'static Failure> {
         let found = self.rules.shared.store.bucket(self.asked.bucket());
         found.ok_or(&failure::NO_SUCH_BUCKET)
+    }
+
+    /// Keeps the memory of what is no longer stored.
+    fn spare(&self, gone: Option<Arc<Object>>) {
+        if let Some(object) = gone {
+            self.rules.spare.give(object);
+        }
     }
 
     /// What the head says of a body that may not be there.

@@ -4,12 +4,13 @@ use std::time::SystemTime;
 
 use md5::{Digest, Md5};
 
-use super::answer::{self, Answer, Content};
+use super::answer::{Answer, Content};
 use super::asked::{Asked, Method};
 use super::failure::{self, Failure};
 use super::upload::{Announcement, Limit};
 use super::xml::{NAMESPACE, Xml};
 use super::{Exchange, Progress, complete, copy, get, list_uploads, put};
+use crate::object::ETag;
 use crate::store::Bucket;
 use crate::uploads::{PART_NUMBER_MAX, Part, Upload, UploadError, UploadId};
 
@@ -78,7 +79,7 @@ pub fn of_upload(error: UploadError) -> &'static Failure {
 fn begin(exchange: &Exchange<'_>) -> Progress {
     let asked = exchange.asked;
     put::refuse_features(asked)?;
-    let upload = Upload::new(put::content_type(asked), put::kept_headers(asked)?);
+    let upload = Upload::new(put::kept_headers(asked)?);
     let announced = exchange.optional_body()?;
     let bucket = exchange.bucket()?;
     exchange.after_optional(announced, move |exchange| {
@@ -114,7 +115,7 @@ fn part(exchange: &Exchange<'_>) -> Progress {
         let upload = (exchange.asked.key(), id);
         let kept = bucket.uploads.put_part(store, upload, number, part, payload.room);
         kept.map_err(of_upload)?;
-        let content = Content::StoredPart(answer::etag(payload.md5), payload.checksums);
+        let content = Content::StoredPart(ETag::new(payload.md5, 0), payload.checksums);
         Ok(Answer::new(200, content).into())
     })
 }
@@ -138,8 +139,7 @@ fn copied_part(exchange: &Exchange<'_>) -> Progress {
         let (store, upload) = (&exchange.rules.shared.store, (exchange.asked.key(), id));
         let kept = bucket.uploads.put_part(store, upload, number, part, room);
         kept.map_err(of_upload)?;
-        let etag = answer::etag(md5);
-        let etag = etag.to_str().unwrap_or("");
-        Ok(copy::answer(exchange, "CopyPartResult", etag, modified).into())
+        let etag = ETag::new(md5, 0);
+        Ok(copy::answer(exchange, "CopyPartResult", &etag, modified).into())
     })
 }

@@ -3,10 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use hyper::header::{
-    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, EXPIRES, HeaderName,
-    HeaderValue,
-};
+use bytes::BytesMut;
 
 use super::answer::{self, Answer, Content};
 use super::asked::Asked;
@@ -15,17 +12,18 @@ use super::failure::{self, Failure};
 use super::upload::{Announcement, Limit, Payload, Then, Upload};
 use super::{Exchange, Progress, Step};
 use crate::conditions::Conditions;
-use crate::store::{Bucket, Object};
+use crate::kept::{CONTENT_TYPE, Kept, METADATA_PREFIX};
+use crate::object::ETag;
+use crate::spare::Blank;
+use crate::store::Bucket;
 
 const METADATA_BYTES_MAX: usize = 2 << 10;
-pub const METADATA_PREFIX: &str = "x-amz-meta-";
 
 /// What a PUT waits for its body with.
 pub struct Put {
     bucket: Arc<Bucket>,
     conditions: Conditions,
-    content_type: HeaderValue,
-    kept: Vec<(HeaderName, HeaderValue)>,
+    blank: Blank,
 }
 
 pub fn object(exchange: &Exchange<'_>) -> Progress {
@@ -33,29 +31,32 @@ pub fn object(exchange: &Exchange<'_>) -> Progress {
     let limit = Limit::of_object(shared);
     let announced = Announcement::read_digests(asked)?;
     refuse_features(asked)?;
-    let (kept, conditions) = (kept_headers(asked)?, conditions(asked));
+    let mut blank = exchange.rules.spare.take(announced.bytes(asked));
+    keep_headers(asked, &mut blank.object().kept)?;
     let announced = announced.with_length(asked, limit)?;
+    let conditions = conditions(asked);
     let bucket = exchange.bucket()?;
     judge(&bucket, asked.key(), &conditions)?;
-    let put = Put { bucket, conditions, content_type: content_type(asked), kept };
+    let put = Put { bucket, conditions, blank };
     Ok(Step::Body(Upload::open(shared, announced, Then::Put(put))?))
 }
 
 impl Put {
+    /// Room for a body of this size, once that is accounted.
+    pub fn buffer(&mut self, bytes: usize) -> BytesMut {
+        self.blank.buffer(bytes)
+    }
+
     /// Goes on when the body has come.
     pub fn finish(mut self, payload: Payload) -> Step {
-        payload.checksums.keep(&mut self.kept);
-        let modified = SystemTime::now();
-        let object = Arc::new(Object {
-            body: payload.body.into(),
-            parts: 0,
-            md5: payload.md5,
-            etag: answer::etag(payload.md5),
-            modified,
-            last_modified: answer::date_value(modified),
-            content_type: self.content_type,
-            kept: self.kept,
-        });
+        let object = self.blank.object();
+        payload.checksums.headers().for_each(|(name, value)| object.kept.insert(name, value));
+        object.body = payload.body.into();
+        (object.md5, object.parts) = (payload.md5, 0);
+        object.etag = ETag::new(payload.md5, 0);
+        object.modified = SystemTime::now();
+        object.last_modified = answer::http_date(object.modified);
+        let object = self.blank.done();
         let (bucket, conditions, room) = (self.bucket, self.conditions, payload.room);
         let write = Write::Put { bucket, object: object.clone(), room, conditions };
         Step::Change(Pending::new(write, Answer::new(200, Content::Stored(object))))
@@ -89,52 +90,47 @@ pub fn refuse_features(asked: &Asked) -> Result<(), &'static Failure> {
     if refused { Err(&failure::NOT_IMPLEMENTED) } else { Ok(()) }
 }
 
-pub fn content_type(asked: &Asked) -> HeaderValue {
-    let sent = asked.header("content-type").filter(|value| !value.is_empty());
-    let default = || HeaderValue::from_static("binary/octet-stream");
-    sent.map_or_else(default, answer::header_value)
-}
-
-/// What a GET will repeat, in the contract's order, the metadata as it came.
-pub fn kept_headers(asked: &Asked) -> Result<Vec<(HeaderName, HeaderValue)>, &'static Failure> {
-    let mut kept = Vec::new();
-    let keep = |kept: &mut Vec<_>, name: HeaderName| {
-        let value = asked.header(name.as_str()).map(answer::header_value);
-        kept.extend(value.map(|value| (name, value)));
-    };
-    keep(&mut kept, CACHE_CONTROL);
-    keep(&mut kept, CONTENT_DISPOSITION);
-    if asked.header("content-encoding").is_some() {
-        let codings = without_aws_chunked(asked);
-        if !codings.is_empty() {
-            kept.push((CONTENT_ENCODING, answer::header_value(codings.as_bytes())));
-        }
-    }
-    keep(&mut kept, CONTENT_LANGUAGE);
-    keep(&mut kept, EXPIRES);
-    keep_metadata(asked, &mut kept)?;
+/// What a GET will repeat, where nothing is used again.
+pub fn kept_headers(asked: &Asked) -> Result<Kept, &'static Failure> {
+    let mut kept = Kept::default();
+    keep_headers(asked, &mut kept)?;
     Ok(kept)
 }
 
-fn keep_metadata(
-    asked: &Asked,
-    kept: &mut Vec<(HeaderName, HeaderValue)>,
-) -> Result<(), &'static Failure> {
-    let first = kept.len();
+/// What a GET will repeat, in the contract's order, the metadata as it came.
+fn keep_headers(asked: &Asked, kept: &mut Kept) -> Result<(), &'static Failure> {
+    kept.begin(asked.header(CONTENT_TYPE));
+    for name in ["cache-control", "content-disposition"] {
+        keep(asked, name, kept);
+    }
+    if asked.header("content-encoding").is_some() {
+        let codings = without_aws_chunked(asked);
+        if !codings.is_empty() {
+            kept.push("content-encoding", codings.as_bytes());
+        }
+    }
+    for name in ["content-language", "expires"] {
+        keep(asked, name, kept);
+    }
+    keep_metadata(asked, kept)
+}
+
+fn keep(asked: &Asked, name: &str, kept: &mut Kept) {
+    asked.header(name).into_iter().for_each(|value| kept.push(name, value));
+}
+
+fn keep_metadata(asked: &Asked, kept: &mut Kept) -> Result<(), &'static Failure> {
     let mut size = 0;
     for (name, value) in asked.headers().filter(|(name, _)| name.starts_with(METADATA_PREFIX)) {
-        let known = kept[first..].iter().any(|(known, _)| known.as_str() == name);
-        let Ok(header) = HeaderName::from_bytes(name.as_bytes()) else { continue };
-        if known {
+        let mut values = asked.all(name);
+        let is_one = values.next().is_some() && values.next().is_none();
+        if !is_one && kept.get(name).is_some() {
             continue; // its values have been joined
         }
-        let mut values = asked.all(name);
-        let value = match (values.next(), values.next()) {
-            (_, None) => answer::header_value(value),
-            _ => answer::header_value(&asked.all(name).collect::<Vec<_>>().join(&b","[..])),
-        };
+        let joined = if is_one { Vec::new() } else { asked.all(name).collect() }.join(&b","[..]);
+        let value = if is_one { value } else { &joined };
         size += name.len() - METADATA_PREFIX.len() + value.len();
-        kept.push((header, value));
+        kept.push(name, value);
     }
     if size > METADATA_BYTES_MAX {
         return Err(&failure::METADATA_TOO_LARGE);

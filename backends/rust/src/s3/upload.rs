@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use md5::{Digest, Md5};
 
 use super::asked::Asked;
@@ -54,6 +54,12 @@ impl Announcement {
         })
     }
 
+    /// Of the content, as far as the head tells without being judged.
+    pub fn bytes(&self, asked: &Asked) -> usize {
+        let told = if self.trailer.is_some() { decoded_length(asked).ok() } else { asked.length() };
+        told.map_or(0, |length| usize::try_from(length).unwrap_or(0))
+    }
+
     pub fn with_length(self, asked: &Asked, limit: Limit) -> Result<Self, &'static Failure> {
         let sent = asked.length();
         if sent.is_none() && !asked.is_chunked() {
@@ -97,7 +103,7 @@ pub type Rare = Box<dyn FnOnce(&Exchange<'_>, Payload) -> Progress>;
 pub struct Upload {
     then: Then,
     announced: Announcement,
-    content: Vec<u8>,
+    content: BytesMut,
     room: Reservation,
     md5: Md5,
     coding: Option<AwsChunked>,
@@ -115,16 +121,21 @@ impl Upload {
     pub fn open(
         shared: &Shared,
         announced: Announcement,
-        then: Then,
+        mut then: Then,
     ) -> Result<Self, &'static Failure> {
         let length = announced.length;
         let room = shared.store.reserve(length.unwrap_or(0)).ok_or(&failure::SLOW_DOWN)?;
+        // Exact size: what is accounted is what is held.
+        let bytes = length.map_or(0, |length| usize::try_from(length).unwrap_or(0));
+        let content = match &mut then {
+            Then::Put(put) => put.buffer(bytes),
+            Then::Rare(_) => BytesMut::with_capacity(bytes),
+        };
         Ok(Self {
             then,
+            content,
             coding: announced.trailer.is_some().then(AwsChunked::default),
             announced,
-            // Exact size: what is accounted is what is held.
-            content: Vec::with_capacity(length.map_or(0, |n| usize::try_from(n).unwrap_or(0))),
             room,
             md5: Md5::new(),
             proof: None,
@@ -187,11 +198,11 @@ impl Upload {
                 return Err(&failure::MALFORMED_TRAILER);
             }
             trailer.verify(&content)?;
-            checksums.extend(trailer);
+            checksums.extend(&trailer);
         }
         room.shrink_to(content.len() as u64);
         let body = if content.len() == content.capacity() {
-            content.into()
+            content.freeze()
         } else {
             Bytes::copy_from_slice(&content)
         };

@@ -5,7 +5,8 @@ use super::bucket::{LIST_KEYS_MAX, encoding, iso_time, page_limit, text_of, writ
 use super::failure::Failure;
 use super::xml::{NAMESPACE, Xml};
 use super::{Exchange, Outcome};
-use crate::store::{ListQuery, Object, Page};
+use crate::object::Object;
+use crate::store::{ListQuery, Page};
 
 pub const ONLY_VERSION: &str = "null";
 
@@ -73,7 +74,7 @@ impl<'a> Listing<'a> {
         text.element("VersionId", ONLY_VERSION);
         text.element("IsLatest", "true");
         text.element("LastModified", &iso_time(object.modified));
-        text.element("ETag", object.etag.to_str().unwrap_or(""));
+        text.element("ETag", object.etag.as_str());
         text.element("Size", &object.body.len().to_string());
         text.owner();
         text.element("StorageClass", "STANDARD");

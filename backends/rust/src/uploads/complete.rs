@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use hyper::header::{HeaderName, HeaderValue};
 use md5::{Digest, Md5};
 
 use super::{Part, Upload, UploadError, UploadId};
 use crate::content::Content;
+use crate::kept::Kept;
+use crate::object::ETag;
 use crate::store::{Bucket, Reservation, Store};
 
 /// Of every part but the last.
@@ -22,8 +23,8 @@ pub struct Named {
 impl Upload {
     fn named(&self, named: &Named) -> Option<Part> {
         let part = self.parts.get(&u16::try_from(named.number).ok()?)?;
-        let etag = crate::s3::etag_of(part.md5, 0);
-        let own = etag.to_str().unwrap_or("").trim_matches('"');
+        let etag = ETag::new(part.md5, 0);
+        let own = etag.as_str().trim_matches('"');
         (own == named.tag).then(|| part.clone())
     }
 }
@@ -67,7 +68,6 @@ impl Completing {
             store: store.clone(),
             key: key.into(),
             id,
-            content_type: upload.content_type.clone(),
             kept: upload.kept.clone(),
             upload: Some(upload),
             content,
@@ -87,8 +87,7 @@ pub struct Completing {
     id: UploadId,
     upload: Option<Upload>,
     /// As the upload was begun with them.
-    pub content_type: HeaderValue,
-    pub kept: Vec<(HeaderName, HeaderValue)>,
+    pub kept: Kept,
     pub content: Content,
     /// Of the parts' MD5s.
     pub md5: [u8; 16],
@@ -140,7 +139,7 @@ mod tests {
 
     fn begun(store: &Arc<Store>, bucket: &Bucket, parts: &[(u16, usize)]) -> UploadId {
         let uploads = &bucket.uploads;
-        let upload = Upload::new(HeaderValue::from_static("a/b"), Vec::new());
+        let upload = Upload::new(Kept::default());
         let id = uploads.begin(store, "k", upload).unwrap();
         for (number, bytes) in parts {
             let body = vec![0; *bytes].into();

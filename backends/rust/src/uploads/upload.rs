@@ -6,7 +6,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use hyper::header::{HeaderName, HeaderValue};
+
+use crate::kept::Kept;
 
 /// 32 hex digits where it is read or written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,14 +46,13 @@ pub struct Part {
 #[derive(Debug)]
 pub struct Upload {
     pub begun: SystemTime,
-    pub content_type: HeaderValue,
-    pub kept: Vec<(HeaderName, HeaderValue)>,
+    pub kept: Kept,
     pub parts: BTreeMap<u16, Part>,
 }
 
 impl Upload {
-    pub fn new(content_type: HeaderValue, kept: Vec<(HeaderName, HeaderValue)>) -> Self {
-        Self { begun: SystemTime::now(), content_type, kept, parts: BTreeMap::new() }
+    pub fn new(kept: Kept) -> Self {
+        Self { begun: SystemTime::now(), kept, parts: BTreeMap::new() }
     }
 
     pub fn bytes(&self) -> u64 {
