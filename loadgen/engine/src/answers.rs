@@ -137,8 +137,13 @@ impl Worker {
         self.now_ns = clock_ns();
         if let Some(Ok(Ok(()))) = error {
             connection.phase = Phase::Open;
+            connection.opened_ns = self.now_ns;
             connection.watches_room = true; // so that the watch is changed to reading
             self.totals.connections_opened += 1;
+            if connection.has_more() {
+                let sent = connection.flush();
+                return self.after_write(index, sent);
+            }
             self.watch_room(index, false);
             self.list_if_free(index);
         } else {
@@ -178,7 +183,11 @@ impl Worker {
             Ok(0) => self.end_of_stream(index),
             Ok(size) => {
                 self.second.counts.bytes_in += size as u64;
-                self.take_answers(index, &buffer[..size]);
+                if self.settings.h2 {
+                    self.take_streams(index, &buffer[..size]);
+                } else {
+                    self.take_answers(index, &buffer[..size]);
+                }
             }
             Err(Errno::AGAIN) => {}
             Err(_) => self.lose(index, Kind::Reset, Kind::Reset),
@@ -237,7 +246,7 @@ impl Worker {
     }
 
     /// Whether a whole answer is the expected one.
-    fn judge(&mut self, index: usize, flight: &Flight, answer: &Answer) {
+    pub(crate) fn judge(&mut self, index: usize, flight: &Flight, answer: &Answer) {
         let ask = &flight.ask;
         let expected_status = match ask.status {
             0 => (200..300).contains(&answer.status),
@@ -262,25 +271,39 @@ impl Worker {
         self.conclude(index, flight, kind, Some(answer));
     }
 
-    /// Gives a connection up and opens it again: the oldest request fails as `first`, the others as
-    /// `rest`.
-    pub(crate) fn lose(&mut self, index: usize, first: Kind, rest: Kind) {
-        let connection = &mut self.connections[index];
-        connection.close();
-        connection.phase = Phase::Down { retry_ns: 0 };
-        self.down += 1;
-        self.totals.connections_lost += 1;
-        let flights = std::mem::take(&mut connection.flights);
-        if std::mem::take(&mut connection.listed) {
+    /// Takes a connection off the list of free ones.
+    pub(crate) fn unlist(&mut self, index: usize) {
+        if std::mem::take(&mut self.connections[index].listed) {
             self.free.retain(|free| *free as usize != index);
             if self.free.is_empty() && self.starved_since_ns.is_none() {
                 self.starved_since_ns = Some(self.now_ns);
             }
         }
+    }
+
+    /// Gives a connection up and opens it again: the oldest request fails as `first`, the others as
+    /// `rest`.
+    pub(crate) fn lose(&mut self, index: usize, first: Kind, rest: Kind) {
+        let connection = &mut self.connections[index];
+        let silent = connection.is_silent();
+        connection.close();
+        let wait_ns = if silent { RETRY_NS } else { 0 };
+        let retry_ns = self.now_ns + wait_ns;
+        connection.phase = Phase::Down { retry_ns };
+        self.down += 1;
+        self.totals.connections_lost += 1;
+        let flights = std::mem::take(&mut connection.flights);
+        self.unlist(index);
         self.in_flight -= flights.len() as u64;
         for (place, flight) in flights.iter().enumerate() {
             let kind = if place == 0 { first } else { rest };
             self.conclude(index, flight, Some(kind), None);
+        }
+        if silent {
+            // It may speak no HTTP/2 at all: asked again as when it refuses connections.
+            let found = "no settings of HTTP/2".to_owned();
+            self.totals.failure.get_or_insert(found);
+            return;
         }
         self.connect(index);
     }

@@ -1,6 +1,7 @@
 //! One connection: its socket, what is in flight on it, and what of a request is still to be
 //! written.
 
+use crate::h2;
 use crate::load::Ask;
 use crate::parser::Parser;
 use crate::request::Rest;
@@ -25,6 +26,25 @@ pub struct Flight {
     pub ask: Ask,
     /// A compared body had a wrong byte.
     pub wrong: bool,
+    /// Of HTTP/2: the stream, and how much of its answer has come.
+    pub stream: h2::Stream,
+}
+
+impl Flight {
+    /// A request that is about to be sent.
+    #[must_use]
+    pub fn new(intended_ns: u64, ask: Ask) -> Self {
+        Self {
+            intended_ns,
+            sent_ns: 0,
+            first_byte_ns: 0,
+            backlog_ns: 0,
+            request_bytes: 0,
+            ask,
+            wrong: false,
+            stream: h2::Stream::default(),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +75,11 @@ pub struct Connection {
     /// Tells events of this socket from those of the ones before it.
     pub generation: u32,
     pub parser: Parser,
+    /// HTTP/2's state; none where HTTP/1.1 is spoken.
+    pub h2: Option<Box<h2::Client>>,
+    /// In the order in which they were sent.
     pub flights: VecDeque<Flight>,
+    pub opened_ns: u64,
     /// Since when another request could have been taken.
     pub free_since_ns: u64,
     /// Whether it is in the worker's list of free connections.
@@ -69,13 +93,15 @@ pub struct Connection {
 
 impl Connection {
     #[must_use]
-    pub fn new(pipeline: usize) -> Self {
+    pub fn new(depth: usize, h2: bool) -> Self {
         Self {
             socket: None,
             phase: Phase::Down { retry_ns: 0 },
             generation: 0,
             parser: Parser::default(),
-            flights: VecDeque::with_capacity(pipeline),
+            h2: h2.then(Box::default),
+            flights: VecDeque::with_capacity(depth),
+            opened_ns: 0,
             free_since_ns: 0,
             listed: false,
             watches_room: false,
@@ -112,6 +138,7 @@ impl Connection {
         self.socket = None;
         self.generation = self.generation.wrapping_add(1);
         self.parser = Parser::default();
+        self.h2 = self.h2.take().map(|_| Box::default());
         self.out.clear();
         (self.out_at, self.rest, self.watches_room) = (0, None, false);
     }
@@ -124,8 +151,24 @@ impl Connection {
 
     /// Whether another request can be sent now.
     #[must_use]
-    pub fn is_free(&self, pipeline: usize) -> bool {
-        self.phase == Phase::Open && self.flights.len() < pipeline && self.is_flushed()
+    pub fn is_free(&self, depth: usize) -> bool {
+        self.phase == Phase::Open && self.is_flushed() && self.has_room(depth)
+    }
+
+    /// Whether so few requests are in flight that another may follow.
+    #[must_use]
+    pub fn has_room(&self, depth: usize) -> bool {
+        let open = self.flights.len();
+        match &self.h2 {
+            Some(client) => client.has_room(open, depth),
+            None => open < depth,
+        }
+    }
+
+    /// Whether it is open and the server has not yet said that it speaks HTTP/2.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.phase == Phase::Open && self.h2.as_ref().is_some_and(|client| !client.is_settled())
     }
 
     /// Writes rendered bytes, one system call in the common case. Nothing may be left of earlier
@@ -133,7 +176,7 @@ impl Connection {
     pub fn send(&mut self, bytes: &[u8], rest: Option<Rest>) -> Sent {
         self.rest = rest;
         match self.write(bytes) {
-            Ok(size) if size == bytes.len() && rest.is_none() => Sent::All,
+            Ok(size) if size == bytes.len() && !self.has_more() => Sent::All,
             Ok(size) => {
                 self.out.extend_from_slice(&bytes[size..]);
                 self.flush()
@@ -158,11 +201,22 @@ impl Connection {
             }
             self.out.clear();
             self.out_at = 0;
-            match self.rest.take() {
-                Some(rest) => self.rest = rest.render(PIECE_BYTES, &mut self.out),
-                None => return Sent::All,
+            if let Some(client) = &mut self.h2 {
+                client.pump(PIECE_BYTES, &mut self.out);
+            } else if let Some(rest) = self.rest.take() {
+                self.rest = rest.render(PIECE_BYTES, &mut self.out);
+            }
+            if self.out.is_empty() {
+                return Sent::All;
             }
         }
+    }
+
+    /// Whether something is to be sent that is not rendered yet.
+    #[must_use]
+    pub fn has_more(&self) -> bool {
+        let h2 = self.h2.as_ref();
+        self.rest.is_some() || h2.is_some_and(|client| client.has_output())
     }
 
     fn write(&self, bytes: &[u8]) -> Result<usize, Errno> {

@@ -14,6 +14,7 @@ const SECONDS_MAX: f64 = 7.0 * 86_400.0;
 const CONNECTIONS_MAX: u32 = 60_000;
 const THREADS_MAX: u32 = 256;
 const PIPELINE_MAX: u32 = 1024;
+const STREAMS_MAX: u32 = 1024;
 const GRAIN_NS_MAX: u64 = 10_000_000;
 const TIMEOUT_NS_MAX: u64 = 600_000_000_000;
 
@@ -33,6 +34,9 @@ pub struct Plan {
     pub protocol: String,
     #[serde(default = "one")]
     pub pipeline: u32,
+    /// Requests in flight on a connection of `h2c`.
+    #[serde(default = "one")]
+    pub streams: u32,
     #[serde(default)]
     pub arrivals: Arrivals,
     pub seed: u64,
@@ -173,27 +177,37 @@ impl Plan {
     }
 
     fn validate_protocol(&self) -> Result<(), Fault> {
-        let pipeline = match self.protocol.as_str() {
-            "h1" => 1..=1,
-            "h1-pipelined" => 1..=PIPELINE_MAX,
-            "h2c" => {
-                let expected = "\"h1\" or \"h1-pipelined\"";
-                return Err(
-                    Fault::usage("protocol", "not supported yet", expected, "h2c")
-                        .hint("HTTP/2 cleartext is not built in this version; use h1"),
-                );
-            }
+        let (pipeline, streams) = match self.protocol.as_str() {
+            "h1" => (1, 1),
+            "h1-pipelined" => (PIPELINE_MAX, 1),
+            "h2c" => (1, STREAMS_MAX),
             other => {
-                let expected = "\"h1\" or \"h1-pipelined\"";
+                let expected = "\"h1\", \"h1-pipelined\" or \"h2c\"";
                 return Err(Fault::usage("protocol", "unknown", expected, other));
             }
         };
-        if !pipeline.contains(&self.pipeline) {
-            let expected = format!("{} to {}", pipeline.start(), pipeline.end());
+        let within = |place: &str, found: u32, most: u32| {
+            let expected = format!("1 to {most}");
             let what = format!("out of range for {}", self.protocol);
-            return Err(Fault::usage("pipeline", what, expected, self.pipeline));
-        }
-        Ok(())
+            (1..=most)
+                .contains(&found)
+                .then_some(())
+                .ok_or_else(|| Fault::usage(place, what, expected, found))
+        };
+        within("pipeline", self.pipeline, pipeline)?;
+        within("streams", self.streams, streams)
+    }
+
+    /// Whether the protocol is HTTP/2.
+    #[must_use]
+    pub fn is_h2(&self) -> bool {
+        self.protocol == "h2c"
+    }
+
+    /// Requests in flight on a connection, whatever they are called.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.pipeline.max(self.streams) as usize
     }
 
     fn validate_target(&self) -> Result<(), Fault> {
@@ -259,7 +273,7 @@ mod tests {
         json!({"schema": 1, "target": {"address": "127.0.0.1", "port": 9000, "path": "/"},
                "scenario": null, "rate_rps": 10000.0, "warmup_s": 5.0, "duration_s": 30.0,
                "connections": 64, "threads": 1, "protocol": "h1", "pipeline": 1,
-               "arrivals": "uniform", "seed": 1, "grain_ns": 20000,
+               "streams": 1, "arrivals": "uniform", "seed": 1, "grain_ns": 20000,
                "share": {"index": 0, "count": 1}, "timeout_ns": 10_000_000_000_u64,
                "cpus": [0], "start_at_ns": null, "records_path": null})
     }
@@ -282,8 +296,9 @@ mod tests {
             ("/connections", json!(0), "connections"),
             ("/threads", json!(65), "threads"),
             ("/grain_ns", json!(0), "grain_ns"),
-            ("/protocol", json!("h2c"), "protocol"),
+            ("/protocol", json!("h3"), "protocol"),
             ("/pipeline", json!(4), "pipeline"),
+            ("/streams", json!(4), "streams"),
             ("/share/index", json!(1), "share.index"),
             ("/target/address", json!("localhost"), "target.address"),
             ("/target/path", json!("x"), "target.path"),
@@ -304,6 +319,23 @@ mod tests {
                 (place, 2),
                 "{fault}"
             );
+        }
+    }
+
+    #[test]
+    fn streams_go_with_h2c_and_pipelining_does_not() {
+        let plan = |pipeline: u32, streams: u32| {
+            let mut plan = valid();
+            plan["protocol"] = "h2c".into();
+            plan["pipeline"] = pipeline.into();
+            plan["streams"] = streams.into();
+            Plan::parse(&plan.to_string()).map_err(|fault| fault.place)
+        };
+        assert_eq!(plan(1, 16).unwrap().depth(), 16);
+        for (pipeline, streams, place) in
+            [(2, 16, "pipeline"), (1, 0, "streams"), (1, 1025, "streams")]
+        {
+            assert_eq!(plan(pipeline, streams).unwrap_err(), place);
         }
     }
 

@@ -1,6 +1,8 @@
 //! `preload`: puts the scenario's bucket and objects, closed loop, then reads a sample back.
 
+use crate::connection::{Flight, PIECE_BYTES};
 use crate::fault::Fault;
+use crate::h2::{Client, Event};
 use crate::load::{Each, Load, Objects};
 use crate::out::Out;
 use crate::parser::Parser;
@@ -14,6 +16,7 @@ use crate::stats::{Counts, Totals};
 use crate::system;
 use crate::worker::Span;
 use serde_json::json;
+use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::AtomicBool;
@@ -202,28 +205,60 @@ fn make_bucket(plan: &Plan) -> Result<(), Fault> {
     let timeout = Duration::from_nanos(plan.timeout_ns);
     let mut stream = TcpStream::connect_timeout(&plan.address(), timeout)
         .map_err(|error| failed(error.to_string()))?;
-    let exchange = |stream: &mut TcpStream| -> std::io::Result<Option<u16>> {
-        stream.set_read_timeout(Some(timeout))?;
-        stream.set_write_timeout(Some(timeout))?;
-        stream.write_all(&Form::new(plan).make_bucket())?;
-        let mut parser = Parser::default();
-        let mut buffer = [0; 4096];
-        loop {
-            let size = stream.read(&mut buffer)?;
-            if size == 0 {
-                return Ok(parser.end().map(|answer| answer.status));
-            }
-            match parser.feed(&buffer[..size], false, |_, _| {}) {
-                Ok((_, Some(answer))) => return Ok(Some(answer.status)),
-                Ok((_, None)) => {}
-                Err(malformed) => return Err(std::io::Error::other(malformed.0)),
-            }
-        }
+    let exchange = if plan.is_h2() {
+        exchange_h2
+    } else {
+        exchange_h1
     };
-    match exchange(&mut stream) {
+    let asked = stream
+        .set_read_timeout(Some(timeout))
+        .and_then(|()| stream.set_write_timeout(Some(timeout)))
+        .and_then(|()| exchange(&Form::new(plan), &mut stream));
+    match asked {
         Ok(Some(200 | 204 | 409)) => Ok(()),
         Ok(Some(status)) => Err(failed(format!("status {status}"))),
         Ok(None) => Err(failed("the end of the stream".to_owned())),
         Err(error) => Err(failed(error.to_string())),
+    }
+}
+
+/// Asks for the bucket; the answer's status, or none when the stream ended.
+fn exchange_h1(form: &Form, stream: &mut TcpStream) -> std::io::Result<Option<u16>> {
+    stream.write_all(&form.make_bucket())?;
+    let mut parser = Parser::default();
+    let mut buffer = [0; 4096];
+    loop {
+        let size = stream.read(&mut buffer)?;
+        if size == 0 {
+            return Ok(parser.end().map(|answer| answer.status));
+        }
+        match parser.feed(&buffer[..size], false, |_, _| {}) {
+            Ok((_, Some(answer))) => return Ok(Some(answer.status)),
+            Ok((_, None)) => {}
+            Err(malformed) => return Err(std::io::Error::other(malformed.0)),
+        }
+    }
+}
+
+fn exchange_h2(form: &Form, stream: &mut TcpStream) -> std::io::Result<Option<u16>> {
+    let mut client = Client::default();
+    let mut out = Vec::new();
+    client.pump(PIECE_BYTES, &mut out);
+    let mut flight = Flight::new(0, Load::Path.ask(0));
+    flight.stream.id = client.make_bucket(form, &mut out);
+    let mut flights = VecDeque::from([flight]);
+    let mut buffer = [0; 4096];
+    loop {
+        stream.write_all(&out)?;
+        let size = stream.read(&mut buffer)?;
+        let mut bytes = &buffer[..size];
+        match client.next(&mut bytes, &mut flights, 0, |_, _, _| {}) {
+            Ok(None) if size > 0 => {}
+            Ok(Some(Event::Answered(at))) => return Ok(Some(flights[at].stream.answer.status)),
+            Ok(_) => return Ok(None),
+            Err(malformed) => return Err(std::io::Error::other(malformed.0)),
+        }
+        out.clear();
+        client.pump(PIECE_BYTES, &mut out);
     }
 }

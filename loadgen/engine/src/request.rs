@@ -33,8 +33,11 @@ impl Rest {
 pub struct Form {
     /// `/bucket/`, or the whole path of `target.path`.
     path: String,
+    /// The target of a list.
     list: Vec<u8>,
     key: Option<Key>,
+    /// The Host, or the authority.
+    host: String,
     /// From the version to the end of the Host line.
     tail: Vec<u8>,
     size: u64,
@@ -56,6 +59,7 @@ impl Form {
                 path,
                 list: Vec::new(),
                 key: None,
+                host,
                 tail,
                 size: 0,
             };
@@ -68,8 +72,9 @@ impl Form {
             .unwrap_or(100);
         Self {
             path: format!("/{bucket}/"),
-            list: format!("GET /{bucket}?list-type=2&max-keys={keys}").into_bytes(),
+            list: format!("/{bucket}?list-type=2&max-keys={keys}").into_bytes(),
             key: Key::parse(&scenario.objects.key).ok(),
+            host,
             tail,
             size: scenario.objects.size_bytes,
         }
@@ -77,28 +82,48 @@ impl Form {
 
     /// Appends a request; of a body at most `limit` bytes. What is left of the body, if any.
     pub fn render(&self, ask: &Ask, limit: usize, out: &mut Vec<u8>) -> Option<Rest> {
-        let method: &[u8] = match ask.verb {
-            Verb::Get | Verb::Range => b"GET ",
+        out.extend_from_slice(match ask.verb {
+            Verb::Get | Verb::Range | Verb::List => b"GET ",
             Verb::Put => b"PUT ",
             Verb::Head => b"HEAD ",
             Verb::Delete => b"DELETE ",
-            Verb::List => {
-                out.extend_from_slice(&self.list);
-                self.finish(out);
-                return None;
-            }
-        };
-        out.extend_from_slice(method);
-        out.extend_from_slice(self.path.as_bytes());
-        if let Some(key) = &self.key {
-            key.render(ask.index, out);
-        }
+        });
+        self.target(ask, out);
         match ask.verb {
             Verb::Put => return self.render_put(ask.index, limit, out),
             Verb::Range => self.render_range(ask, out),
             _ => self.finish(out),
         }
         None
+    }
+
+    /// Appends a request's target.
+    pub fn target(&self, ask: &Ask, out: &mut Vec<u8>) {
+        if ask.verb == Verb::List {
+            return out.extend_from_slice(&self.list);
+        }
+        out.extend_from_slice(self.path.as_bytes());
+        if let Some(key) = &self.key {
+            key.render(ask.index, out);
+        }
+    }
+
+    /// The Host.
+    #[must_use]
+    pub fn host(&self) -> &[u8] {
+        self.host.as_bytes()
+    }
+
+    /// The size of a body that is put.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The bucket's target.
+    #[must_use]
+    pub fn bucket(&self) -> &[u8] {
+        self.path.trim_end_matches('/').as_bytes()
     }
 
     fn finish(&self, out: &mut Vec<u8>) {
@@ -121,17 +146,24 @@ impl Form {
 
     fn render_range(&self, ask: &Ask, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.tail);
-        out.extend_from_slice(b"Range: bytes=");
+        out.extend_from_slice(b"Range: ");
+        self.range(ask, out);
+        out.extend_from_slice(b"\r\n\r\n");
+    }
+
+    /// Appends the value of a Range.
+    #[allow(clippy::unused_self)] // a part of the form like the others
+    pub fn range(&self, ask: &Ask, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"bytes=");
         push_number(ask.offset, 0, out);
         out.push(b'-');
         push_number(ask.offset + ask.length - 1, 0, out);
-        out.extend_from_slice(b"\r\n\r\n");
     }
 
     /// The request that makes the scenario's bucket.
     #[must_use]
     pub fn make_bucket(&self) -> Vec<u8> {
-        let mut out = format!("PUT {}", self.path.trim_end_matches('/')).into_bytes();
+        let mut out = [b"PUT ", self.bucket()].concat();
         out.extend_from_slice(&self.tail);
         out.extend_from_slice(b"Content-Length: 0\r\n\r\n");
         out

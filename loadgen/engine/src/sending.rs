@@ -35,24 +35,23 @@ impl Worker {
         let mut rest = None;
         let mut count = 0;
         while let Some(intended_ns) = self.schedule.next_ns() {
-            let full = connection.flights.len() >= self.settings.pipeline;
+            let full = !connection.has_room(self.settings.depth);
             let late = intended_ns > self.now_ns || self.scratch.len() > BATCH_BYTES;
             if full || late || rest.is_some() {
                 break;
             }
             let ask = self.load.ask(self.schedule.number());
-            let before = self.scratch.len();
-            rest = self.form.render(&ask, PIECE_BYTES, &mut self.scratch);
-            let left = rest.map_or(0, |rest| rest.size - rest.offset);
-            connection.flights.push_back(Flight {
-                intended_ns,
-                sent_ns: 0,
-                first_byte_ns: 0,
-                backlog_ns: 0,
-                request_bytes: (self.scratch.len() - before) as u64 + left,
-                ask,
-                wrong: false,
-            });
+            let mut flight = Flight::new(intended_ns, ask);
+            if let Some(client) = &mut connection.h2 {
+                let (stream, bytes) = client.request(&self.form, &ask, &mut self.scratch);
+                (flight.stream.id, flight.request_bytes) = (stream, bytes);
+            } else {
+                let before = self.scratch.len();
+                rest = self.form.render(&ask, PIECE_BYTES, &mut self.scratch);
+                let left = rest.map_or(0, |rest| rest.size - rest.offset);
+                flight.request_bytes = (self.scratch.len() - before) as u64 + left;
+            }
+            connection.flights.push_back(flight);
             self.schedule.advance();
             count += 1;
         }
@@ -94,7 +93,7 @@ impl Worker {
         }
         self.free.pop_front();
         let connection = &mut self.connections[index];
-        connection.listed = connection.is_free(self.settings.pipeline);
+        connection.listed = connection.is_free(self.settings.depth);
         if connection.listed {
             self.free
                 .push_back(u32::try_from(index).unwrap_or(u32::MAX));
@@ -106,7 +105,7 @@ impl Worker {
     /// A connection that can take a request again goes to the back of the list.
     pub(crate) fn list_if_free(&mut self, index: usize) {
         let connection = &mut self.connections[index];
-        if !connection.listed && connection.is_free(self.settings.pipeline) {
+        if !connection.listed && connection.is_free(self.settings.depth) {
             connection.listed = true;
             connection.free_since_ns = self.now_ns;
             self.free
@@ -122,13 +121,8 @@ impl Worker {
         let ask = self.load.ask(self.schedule.number());
         self.schedule.advance();
         let flight = Flight {
-            intended_ns,
-            sent_ns: 0,
-            first_byte_ns: 0,
             backlog_ns: self.now_ns - intended_ns,
-            request_bytes: 0,
-            ask,
-            wrong: false,
+            ..Flight::new(intended_ns, ask)
         };
         self.conclude(0, &flight, Some(Kind::Connect), None);
     }

@@ -46,7 +46,10 @@ pub struct Settings {
     pub connections: usize,
     /// The first connection's number in records.
     pub first_connection: usize,
-    pub pipeline: usize,
+    /// Whether connections speak HTTP/2.
+    pub h2: bool,
+    /// Requests in flight on a connection: pipelined ones, or streams.
+    pub depth: usize,
     pub grain_ns: u64,
     pub timeout_ns: u64,
     pub operations: usize,
@@ -145,7 +148,7 @@ impl Worker {
     ) -> Result<Self, Fault> {
         let (epoll, timer) = poll_with_timer()
             .map_err(|e| Fault::environment("epoll", "cannot be created", "two descriptors", e))?;
-        let pipeline = settings.pipeline;
+        let (depth, h2) = (settings.depth, settings.h2);
         let span = Span {
             start_ns: 0,
             measure_ns: 0,
@@ -153,7 +156,7 @@ impl Worker {
         };
         let mut worker = Self {
             connections: (0..settings.connections)
-                .map(|_| Connection::new(pipeline))
+                .map(|_| Connection::new(depth, h2))
                 .collect(),
             free: VecDeque::with_capacity(settings.connections),
             down: settings.connections,
@@ -291,13 +294,12 @@ impl Worker {
             let connection = &self.connections[index];
             let expired =
                 |since_ns: u64| now_ns.saturating_sub(since_ns) >= self.settings.timeout_ns;
+            let oldest = connection.flights.front();
+            let late = oldest.is_some_and(|flight| expired(flight.sent_ns));
             match connection.phase {
-                Phase::Open
-                    if connection
-                        .flights
-                        .front()
-                        .is_some_and(|f| expired(f.sent_ns)) =>
-                {
+                Phase::Open if late && self.settings.h2 => self.give_up_streams(index),
+                Phase::Open if late => self.lose(index, Kind::Timeout, Kind::Reset),
+                Phase::Open if connection.is_silent() && expired(connection.opened_ns) => {
                     self.lose(index, Kind::Timeout, Kind::Reset);
                 }
                 Phase::Connecting { since_ns } if expired(since_ns) => self.put_down(index),
