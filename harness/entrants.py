@@ -1,4 +1,4 @@
-"""Who takes part in a run: backends, their variants and options, and the one track of them all."""
+"""Who takes part in a run: backends, variants, options, and the one track and protocol of all."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ Settings = dict[str, dict[str, str]]  # by backend: option and value
 
 @dataclass(frozen=True, slots=True)
 class Entrants:
-    """The subjects of a run, and the track on which they are compared."""
+    """The subjects of a run, and the track and the protocol on which they are compared."""
 
     subjects: list[Subject]
     track: str
+    protocol: str
 
 
 def choose(
@@ -32,14 +33,15 @@ def choose(
     settings: tuple[str, ...],
     *,
     folders: dict[str, Path],
-    protocol: str,
+    protocol: str | None,
     track: str | None,
     labels: list[str],
 ) -> Entrants:
     """Every subject asked for, once per label; one variant of each backend when none is named.
 
     A backend named without a variant takes part with its default one, or with its first on the
-    track that was asked for. UsageError when they share no track: charts never mix tracks.
+    track that was asked for. UsageError when they share no track: charts never mix tracks, nor
+    protocols. The protocol is the first that each of them lists, unless one is asked for.
     """
     chosen = _settings(settings)
     entries = _entries(names, folders, track)
@@ -51,6 +53,7 @@ def choose(
                 hint="name it with --backend too, or leave its option out",
             )
     found = []
+    protocol = protocol or _common_protocol(entries)
     for manifest, variant in entries:
         if protocol not in variant.protocols:
             spoken = ", ".join(variant.protocols)
@@ -70,7 +73,7 @@ def choose(
             f"expected at most {SUBJECTS_MAX} subjects, got {len(found)}",
             hint="name fewer with --backend, or make several runs",
         )
-    return Entrants(found, _common_track(entries, track))
+    return Entrants(found, _common_track(entries, track), protocol)
 
 
 Entry = tuple[BackendManifest, Variant]
@@ -124,6 +127,18 @@ def _common_track(entries: Iterable[Entry], asked: str | None) -> str:
         f"expected variants that share {'a track' if asked is None else asked}, got {told}",
         hint="charts never mix tracks: make a run of each, or let --track choose the variants",
     )
+
+
+def _common_protocol(entries: Iterable[Entry]) -> str:
+    usual = {f"{m.name}/{v.name}": v.protocols[0] for m, v in entries}
+    if len(set(usual.values())) > 1:
+        told = "; ".join(f"{name}: {protocol}" for name, protocol in usual.items())
+        raise UsageError(
+            "--backend",
+            f"expected variants whose first protocol is the same, got {told}",
+            hint="charts never mix protocols: name one that all speak with --protocol",
+        )
+    return next(iter(usual.values()))
 
 
 def _settings(texts: tuple[str, ...]) -> Settings:

@@ -33,7 +33,18 @@ def _environment(folder: RunFolder) -> dict[str, str]:
         for section in ("machine", "software", "runtime")
         for key, value in document.get(section, {}).items()
     }
-    return {**flat, "fingerprint": str(document.get("fingerprint", ""))}
+    at_once = str(folder.plan().request.streams)
+    return {**flat, "streams": at_once, "fingerprint": str(document.get("fingerprint", ""))}
+
+
+def _same_protocol(first: RunFolder, second: RunFolder) -> None:
+    spoken = [folder.plan().request.protocol for folder in (first, second)]
+    if spoken[0] != spoken[1]:
+        raise UsageError(
+            "compare",
+            f"{first.run_id} speaks {spoken[0]}, {second.run_id} {spoken[1]}",
+            hint="charts never mix protocols: compare runs of one --protocol",
+        )
 
 
 @click.command()
@@ -61,6 +72,7 @@ def compare(
         )
     else:
         second = _open(new, output)
+        _same_protocol(first, second)
         result = comparing.compare_runs(
             first.run_id,
             second.run_id,

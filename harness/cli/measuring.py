@@ -18,6 +18,7 @@ from harness.model.plan import Request
 from harness.model.verdict import Status
 
 DEFAULT_CONNECTIONS = 64
+DEFAULT_STREAMS = 16
 GRAIN = "20us"
 TIMEOUT_NS = 10_000_000_000
 MEMORY_LIMIT_BYTES = 8 * 2**30
@@ -35,9 +36,10 @@ MEMORY_LIMIT_BYTES = 8 * 2**30
 @click.option("--tune", type=click.Choice(["auto", "off"]), default="auto")
 @click.option("--scenario", default="small-get", show_default=True, help="a name, or a .toml file")
 @click.option("--connections", type=int, default=DEFAULT_CONNECTIONS, show_default=True)
-@click.option("--protocol", type=click.Choice(list(manifests.PROTOCOLS)), default="h1")
+@click.option("--protocol", type=click.Choice(list(manifests.PROTOCOLS)), default=None)
 @click.option("--track", type=click.Choice(list(TRACKS)), help="what is compared; see `bench list`")
 @click.option("--pipeline", "depth", type=int, default=1, help="requests in flight a connection")
+@click.option("--streams", type=int, default=None, help="of h2c: at once on a connection")
 @click.option("--arrivals", type=click.Choice(["uniform", "poisson"]), default="uniform")
 @click.option("--grain", default=GRAIN, show_default=True, help="wake-ups are batched up to this")
 @click.option("--threads", type=int, default=1, show_default=True, help="of the backend")
@@ -88,6 +90,27 @@ def _labels(flags: dict[str, Any]) -> list[str]:
     return [*labels, "twin"] if flags["twin"] else labels
 
 
+def _at_once(protocol: str, depth: int, streams: int | None) -> tuple[int, int]:
+    """Pipelined requests and streams of a connection; each goes with its own protocol only."""
+    if (depth > 1) != (protocol == "h1-pipelined"):
+        raise UsageError(
+            "--pipeline",
+            f"{depth} with --protocol {protocol}",
+            hint="a depth above 1 goes with --protocol h1-pipelined, and only with it",
+        )
+    if protocol == "h2c":
+        streams = DEFAULT_STREAMS if streams is None else streams
+        asked.number("--streams", streams, low=1, high=1024, unit="")
+        return depth, streams
+    if streams is not None:
+        raise UsageError(
+            "--streams",
+            f"{streams} with --protocol {protocol}",
+            hint="streams are HTTP/2's: add --protocol h2c, or leave them out",
+        )
+    return depth, 1
+
+
 def _request(flags: dict[str, Any]) -> Request:
     rate = asked.number("--rps", flags["rps"], low=1, high=asked.RATE_MAX, unit="requests/s")
     duration = asked.duration_s("--duration", flags["duration"])
@@ -100,12 +123,6 @@ def _request(flags: dict[str, Any]) -> Request:
     asked.number("--pipeline", flags["depth"], low=1, high=1024, unit="")
     if flags["cpu_quota"] is not None:
         asked.number("--cpu-quota", flags["cpu_quota"], low=0.01, high=1024, unit="CPUs")
-    if (flags["depth"] > 1) != (flags["protocol"] == "h1-pipelined"):
-        raise UsageError(
-            "--pipeline",
-            f"{flags['depth']} with --protocol {flags['protocol']}",
-            hint="a depth above 1 goes with --protocol h1-pipelined, and only with it",
-        )
     chosen = entrants.choose(
         flags["backends"],
         flags["settings"],
@@ -114,6 +131,7 @@ def _request(flags: dict[str, Any]) -> Request:
         track=flags["track"],
         labels=_labels(flags),
     )
+    depth, streams = _at_once(chosen.protocol, flags["depth"], flags["streams"])
     return Request(
         subjects=chosen.subjects,
         track=chosen.track,
@@ -121,7 +139,9 @@ def _request(flags: dict[str, Any]) -> Request:
         rate_rps=rate,
         duration_s=duration,
         warmup_s=warmup,
-        pipeline=flags["depth"],
+        protocol=chosen.protocol,
+        pipeline=depth,
+        streams=streams,
         grain_ns=asked.grain_ns(flags["grain"]),
         timeout_ns=TIMEOUT_NS,
         memory_limit_bytes=MEMORY_LIMIT_BYTES,
@@ -129,7 +149,7 @@ def _request(flags: dict[str, Any]) -> Request:
         **{
             name: flags[name]
             for name in (
-                *("repeat", "seed", "connections", "threads", "protocol", "arrivals"),
+                *("repeat", "seed", "connections", "threads", "arrivals"),
                 *("runtime", "layout", "tune", "probes", "address", "cpu_quota"),
             )
         },

@@ -51,6 +51,7 @@ def engine_plan(
         "threads": 1,
         "protocol": request.protocol,
         "pipeline": request.pipeline,
+        "streams": request.streams,
         "arrivals": request.arrivals,
         "seed": spec.seed,
         "grain_ns": request.grain_ns,

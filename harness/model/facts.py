@@ -65,6 +65,7 @@ class TrialFacts(msgspec.Struct, frozen=True):
     rate_rps: float
     connections: int
     pipeline: int = 1
+    streams: int = 1
     cpu_quota: float | None = None
     samples: list[Sample] = []
     memory_peak_bytes: int | None = None

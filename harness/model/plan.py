@@ -55,6 +55,7 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     memory_limit_bytes: int
     cpu_quota: float | None = None  # CPUs; None for no quota
     calibrate: bool = True
+    streams: int = 1  # at once on a connection of h2c; 1 for other protocols
     track: str = ""  # what its comparison is about; "" where there are no backends to compare
 
 

@@ -100,6 +100,7 @@ def repeat_command(request: Request) -> str:
     words += ["--protocol", request.protocol, "--runtime", request.runtime]
     words += ["--arrivals", request.arrivals, "--grain", f"{request.grain_ns / 1000:g}us"]
     words += ["--pipeline", str(request.pipeline)] if request.pipeline > 1 else []
+    words += ["--streams", str(request.streams)] if request.protocol == "h2c" else []
     words += ["--threads", str(request.threads)]
     words += [] if request.cpu_quota is None else ["--cpu-quota", f"{request.cpu_quota:g}"]
     words += [] if request.calibrate else ["--no-calibrate"]

@@ -108,7 +108,8 @@ def _measured(recording: Recording) -> _Measured | None:
     requests, facts = recording.requests, recording.facts
     if requests is None or facts.end_ns <= facts.measure_ns:
         return None
-    split = lag.split(requests, facts.pipeline)  # before the cut: the warm-up's answers free, too
+    depth = max(facts.pipeline, facts.streams)
+    split = lag.split(requests, depth)  # before the cut: the warm-up's answers free, too
     part = (requests.flags & FLAG_WARM_UP) == 0
     part &= (requests.intended_ns >= facts.measure_ns) & (requests.intended_ns < facts.end_ns)
     if not np.any(part):

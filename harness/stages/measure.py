@@ -191,6 +191,7 @@ class Trial:
             rate_rps=request.rate_rps,
             connections=request.connections,
             pipeline=request.pipeline,
+            streams=request.streams,
             cpu_quota=request.cpu_quota,
             samples=self._samples,
             memory_peak_bytes=self._server.usage().memory_peak_bytes,

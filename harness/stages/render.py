@@ -117,7 +117,8 @@ def _asked(plan: Plan) -> list[Facts]:
 
 def _protocol(request: Request) -> str:
     deep = f", {request.pipeline} deep" if request.pipeline > 1 else ""
-    return f"{request.protocol}{deep}"
+    wide = f", {request.streams} streams each" if request.protocol == "h2c" else ""
+    return f"{request.protocol}{deep}{wide}"
 
 
 def _size(size_bytes: int) -> str:

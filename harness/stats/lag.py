@@ -25,17 +25,19 @@ class Lag:
     sent: Flags
 
 
-def split(requests: Requests, pipeline: int = 1) -> Lag:
+def split(requests: Requests, depth: int = 1) -> Lag:
     """Split each send lag at the moment when a connection became free.
 
-    That moment is the end of the answer before it on the same connection (with pipelining: of the
-    `pipeline`-th before it), and the intended time when the record says that one was free.
+    That moment is the end of the answer before it on the same connection (with `depth` requests at
+    once, pipelined or as streams: the moment at which so many of those before it had ended that
+    less than `depth` were open), and the intended time when the record says that one was free.
     """
     sent = requests.sent_ns > 0
     at = np.flatnonzero(sent)
     order = at[np.lexsort((requests.sent_ns[at], requests.connection[at]))]
     free = np.zeros(len(requests), np.int64)
-    earlier, later = order[:-pipeline], order[pipeline:]
+    ends = at[np.lexsort((requests.last_byte_ns[at], requests.connection[at]))]  # streams overtake
+    earlier, later = ends[:-depth], order[depth:]
     same = requests.connection[earlier] == requests.connection[later]
     free[later[same]] = requests.last_byte_ns[earlier[same]]
     waited = (requests.flags & FLAG_BACKLOG) != 0

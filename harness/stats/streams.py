@@ -15,6 +15,9 @@ from harness.stats import buckets, intervals, pauses
 from harness.stats.intervals import Windows
 
 SECOND_NS = 1_000_000_000
+# The sockets probe takes what arrives for a request, and what leaves for an answer.
+PROTOCOL_UNSEEN = "h2c"
+WHY_UNSEEN = "HTTP/2: streams of one connection cannot be told apart on its socket"
 PLATFORM_KINDS = ("vcpu_not_run", "wakeup_not_taken", "foreign")
 # Reasons of the collector's own stops: mark termination, sweep termination. All others (profiles,
 # reading statistics) stop the backend just as well, so they are causes of pauses, but not GC.
@@ -71,6 +74,8 @@ def watched(recording: Recording, missing: dict[str, str]) -> Watched:
     facts = recording.facts
     low, high = facts.measure_ns, facts.end_ns
     gaps = _stream(recording, "gaps", missing)
+    if facts.protocol == PROTOCOL_UNSEEN:
+        gaps, missing["gaps"] = None, WHY_UNSEEN
     platform = _stream(recording, "platform", missing)
     gc = None
     if facts.collector == "none":
@@ -78,6 +83,8 @@ def watched(recording: Recording, missing: dict[str, str]) -> Watched:
     else:
         gc = _stream(recording, "gc", missing)
     histograms = _server_time(recording, low, high)
+    if facts.protocol == PROTOCOL_UNSEEN:
+        histograms, missing["server_time"] = [None] * len(histograms), WHY_UNSEEN
     if not any(histograms):
         why = _why(recording, "sockets") or "the probe wrote no histograms"
         missing.setdefault("server_time", why)

@@ -65,6 +65,7 @@ def _bench(*arguments: str) -> subprocess.CompletedProcess[str]:
         (["run", "--grain", "11ms"], "--grain: expected 1us to 10ms, got 11ms"),
         (["run", "--grain", "20"], "--grain: expected a time such as 20us, 1.5ms or 2s, got '20'"),
         (["run", "--pipeline", "4"], "--pipeline: 4 with --protocol h1"),
+        (["run", "--streams", "4"], "--streams: 4 with --protocol h1"),
         (["run", "--nonsense"], "No such option"),
         (["load", "--target", "ftp://x", "--rps", "1"], "--target: expected http://"),
         (["load", "--target", "http://127.0.0.1:1/", "--rps", "0"], "--rps: expected 1"),

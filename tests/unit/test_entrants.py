@@ -24,24 +24,31 @@ VARIANT = """
 name = "{name}"
 title = "t"
 tracks = {tracks}
-protocols = ["h1"]
+protocols = {protocols}
 default = {default}
 """
 BACKENDS = {
     "one": {"std": ["idiomatic", "cross"], "loop": ["controlled"]},
     "two": {"std": ["idiomatic", "controlled", "cross"]},
     "three": {"odd": ["article"]},
+    "four": {"two": ["idiomatic"]},
 }
+PROTOCOLS = {"two": ["h2c", "h1"]}
 
 
 @pytest.fixture
 def folders(tmp_path: Path) -> dict[str, Path]:
-    """Three backends on different tracks."""
+    """Backends on different tracks."""
     for name, variants in BACKENDS.items():
         text = HEAD.format(name=name)
         for number, (variant, tracks) in enumerate(variants.items()):
             default = str(number == 0).lower()
-            text += VARIANT.format(name=variant, tracks=tracks, default=default)
+            text += VARIANT.format(
+                name=variant,
+                tracks=tracks,
+                default=default,
+                protocols=PROTOCOLS.get(variant, ["h1"]),
+            )
         (tmp_path / name).mkdir()
         (tmp_path / name / "backend.toml").write_text(text)
     return {name: tmp_path / name for name in BACKENDS}
@@ -90,3 +97,24 @@ def test_tracks_do_not_mix(
         chosen(folders, *names, track=track)
     assert where in str(caught.value)
     assert said in str(caught.value)
+
+
+def protocol(folders: dict[str, Path], *names: str, asked: str | None = None) -> str:
+    """The protocol of a run of these."""
+    return entrants.choose(
+        names, (), folders=folders, protocol=asked, track="idiomatic", labels=[""]
+    ).protocol
+
+
+def test_the_protocol_is_the_first_that_each_lists(folders: dict[str, Path]) -> None:
+    assert protocol(folders, "one", "two") == "h1"
+    assert protocol(folders, "four") == "h2c"
+    assert protocol(folders, "four", asked="h1") == "h1"
+
+
+def test_a_run_never_mixes_protocols(folders: dict[str, Path]) -> None:
+    with pytest.raises(UsageError, match=r"four/two: h2c"):
+        protocol(folders, "one", "four")
+    assert protocol(folders, "one", "four", asked="h1") == "h1"
+    with pytest.raises(UsageError, match=r"one/std speaks h1, not h2c"):
+        protocol(folders, "one", "four", asked="h2c")

@@ -271,16 +271,6 @@ impl Worker {
         self.conclude(index, flight, kind, Some(answer));
     }
 
-    /// Takes a connection off the list of free ones.
-    pub(crate) fn unlist(&mut self, index: usize) {
-        if std::mem::take(&mut self.connections[index].listed) {
-            self.free.retain(|free| *free as usize != index);
-            if self.free.is_empty() && self.starved_since_ns.is_none() {
-                self.starved_since_ns = Some(self.now_ns);
-            }
-        }
-    }
-
     /// Gives a connection up and opens it again: the oldest request fails as `first`, the others as
     /// `rest`.
     pub(crate) fn lose(&mut self, index: usize, first: Kind, rest: Kind) {

@@ -7,5 +7,6 @@ pub mod hpack;
 pub mod huffman;
 mod receiving;
 mod tables;
+mod windows;
 
 pub use client::{Client, Event, Stream};

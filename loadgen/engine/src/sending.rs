@@ -113,6 +113,16 @@ impl Worker {
         }
     }
 
+    /// Takes a connection off the list of free ones.
+    pub(crate) fn unlist(&mut self, index: usize) {
+        if std::mem::take(&mut self.connections[index].listed) {
+            self.free.retain(|free| *free as usize != index);
+            if self.free.is_empty() && self.starved_since_ns.is_none() {
+                self.starved_since_ns = Some(self.now_ns);
+            }
+        }
+    }
+
     /// No connection is left and none can be opened: the slot fails at once.
     fn fail_slot(&mut self) {
         let Some(intended_ns) = self.schedule.next_ns() else {
