@@ -217,7 +217,7 @@ fn refusals_have_their_place_and_code() {
     assert!(outcome.stderr.contains("\nhint: "));
     for (key, value, place) in [
         ("rate_rps", json!(0), "rate_rps"),
-        ("protocol", json!("h2c"), "protocol"),
+        ("protocol", json!("h3"), "protocol"),
         ("start_at_ns", json!(5), "start_at_ns"),
         ("cpus", json!([900]), "cpus"),
         ("colour", json!("red"), "colour"),
