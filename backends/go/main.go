@@ -58,7 +58,9 @@ func run(arguments []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stdout, "%s %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 		return exitGood
 	}
-	runtime.GOMAXPROCS(chosen.threads)
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(processors(chosen))
+	}
 	held := store.New(chosen.storeBytesMax)
 	written, err := openJournal(chosen.log, held, stderr)
 	if err != nil {
@@ -87,13 +89,22 @@ func run(arguments []string, stdout, stderr io.Writer) int {
 	return code
 }
 
+// processors is GOMAXPROCS where the environment does not say: a thread each, and one for the log's writer, as
+// the other languages have a thread for it. A sync would hold the only processor until the runtime notices.
+func processors(chosen settings) int {
+	if chosen.log.Mode == journal.RAM {
+		return chosen.threads
+	}
+	return chosen.threads + 1
+}
+
 func parseFlags(arguments []string) (settings, error) {
 	var s settings
 	flags := flag.NewFlagSet("pausemark-go", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	address := flags.String("address", "127.0.0.1", "IP address to listen on")
 	port := flags.Uint("port", 9000, "port to listen on")
-	flags.IntVar(&s.threads, "threads", 1, "worker threads (GOMAXPROCS)")
+	flags.IntVar(&s.threads, "threads", 1, "worker threads (GOMAXPROCS, and one more for the log)")
 	flags.Int64Var(&s.objectBytesMax, "object-bytes-max", 64<<20, "largest object")
 	flags.Int64Var(&s.storeBytesMax, "store-bytes-max", 4<<30, "all objects together")
 	flags.StringVar(&s.stack, "stack", "nethttp", "nethttp or loop: what reads requests")

@@ -107,7 +107,7 @@ def running(subject: Subject, folder: Path | None = None) -> Iterator[Started]:
         else:
             command = subject.backend.command(port, home, subject.extra)
             environment.update(subject.backend.environment())
-            environment.setdefault("GOMAXPROCS", "1")
+            environment.pop("GOMAXPROCS", None)  # --threads says it, and the log's writer adds one
         with _child(command, environment) as process:
             _await_ready(process, port, subject)
             yield Started(process.pid, port)

@@ -62,18 +62,12 @@ type Settings struct {
 
 // Journal is an open log. Write may be called from any goroutine.
 type Journal struct {
-	queue   chan *pending
+	queue   *queue
 	stop    chan struct{} // closed when the writer shall end
 	stopped sync.Once
 	ended   chan struct{} // closed by the writer when it has ended
 	failure error         // why it ended by itself; read after ended
 	lock    *os.File
-}
-
-// pending is a write that waits for the writer.
-type pending struct {
-	draft
-	done chan error // holds one, so that the writer never waits
 }
 
 // Open recovers the log into an empty store, and starts the writer. One line a notice.
@@ -90,7 +84,7 @@ func Open(settings Settings, into *store.Store, notices io.Writer) (*Journal, er
 }
 
 func start(w *writer, lock *os.File, queueRecords int) *Journal {
-	j := &Journal{queue: make(chan *pending, queueRecords), stop: make(chan struct{}),
+	j := &Journal{queue: newQueue(queueRecords), stop: make(chan struct{}),
 		ended: make(chan struct{}), lock: lock}
 	go func() {
 		defer close(j.ended)
@@ -119,50 +113,43 @@ func lockDirectory(directory string) (*os.File, error) {
 
 // Write returns when the write is as durable as the mode says and in the index, or why it is not.
 func (j *Journal) Write(w *store.Write) error {
-	wait := j.Begin(w)
-	return wait()
+	return j.WriteAs(&Pending{}, w)
+}
+
+// WriteAs is Write in the memory of a pending write that nobody uses.
+func (j *Journal) WriteAs(p *Pending, w *store.Write) error {
+	if err := p.Prepare(w, nil); err != nil {
+		return err
+	}
+	if _, refusal := j.queue.push(p); refusal != nil {
+		return refusal
+	}
+	return <-p.done
 }
 
 // Begin hands a write on and returns what waits for its outcome; writes that one goroutine begins
 // keep their order.
 func (j *Journal) Begin(w *store.Write) (wait func() error) {
-	made, err := newDraft(w)
+	p := &Pending{}
+	err := p.Prepare(w, nil)
+	if err == nil {
+		_, err = j.queue.push(p)
+	}
 	if err != nil {
 		return func() error { return err }
 	}
-	p := &pending{made, make(chan error, 1)}
-	select {
-	case <-j.ended:
-		return j.endError
-	default:
-	}
-	select {
-	case j.queue <- p:
-		return func() error { return j.await(p) }
-	default:
-		return func() error { return ErrFull }
-	}
+	return func() error { return <-p.done }
 }
 
-func (j *Journal) await(p *pending) error {
-	select {
-	case err := <-p.done:
-		return err
-	case <-j.ended:
+// Hand hands on writes that were prepared for one inbox, which is told of those that are refused, too.
+func (j *Journal) Hand(all []*Pending) {
+	left, refusal := j.queue.push(all...)
+	for _, p := range left {
+		p.tell(refusal)
 	}
-	select {
-	case err := <-p.done: // it came before the end
-		return err
-	default:
-		return j.endError()
+	if len(left) > 0 {
+		left[0].inbox.Wake()
 	}
-}
-
-func (j *Journal) endError() error {
-	if j.failure != nil {
-		return ErrFailed
-	}
-	return ErrClosed
 }
 
 // Ended is closed when the writer has ended: by Close, or by a failure that Failure tells.

@@ -176,13 +176,13 @@ func TestConditionsSeeTheBatchBeforeThem(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			settings := settingsFor(t.TempDir(), Batch)
 			w, held := writerFor(t, settings)
-			queue := make(chan *pending, len(test.writes))
-			var waiting []*pending
+			queue := newQueue(len(test.writes))
+			var waiting []*Pending
 			for _, write := range test.writes {
-				made, err := newDraft(write)
-				must(t, err)
-				waiting = append(waiting, &pending{made, make(chan error, 1)})
-				queue <- waiting[len(waiting)-1]
+				p := &Pending{}
+				must(t, p.Prepare(write, nil))
+				waiting = append(waiting, p)
+				queue.push(p)
 			}
 			stop := make(chan struct{})
 			close(stop)

@@ -58,9 +58,9 @@ type draft struct {
 	parts         uint16
 }
 
-func newDraft(w *store.Write) (draft, error) {
-	d := draft{write: w}
-	d.names = append(make([]byte, 0, 128), w.Bucket...)
+// layOut makes the draft of the write, in the memory that an earlier one left.
+func (d *draft) layOut(w *store.Write) error {
+	*d = draft{write: w, names: append(d.names[:0], w.Bucket...)}
 	if !w.OnBucket() {
 		d.names = append(append(d.names, '/'), w.Key...)
 	}
@@ -70,14 +70,14 @@ func newDraft(w *store.Write) (draft, error) {
 		d.appendMetadata(w)
 		var ok bool
 		if d.md5, d.parts, ok = parseETag(w.Object.ETag); !ok {
-			return d, errUnreadable
+			return errUnreadable
 		}
 	}
 	d.metadataBytes = len(d.names) - d.keyBytes
 	if d.keyBytes < 1 || d.keyBytes > keyBytesMax || d.metadataBytes > metadataBytesMax {
-		return d, errUnreadable
+		return errUnreadable
 	}
-	return d, nil
+	return nil
 }
 
 // appendMetadata keeps the order of the law: checksums come before the client's own metadata.

@@ -131,3 +131,9 @@ func TestWhatDoesNotFitARecordIsRefused(t *testing.T) {
 		}
 	}
 }
+
+func newDraft(w *store.Write) (draft, error) {
+	var d draft
+	err := d.layOut(w)
+	return d, err
+}

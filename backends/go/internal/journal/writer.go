@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 
@@ -29,10 +30,13 @@ type writer struct {
 	total    int64  // bytes of all segments, and of the one that is being made
 	full     time.Time
 
-	batch   []*pending
+	batch   []*Pending
 	bytes   int64 // of the batch, with fill
 	buckets int   // writes of the batch that create or delete a bucket
-	carried *pending
+	carried *Pending
+	taken   []*Pending // out of the queue, and not looked at
+	room    [batchRecordsMax]*Pending
+	told    []Inbox // since they were woken
 	heads   [batchRecordsMax][recordHeadBytes]byte
 	parts   [batchRecordsMax * partsPerRecord]syscall.Iovec
 
@@ -42,17 +46,21 @@ type writer struct {
 }
 
 // run serves the queue until it is told to stop and nothing waits, or until the log fails.
-func (w *writer) run(queue <-chan *pending, stop <-chan struct{}) error {
-	err := w.serve(queue, stop)
+func (w *writer) run(from *queue, stop <-chan struct{}) error {
+	err := w.serve(from, stop)
+	refusal := ErrClosed
 	if err != nil {
+		refusal = ErrFailed
 		w.answer(ErrFailed)
+		w.refuse(w.taken, ErrFailed)
 	} else if w.settings.Mode == Interval {
 		err = w.syncCurrent()
 	}
+	w.refuse(from.end(refusal), refusal)
 	return errors.Join(err, w.close())
 }
 
-func (w *writer) serve(queue <-chan *pending, stop <-chan struct{}) error {
+func (w *writer) serve(from *queue, stop <-chan struct{}) error {
 	var tick <-chan time.Time
 	if w.settings.Mode == Interval {
 		ticker := time.NewTicker(w.settings.SyncInterval)
@@ -60,36 +68,50 @@ func (w *writer) serve(queue <-chan *pending, stop <-chan struct{}) error {
 		tick = ticker.C
 	}
 	for {
-		if w.carried == nil {
-			select {
-			case w.carried = <-queue:
-			case <-tick:
-				if err := w.syncCurrent(); err != nil {
-					return err
-				}
-				continue
-			case <-stop:
-				if len(queue) == 0 {
-					return nil
-				}
-				continue
+		for w.next(from) {
+			if err := w.serveBatch(from, tick); err != nil {
+				return err
 			}
 		}
-		if err := w.serveBatch(queue, tick); err != nil {
-			return err
+		select {
+		case <-from.ready:
+		case <-tick:
+			if err := w.syncCurrent(); err != nil {
+				return err
+			}
+		case <-stop:
+			if from.isEmpty() {
+				return nil
+			}
 		}
 	}
 }
 
+// next makes the next write that has come the carried one; false when there is none.
+func (w *writer) next(from *queue) bool {
+	if w.carried != nil {
+		return true
+	}
+	if len(w.taken) == 0 {
+		if w.taken = from.pop(w.room[:0]); len(w.taken) == 0 {
+			return false
+		}
+	}
+	w.carried, w.taken[0] = w.taken[0], nil
+	w.taken = w.taken[1:]
+	return true
+}
+
 // serveBatch commits a batch that begins with the carried write. A queue that is never empty must
 // not keep the interval's sync from its turn.
-func (w *writer) serveBatch(queue <-chan *pending, tick <-chan time.Time) error {
-	if err := w.gather(queue); err != nil {
+func (w *writer) serveBatch(from *queue, tick <-chan time.Time) error {
+	if err := w.gather(from); err != nil {
 		return err
 	}
 	if err := w.commit(); err != nil {
 		return err
 	}
+	w.wakeAll()
 	select {
 	case <-tick:
 		return w.syncCurrent()
@@ -100,7 +122,7 @@ func (w *writer) serveBatch(queue <-chan *pending, tick <-chan time.Time) error 
 
 // gather fills the batch until a limit, a write that must start the next one, or an empty queue. It
 // looks at no more writes than a batch can hold, so that refusals cannot keep a batch waiting.
-func (w *writer) gather(queue <-chan *pending) error {
+func (w *writer) gather(from *queue) error {
 	for range batchRecordsMax {
 		admitted, err := w.admit(w.carried)
 		if err != nil || !admitted {
@@ -110,9 +132,7 @@ func (w *writer) gather(queue <-chan *pending) error {
 		if w.settings.Mode == Sync && len(w.batch) > 0 {
 			return nil
 		}
-		select {
-		case w.carried = <-queue:
-		default:
+		if !w.next(from) {
 			return nil
 		}
 	}
@@ -121,7 +141,7 @@ func (w *writer) gather(queue <-chan *pending) error {
 
 // admit puts a write into the batch, or answers it at once; false when it must start the next batch.
 // Only a log that failed is an error.
-func (w *writer) admit(p *pending) (bool, error) {
+func (w *writer) admit(p *Pending) (bool, error) {
 	length := p.draft.bytes()
 	if len(w.batch) > 0 && (w.dependsOnBatch(p.write) || len(w.batch) == batchRecordsMax ||
 		w.bytes+padded(length) > batchBytesMax) {
@@ -129,7 +149,7 @@ func (w *writer) admit(p *pending) (bool, error) {
 	}
 	changes, err := w.store.Judge(p.write)
 	if err != nil || (!changes && !w.touchedByBatch(p.write)) {
-		p.done <- err
+		w.tell(p, err)
 		return true, nil
 	}
 	if w.current == nil || w.current.offset+w.bytes+padded(length) > w.current.size {
@@ -138,7 +158,7 @@ func (w *writer) admit(p *pending) (bool, error) {
 		}
 		err := w.roll(length)
 		if errors.Is(err, ErrFull) {
-			p.done <- ErrFull
+			w.tell(p, ErrFull)
 			return true, nil
 		}
 		if err != nil {
@@ -240,14 +260,38 @@ func (w *writer) seal() []syscall.Iovec {
 // answer gives the batch, and after a failure the write that was carried over, its outcome.
 func (w *writer) answer(err error) {
 	for _, p := range w.batch {
-		p.done <- err
+		w.tell(p, err)
 	}
 	clear(w.batch)
 	w.batch, w.bytes, w.buckets = w.batch[:0], 0, 0
 	if err != nil && w.carried != nil {
-		w.carried.done <- err
+		w.tell(w.carried, err)
 		w.carried = nil
 	}
+}
+
+func (w *writer) refuse(all []*Pending, refusal error) {
+	for _, p := range all {
+		w.tell(p, refusal)
+	}
+	w.wakeAll()
+}
+
+// tell gives one write its outcome, behind which nothing of it is the writer's any more.
+func (w *writer) tell(p *Pending, err error) {
+	if p.inbox != nil && !slices.Contains(w.told, p.inbox) {
+		w.told = append(w.told, p.inbox)
+	}
+	p.tell(err)
+}
+
+// wakeAll wakes each inbox that was told something, once.
+func (w *writer) wakeAll() {
+	for _, inbox := range w.told {
+		inbox.Wake()
+	}
+	clear(w.told)
+	w.told = w.told[:0]
 }
 
 // syncCurrent makes every record durable: the segments before the current one were synced when they

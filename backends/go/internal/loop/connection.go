@@ -62,6 +62,8 @@ func (c *connection) onEvent(events uint32) {
 	case c.isWaiting() && !c.blocked:
 		if events&ended != 0 { // the log is waited for all the same
 			c.close()
+		} else {
+			c.watch(0) // most send nothing meanwhile, and pay no system call for that
 		}
 	case c.blocked && events&(syscall.EPOLLOUT|ended) != 0:
 		c.onOutput()
@@ -139,7 +141,7 @@ func (c *connection) goOn() {
 	c.process(copy(c.worker.input, c.kept))
 }
 
-// onAnswered is called when the goroutine is done that waited with the exchange.
+// onAnswered is called when the log is done, and the answer lies in the exchange's own memory.
 func (c *connection) onAnswered() {
 	c.answered = true
 	if !c.blocked {
@@ -177,9 +179,6 @@ func (c *connection) process(size int) {
 	switch {
 	case c.isWaiting():
 		c.silence.end()
-		if !c.blocked {
-			c.watch(0)
-		}
 	case c.blocked:
 		c.silence.end()
 	default:
@@ -290,15 +289,21 @@ func (c *connection) endBody() {
 	}
 }
 
-// finish has the exchange answered, by a goroutine where the log may have to be waited for.
+// finish has the exchange answered: now, when the log's writer is done with its write, or by a goroutine
+// where more than one write may have to be waited for.
 func (c *connection) finish() {
 	x := c.exchange
-	if c.worker.handler.Waits() {
+	switch h := c.worker.handler; {
+	case h.Waits(&x.Exchange):
 		c.worker.waitFor(x)
-		return
+	case !h.HasLog():
+		h.Finish(&x.Exchange)
+		x.feeding = false
+	case h.Prepare(&x.Exchange):
+		c.worker.commit(x)
+	default:
+		x.feeding = false
 	}
-	c.worker.handler.Finish(&x.Exchange)
-	x.feeding = false
 }
 
 // refuse answers what is no HTTP, and ends the connection.

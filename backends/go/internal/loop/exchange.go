@@ -23,10 +23,12 @@ type exchange struct {
 	inBody     bool // bytes of the body are still to come
 	feeding    bool // they are fed to the exchange; otherwise they are read past
 	headOnly   bool
-	waiting    bool // a goroutine waits with it for the log
+	waiting    bool // for the log
+	committing bool // its one write; otherwise a goroutine waits with it
+	outcome    error
 
 	out      *[]byte // where the answer goes: the loop's output, or own
-	own      []byte  // the answer that a goroutine made
+	own      []byte  // the answer of who waited
 	object   *store.Object
 	document []byte
 	at, end  int64 // what is left to be sent of either

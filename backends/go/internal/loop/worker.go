@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"pausemark/go/internal/journal"
 	"pausemark/go/internal/s3"
 	"pausemark/go/internal/wire"
 )
@@ -21,7 +22,7 @@ const (
 	exchangesKeptMax = 256
 )
 
-// worker is one loop. But for stop, kill and what the goroutines give back, all is its own.
+// worker is one loop. But for stop, kill and what the log gives back, all is its own.
 type worker struct {
 	*poller
 	handler  *s3.Handler
@@ -43,7 +44,8 @@ type worker struct {
 	stop, kill atomic.Bool
 	owed       atomic.Bool // whether the clock matters
 
-	waiting  int // exchanges that goroutines have
+	waiting  int                // exchanges that the log or goroutines have
+	drafts   []*journal.Pending // of this round
 	mutex    sync.Mutex
 	answered []*exchange
 	fetched  []*exchange // the loop's, in turn with answered
@@ -79,6 +81,7 @@ func (w *worker) run() error {
 			w.dispatch(&events[at])
 		}
 		w.fetch()
+		w.hand()
 		w.endSilent()
 		if wasStopping {
 			w.closeIdle() // a round after the stop: what was on its way has been read
@@ -168,20 +171,59 @@ func (w *worker) shed() bool {
 	return absent == nil
 }
 
+// commit leaves the exchange's write to the end of the round: all of them become one batch.
+func (w *worker) commit(x *exchange) {
+	x.out = &x.own
+	draft, err := w.handler.Draft(&x.Exchange, w, x)
+	x.waiting, x.committing = true, true
+	w.waiting++
+	if err != nil {
+		w.Committed(draft, err)
+		w.Wake()
+		return
+	}
+	w.drafts = append(w.drafts, draft)
+}
+
+// hand hands the round's writes on.
+func (w *worker) hand() {
+	if len(w.drafts) > 0 {
+		w.handler.Hand(w.drafts)
+		clear(w.drafts)
+		w.drafts = w.drafts[:0]
+	}
+}
+
+// Committed implements journal.Inbox.
+func (w *worker) Committed(draft *journal.Pending, err error) {
+	x, _ := draft.Owner.(*exchange)
+	x.outcome = err
+	w.giveBack(x)
+}
+
+// Wake implements journal.Inbox.
+func (w *worker) Wake() {
+	w.wake()
+}
+
+func (w *worker) giveBack(x *exchange) {
+	w.mutex.Lock()
+	w.answered = append(w.answered, x)
+	w.mutex.Unlock()
+}
+
 // waitFor has a goroutine finish the exchange, and give it back.
 func (w *worker) waitFor(x *exchange) {
 	x.waiting, x.out = true, &x.own
 	w.waiting++
 	go func() {
 		w.handler.Finish(&x.Exchange)
-		w.mutex.Lock()
-		w.answered = append(w.answered, x)
-		w.mutex.Unlock()
+		w.giveBack(x)
 		w.wake()
 	}()
 }
 
-// fetch takes back what goroutines have answered.
+// fetch takes back what the log is done with.
 func (w *worker) fetch() {
 	if w.waiting == 0 {
 		return
@@ -192,6 +234,10 @@ func (w *worker) fetch() {
 	for at, x := range w.fetched {
 		w.fetched[at] = nil
 		w.waiting--
+		if x.committing {
+			x.committing = false
+			w.handler.End(&x.Exchange, x.outcome)
+		}
 		if c := x.connection; c.descriptor >= 0 {
 			c.onAnswered()
 		} else {
@@ -244,4 +290,5 @@ func (w *worker) end() {
 	if w.spare >= 0 {
 		_ = syscall.Close(w.spare) // it was only read
 	}
+	w.awake.Store(true) // the log may end later, and shall not write to what is closed by then
 }

@@ -5,6 +5,7 @@ package s3
 import (
 	"net/http"
 	"strings"
+	"time"
 
 	"pausemark/go/internal/store"
 )
@@ -57,13 +58,15 @@ func (h *Handler) finishCreateBucket(e *Exchange) *failure {
 			return failed
 		}
 	}
-	if failed := h.commitBucket(e, store.CreateBucket); failed != nil {
-		return failed
-	}
+	e.leave(store.Write{Operation: store.CreateBucket, Bucket: e.bucket, Time: time.Now()},
+		(*Handler).answerCreated)
+	return nil
+}
+
+func (h *Handler) answerCreated(e *Exchange) {
 	e.start(http.StatusOK)
 	e.Answer.Field("Location", "/"+e.bucket)
 	e.Answer.Empty()
-	return nil
 }
 
 // validBucketName knows a name of labels with dots between; four numbers would be an address.
@@ -89,11 +92,8 @@ func validBucketName(name string) bool {
 }
 
 func (h *Handler) removeBucket(e *Exchange) *failure {
-	if failed := h.commitBucket(e, store.DeleteBucket); failed != nil {
-		return failed
-	}
-	e.start(http.StatusNoContent)
-	e.Answer.NoLength()
+	e.leave(store.Write{Operation: store.DeleteBucket, Bucket: e.bucket, Time: time.Now()},
+		(*Handler).answerNoContent)
 	return nil
 }
 

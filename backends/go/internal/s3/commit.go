@@ -1,4 +1,4 @@
-// Commits writes: straight into the store, or through the journal, where the handler waits its turn.
+// Commits writes: straight into the store, or through the journal, where they wait their turn.
 
 package s3
 
@@ -12,28 +12,36 @@ import (
 	"pausemark/go/internal/store"
 )
 
-// commitObject puts an object whose bytes are reserved; on a failure they are still the caller's.
-func (h *Handler) commitObject(e *Exchange, object *store.Object) *failure {
+// leave leaves a write to be committed, and what is to be answered then.
+func (e *Exchange) leave(write store.Write, committed func(*Handler, *Exchange)) {
+	e.write, e.committed = write, committed
+}
+
+// putting is the write of an object whose bytes are reserved; on a failure they are still the caller's.
+func (e *Exchange) putting(object *store.Object) store.Write {
+	return store.Write{Operation: store.PutObject, Bucket: e.bucket, Key: e.key, Object: object,
+		Condition: e.condition, Time: object.Modified}
+}
+
+// commit does the write that was left; with a journal it waits.
+func (h *Handler) commit(e *Exchange) error {
 	if h.journal == nil {
-		return writeFailure(e.in.Put(e.key, object, e.condition))
+		return h.store.Apply(&e.write)
 	}
-	return writeFailure(h.journal.Write(&store.Write{Operation: store.PutObject, Bucket: e.bucket,
-		Key: e.key, Object: object, Condition: e.condition, Time: object.Modified}))
+	return h.journal.WriteAs(&e.pending, &e.write)
 }
 
 func (h *Handler) deleteObject(e *Exchange) *failure {
-	bucket := h.store.Bucket(e.bucket)
-	if bucket == nil {
+	if h.store.Bucket(e.bucket) == nil {
 		return errNoSuchBucket
 	}
-	if h.journal == nil {
-		bucket.Delete(e.key)
-	} else if failed := writeFailure(h.journal.Write(deletion(e.bucket, e.key))); failed != nil {
-		return failed
-	}
+	e.leave(deletion(e.bucket, e.key), (*Handler).answerNoContent)
+	return nil
+}
+
+func (h *Handler) answerNoContent(e *Exchange) {
 	e.start(http.StatusNoContent)
 	e.Answer.NoLength()
-	return nil
 }
 
 // commitDeletes deletes in order and yields each outcome. All of them are begun before the first is
@@ -68,7 +76,8 @@ func (h *Handler) beginDelete(bucket, key string) (wait func() *failure) {
 	if failed := judgeKey(key); failed != nil {
 		return func() *failure { return failed }
 	}
-	begun := h.journal.Begin(deletion(bucket, key))
+	write := deletion(bucket, key)
+	begun := h.journal.Begin(&write)
 	return func() *failure { return writeFailure(begun()) }
 }
 
@@ -80,16 +89,8 @@ func judgeKey(key string) *failure {
 	return nil
 }
 
-func (h *Handler) commitBucket(e *Exchange, operation store.Operation) *failure {
-	write := &store.Write{Operation: operation, Bucket: e.bucket, Time: time.Now()}
-	if h.journal == nil {
-		return writeFailure(h.store.Apply(write))
-	}
-	return writeFailure(h.journal.Write(write))
-}
-
-func deletion(bucket, key string) *store.Write {
-	return &store.Write{Operation: store.DeleteObject, Bucket: bucket, Key: key, Time: time.Now()}
+func deletion(bucket, key string) store.Write {
+	return store.Write{Operation: store.DeleteObject, Bucket: bucket, Key: key, Time: time.Now()}
 }
 
 // writeFailure is the answer to a write that was refused, or nil.

@@ -53,13 +53,15 @@ func (h *Handler) finishCopy(e *Exchange) *failure {
 	if !h.store.Reserve(size) {
 		return errSlowDown
 	}
+	e.body.reserved = size
 	stampNow(e.object)
-	if failed := h.commitObject(e, e.object); failed != nil {
-		h.store.Release(size)
-		return failed
-	}
-	e.replyCopied("CopyObjectResult", e.object.ETag, e.object.Modified)
+	e.leave(e.putting(e.object), (*Handler).answerCopy)
 	return nil
+}
+
+func (h *Handler) answerCopy(e *Exchange) {
+	e.body.reserved = 0 // the store's now
+	e.replyCopied("CopyObjectResult", e.object.ETag, e.object.Modified)
 }
 
 // readMetadata takes what the request says of the copy, where it shall not have the source's metadata.

@@ -3,6 +3,7 @@
 package s3
 
 import (
+	"pausemark/go/internal/journal"
 	"pausemark/go/internal/sigv4"
 	"pausemark/go/internal/store"
 	"pausemark/go/internal/wire"
@@ -46,10 +47,13 @@ type Exchange struct {
 	query   query
 	seal    *sigv4.Seal // nil when nobody verifies
 
-	finish   func(*Handler, *Exchange) *failure // what Begin left to be done
-	planned  bool                               // whether the body is one that is read
-	received bool                               // whether it was, to its end
-	body     body
+	finish    func(*Handler, *Exchange) *failure // what Begin left to be done
+	planned   bool                               // whether the body is one that is read
+	received  bool                               // whether it was, to its end
+	body      body
+	write     store.Write               // what finish left to be committed, where it left
+	committed func(*Handler, *Exchange) // what is answered then
+	pending   journal.Pending
 
 	// What Begin found for finish:
 	in          *store.Bucket
@@ -67,7 +71,8 @@ func (e *Exchange) Reset() {
 	clear(e.query)
 	fields, parameters := e.Request.Fields[:0], e.query[:0]
 	line, digest := e.body.line[:0], e.body.digest
-	*e = Exchange{Answer: e.Answer}
+	e.pending.Reset()
+	*e = Exchange{Answer: e.Answer, pending: e.pending}
 	e.Request.Fields, e.query, e.body.line, e.body.digest = fields, parameters, line, digest
 }
 

@@ -47,9 +47,15 @@ type dateHeader struct {
 	values []string
 }
 
-// Waits tells whether Finish may wait for the log.
-func (h *Handler) Waits() bool {
+// HasLog tells whether writes wait for a journal.
+func (h *Handler) HasLog() bool {
 	return h.journal != nil
+}
+
+// Waits tells whether even Prepare may wait for the log: an upload's lock is held while it is completed, and
+// a list of deletions is many writes.
+func (h *Handler) Waits(e *Exchange) bool {
+	return h.journal != nil && (e.upload != nil || e.Request.Method == http.MethodPost)
 }
 
 // Begin judges the head of the exchange's request and says what is to come.
@@ -72,6 +78,13 @@ func (h *Handler) Begin(e *Exchange) State {
 
 // Finish answers once the body has come, or where Begin found that none is read.
 func (h *Handler) Finish(e *Exchange) {
+	if h.Prepare(e) {
+		h.End(e, h.commit(e))
+	}
+}
+
+// Prepare does what is to be done before the exchange's write; false when there is none, and it is answered.
+func (h *Handler) Prepare(e *Exchange) bool {
 	if e.planned {
 		e.received = true
 	}
@@ -79,6 +92,35 @@ func (h *Handler) Finish(e *Exchange) {
 	if failed == nil {
 		failed = e.finish(h, e)
 	}
+	if failed == nil && e.committed != nil {
+		return true
+	}
+	h.conclude(e, failed)
+	return false
+}
+
+// Draft makes the write that Prepare left ready to be handed to the journal, whose inbox knows it by its
+// owner; the outcome is for End.
+func (h *Handler) Draft(e *Exchange, inbox journal.Inbox, owner any) (*journal.Pending, error) {
+	e.pending.Owner = owner
+	return &e.pending, e.pending.Prepare(&e.write, inbox)
+}
+
+// Hand hands drafts to the journal.
+func (h *Handler) Hand(drafts []*journal.Pending) {
+	h.journal.Hand(drafts)
+}
+
+// End answers by the outcome of the write.
+func (h *Handler) End(e *Exchange, err error) {
+	failed := writeFailure(err)
+	if failed == nil {
+		e.committed(h, e)
+	}
+	h.conclude(e, failed)
+}
+
+func (h *Handler) conclude(e *Exchange, failed *failure) {
 	if failed != nil {
 		e.fail(failed)
 	}

@@ -112,12 +112,13 @@ func (h *Handler) finishPut(e *Exchange) *failure {
 	object.ETag = quotedHex(sum)
 	object.Checksums = e.body.kept()
 	stampNow(object)
-	if failed := h.commitObject(e, object); failed != nil {
-		return failed
-	}
-	e.body.reserved = 0 // the store's now
-	e.replyStored(object.ETag, object.Checksums)
+	e.leave(e.putting(object), (*Handler).answerPut)
 	return nil
+}
+
+func (h *Handler) answerPut(e *Exchange) {
+	e.body.reserved = 0 // the store's now
+	e.replyStored(e.object.ETag, e.object.Checksums)
 }
 
 func (e *Exchange) replyStored(etag string, checksums []store.Header) {
