@@ -107,7 +107,7 @@ func parseFlags(arguments []string) (settings, error) {
 	flags.IntVar(&s.threads, "threads", 1, "worker threads (GOMAXPROCS, and one more for the log)")
 	flags.Int64Var(&s.objectBytesMax, "object-bytes-max", 64<<20, "largest object")
 	flags.Int64Var(&s.storeBytesMax, "store-bytes-max", 4<<30, "all objects together")
-	flags.StringVar(&s.stack, "stack", "nethttp", "nethttp or loop: what reads requests")
+	flags.StringVar(&s.stack, "stack", "nethttp", "nethttp, h2c or loop: what reads requests")
 	parseLog, parseAuth := logFlags(flags, &s), authFlags(flags, &s)
 	flags.BoolVar(&s.version, "version", false, "print the version and exit")
 	if err := flags.Parse(arguments); err != nil {
@@ -124,7 +124,7 @@ func parseFlags(arguments []string) (settings, error) {
 	case s.threads < 1 || s.threads > 1024:
 		return s, fmt.Errorf("--threads: expected 1 to 1024, got %d", s.threads)
 	case stacks[s.stack] == nil:
-		return s, fmt.Errorf("--stack: expected nethttp or loop, got %q", s.stack)
+		return s, fmt.Errorf("--stack: expected nethttp, h2c or loop, got %q", s.stack)
 	case s.objectBytesMax < 0 || s.storeBytesMax < 0:
 		return s, errors.New("limits: expected 0 or more bytes, got a negative number")
 	}

@@ -18,12 +18,16 @@ import (
 	"pausemark/go/internal/wire"
 )
 
+// streamsMax bounds what one connection of HTTP/2 asks at once.
+const streamsMax = 128
+
 // server serves until the end is told, and returns nil when everything in flight was finished.
 type server func(handler *s3.Handler, end <-chan struct{}) error
 
 // stacks listen; what they return serves.
 var stacks = map[string]func(chosen settings, stderr io.Writer) (server, error){
 	"nethttp": listenNetHTTP,
+	"h2c":     listenH2C,
 	"loop":    listenLoop,
 }
 
@@ -38,12 +42,27 @@ func listenLoop(chosen settings, stderr io.Writer) (server, error) {
 }
 
 func listenNetHTTP(chosen settings, _ io.Writer) (server, error) {
+	// The gate's limit of a head is the one that acts.
+	return listenServer(chosen, &http.Server{MaxHeaderBytes: 4 * wire.HeadBytesMax})
+}
+
+// listenH2C is HTTP/2 with prior knowledge beside HTTP/1.1.
+func listenH2C(chosen settings, _ io.Writer) (server, error) {
+	protocols := &http.Protocols{}
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
+	return listenServer(chosen, &http.Server{Protocols: protocols, MaxHeaderBytes: wire.HeadBytesMax,
+		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: streamsMax}})
+}
+
+func listenServer(chosen settings, shape *http.Server) (server, error) {
 	listener, err := listen(chosen.address)
 	if err != nil {
 		return nil, err
 	}
 	return func(handler *s3.Handler, end <-chan struct{}) error {
-		return serve(listener, handler, end)
+		shape.Handler = handler
+		return serve(listener, shape, end)
 	}, nil
 }
 
@@ -86,16 +105,12 @@ func listen(address netip.AddrPort) (net.Listener, error) {
 }
 
 // serve cuts off what is not finished in time.
-func serve(listener net.Listener, handler http.Handler, end <-chan struct{}) error {
-	server := &http.Server{
-		Handler:                      handler,
-		ConnContext:                  gate.NewContext,
-		MaxHeaderBytes:               4 * wire.HeadBytesMax, // the gate's limit is the one that acts
-		DisableGeneralOptionsHandler: true,
-		ErrorLog:                     log.New(io.Discard, "", 0), // never a line a request
-	}
+func serve(listener net.Listener, server *http.Server, end <-chan struct{}) error {
+	server.ConnContext = gate.NewContext
+	server.DisableGeneralOptionsHandler = true
+	server.ErrorLog = log.New(io.Discard, "", 0) // never a line a request
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(gate.Listener{Listener: listener}) }()
+	go func() { served <- server.Serve(gate.Listener{Listener: listener, HTTP2: server.HTTP2 != nil}) }()
 	select {
 	case err := <-served:
 		return err

@@ -82,11 +82,12 @@ def needed(program: str) -> str:
 
 
 def variants(names: Sequence[str]) -> list[Subject]:
-    """Every HTTP/1.1 variant, or those that are named as backend or backend/variant; built."""
+    """Every variant of HTTP/1.1 alone, or of a backend; or those that are named in full; built."""
     found = [
         Subject(backend.name, backend)
         for backend in discover([ROOT / "backends"])
-        if not names or backend.name in names or backend.name.split("/")[0] in names
+        if backend.name in names
+        or ("h2c" not in backend.protocols and (not names or backend.name.split("/")[0] in names))
     ]
     if not found:
         raise fail(f"{list(names)}: no such variant", "bench list shows them")

@@ -49,7 +49,7 @@ func NewContext(parent context.Context, conn net.Conn) context.Context {
 }
 
 // Refusal counts the request that is being handled; its status is not 0 when the gate refused it.
-// Call it exactly once a request.
+// Call it exactly once a request of HTTP/1.1.
 func Refusal(ctx context.Context) int {
 	conn, ok := ctx.Value(contextKey{}).(*Conn)
 	if !ok {
@@ -83,6 +83,9 @@ func (c *Conn) Read(into []byte) (int, error) {
 		if c.framer.phase == phaseRefused {
 			return 0, io.EOF
 		}
+		if c.framer.phase == phaseHTTP2 && c.passed == c.end {
+			return c.Conn.Read(into)
+		}
 		if c.framer.phase == phaseLength && c.passed == c.end {
 			count, err := c.readBody(into)
 			return count, err
@@ -105,7 +108,7 @@ func (c *Conn) readBody(into []byte) (int, error) {
 // fill reads once and lets the framer look.
 func (c *Conn) fill() error {
 	c.makeRoom()
-	c.arm(c.passed < c.end || c.framer.phase != phaseHead)
+	c.arm(c.passed < c.end || (c.framer.phase != phaseHead && c.framer.phase != phasePreface))
 	count, err := c.Conn.Read(c.buffer[c.end:])
 	c.end += count
 	c.passed += c.approve(c.buffer[c.passed:c.end])
@@ -194,6 +197,7 @@ func (c *Conn) CloseWrite() error {
 // Listener wraps every accepted connection in a gate.
 type Listener struct {
 	net.Listener
+	HTTP2 bool // whether a client may speak HTTP/2
 }
 
 // Accept implements net.Listener.
@@ -202,5 +206,9 @@ func (l Listener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Conn{Conn: conn}, nil
+	gated := &Conn{Conn: conn}
+	if l.HTTP2 {
+		gated.framer.phase = phasePreface
+	}
+	return gated, nil
 }

@@ -21,6 +21,8 @@ const (
 	phaseTrailer
 	phaseRefused
 	phaseBroken
+	phasePreface // of a connection that may turn out to be HTTP/2
+	phaseHTTP2
 )
 
 // framer follows one connection's requests from boundary to boundary. Bytes that it approves are
@@ -64,6 +66,12 @@ func (f *framer) advance(data []byte) int {
 		rest := data[passed:]
 		step := 0
 		switch f.phase {
+		case phasePreface:
+			if f.chooseProtocol(rest) {
+				continue
+			}
+		case phaseHTTP2:
+			step = len(rest)
 		case phaseHead:
 			step = f.takeHead(rest)
 		case phaseLength, phaseChunkData:

@@ -16,7 +16,6 @@ type failure struct {
 var (
 	errAccessDenied     = &failure{403, "AccessDenied", "Access is denied.", false}
 	errAuthorization    = &failure{400, "AuthorizationHeaderMalformed", "The authorization header is malformed.", false}
-	errQueryParameters  = &failure{400, "AuthorizationQueryParametersError", "The query's authorization parameters are malformed.", false}
 	errBadDigest        = &failure{400, "BadDigest", "The digest you sent did not match what was received.", false}
 	errBadRequest       = &failure{400, "BadRequest", "The request is not valid HTTP.", true}
 	errBucketNotEmpty   = &failure{409, "BucketNotEmpty", "The bucket is not empty.", false}
@@ -49,6 +48,8 @@ var (
 	errSlowDown         = &failure{503, "SlowDown", "The store is full; reduce your rate.", false}
 	errTooManyBuckets   = &failure{400, "TooManyBuckets", "There are 1000 buckets already.", false}
 
+	errQueryParameters = &failure{400, "AuthorizationQueryParametersError",
+		"The query's authorization parameters are malformed.", false}
 	errSkewed = &failure{403, "RequestTimeTooSkewed",
 		"The request's time is too far from the server's.", false}
 	errSignature = &failure{403, "SignatureDoesNotMatch",

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"time"
 
 	"pausemark/go/internal/gate"
 	"pausemark/go/internal/store"
@@ -22,6 +23,7 @@ type served struct {
 	http.ResponseWriter
 	request *http.Request
 	status  int
+	due     time.Time // of HTTP/2: when the body must have gone on
 	buffer  [lineBufferBytes]byte
 }
 
@@ -43,7 +45,7 @@ func (h *Handler) ServeHTTP(writer http.ResponseWriter, request *http.Request) {
 	s.take(writer, request)
 	answered := s.serve(h)
 	s.Reset()
-	s.ResponseWriter, s.request = nil, nil
+	s.ResponseWriter, s.request, s.due = nil, nil, time.Time{}
 	servedExchanges.Put(s)
 	if !answered {
 		panic(http.ErrAbortHandler) // it is how net/http ends a connection without an answer
@@ -54,6 +56,9 @@ func (s *served) take(writer http.ResponseWriter, request *http.Request) {
 	s.ResponseWriter, s.request = writer, request
 	s.Request.Method, s.Request.Target, s.Request.Length = request.Method, request.RequestURI,
 		request.ContentLength
+	if request.ProtoMajor == 2 {
+		s.takeHTTP2()
+	}
 	fields := append(s.Request.Fields, wire.Field{Name: "Host", Value: request.Host})
 	for name, values := range request.Header {
 		for _, value := range values {
@@ -68,7 +73,7 @@ func (s *served) take(writer http.ResponseWriter, request *http.Request) {
 
 // serve answers; false when the body ended before its end, and nobody is there to be answered.
 func (s *served) serve(h *Handler) bool {
-	if status := gate.Refusal(s.request.Context()); status != 0 {
+	if status := s.refusal(); status != 0 {
 		h.Refuse(&s.Exchange, status)
 		return true
 	}
@@ -85,6 +90,7 @@ func (s *served) serve(h *Handler) bool {
 // receive reads the body to its end, also where that is clear to be in vain: the connection goes on.
 func (s *served) receive(h *Handler) bool {
 	for {
+		s.hurry()
 		into := s.Space()
 		straight := len(into) > 0
 		if !straight {
@@ -113,9 +119,10 @@ func (s *served) receive(h *Handler) bool {
 	}
 }
 
-// leavesBody tells whether a body is on its way that was not read. One that waits for a 100 is not.
+// leavesBody tells whether a body is on its way that was not read, and that stands before the next request.
+// One that waits for a 100 is not on its way.
 func (s *served) leavesBody() bool {
-	return !s.received && s.Request.Length != 0 && s.request.Body != nil && !s.Request.Expects100()
+	return !s.isHTTP2() && !s.received && s.Request.Length != 0 && s.request.Body != nil && !s.Request.Expects100()
 }
 
 // readPast reads what is left of the body when the answer is out.
@@ -160,7 +167,7 @@ func (s *served) end(length int64) {
 
 // NoLength implements Answer.
 func (s *served) NoLength() {
-	if s.Closing {
+	if s.Closing && !s.isHTTP2() {
 		s.Header()["Connection"] = []string{"close"}
 	}
 	if s.leavesBody() {

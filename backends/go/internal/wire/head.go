@@ -58,7 +58,7 @@ func (f *Framing) judge(name, value []byte) bool {
 		}
 	case len("Content-Length"):
 		if bytes.EqualFold(name, []byte("Content-Length")) {
-			return f.takeLength(value)
+			return f.TakeLength(value)
 		}
 	case len("Transfer-Encoding"):
 		if bytes.EqualFold(name, []byte("Transfer-Encoding")) {
@@ -84,7 +84,8 @@ func FieldName(line []byte) int {
 	return colon
 }
 
-func (f *Framing) takeLength(value []byte) bool {
+// TakeLength reads a Content-Length; false for one that is none, or another than the one before.
+func (f *Framing) TakeLength(value []byte) bool {
 	if len(value) == 0 || len(value) > 18 {
 		return false
 	}
