@@ -6,8 +6,9 @@ import base64
 import hashlib
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
 from xml.sax.saxutils import escape
 
 from tests.contract.wire import chunked, request
@@ -42,14 +43,13 @@ OLD, FUTURE = "Mon, 01 Jan 2001 00:00:00 GMT", "Fri, 01 Jan 2100 00:00:00 GMT"
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One request; `{upload:N}` and `{token}` in it stand for what this server named so."""
+    """One request; `{upload:N}` and `{token}` in it stand for what a server named so."""
 
     method: str
     target: str
     headers: Headers = ()
     body: bytes | None = None
     framing: Framing = "length"
-    profiles: frozenset[str] = field(default_factory=frozenset)
 
     def __repr__(self) -> str:
         """As a person reads it in a failing example; long bodies by size and digest."""
@@ -61,47 +61,64 @@ class Operation:
         heads = "".join(f" {name}: {value[:80]!r}" for name, value in self.headers)
         return f"{self.method} {self.target}{heads} {self.framing} {told}"
 
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        """How hypothesis prints it."""
-        printer.text(repr(self))
+    @property
+    def is_named(self) -> bool:
+        """Whether it holds names that only earlier answers tell."""
+        return "{" in self.target
 
-    def head_and_body(self) -> tuple[bytes, bytes]:
-        """What goes out first, and what goes out once the server may want the body."""
+    def encoded(self) -> bytes:
+        """What goes out before anything is answered: without a body that must be asked for."""
         if self.framing == "raw":
-            return self.body or b"", b""
+            return self.body or b""
         if self.framing == "chunked":
             headers = (*self.headers, ("Transfer-Encoding", "chunked"))
             halves = [part for part in _halves(self.body or b"") if part]
-            return request(self.method, self.target, headers), chunked(halves)
-        body = self.body or b""
+            return request(self.method, self.target, headers) + chunked(halves)
         headers = self.headers
         if self.framing == "expect":
             headers = (*headers, ("Expect", "100-continue"))
         if self.body is not None:
-            headers = (*headers, ("Content-Length", str(len(body))))
-        return request(self.method, self.target, headers), body
+            headers = (*headers, ("Content-Length", str(len(self.body))))
+        head = request(self.method, self.target, headers)
+        return head if self.framing == "expect" else head + (self.body or b"")
 
 
 def _halves(body: bytes) -> tuple[bytes, bytes]:
     return body[: len(body) // 2], body[len(body) // 2 :]
 
 
+@lru_cache(maxsize=32)
 def content(size_bytes: int) -> bytes:
     """The one body of this size, so that entity tags can be foretold."""
     pattern = bytes(range(251))  # a prime: no block boundary repeats it
     return (pattern * (size_bytes // len(pattern) + 1))[:size_bytes]
 
 
+@lru_cache(maxsize=32)
+def spoilt(body: bytes) -> bytes:
+    """Another body, of which checks that are wrong for this one are taken."""
+    return body[-100:] + b"!"
+
+
+@lru_cache(maxsize=32)
 def etag(body: bytes) -> str:
     """The entity tag of a plain object or a part."""
     return f'"{hashlib.md5(body).hexdigest()}"'
 
 
+@lru_cache(maxsize=32)
 def md5_base64(body: bytes) -> str:
     """What Content-MD5 says of a body."""
     return base64.b64encode(hashlib.md5(body).digest()).decode()
 
 
+@lru_cache(maxsize=32)
+def sha256_hex(body: bytes) -> str:
+    """What x-amz-content-sha256 says of a body."""
+    return hashlib.sha256(body).hexdigest()
+
+
+@lru_cache(maxsize=32)
 def crc32_base64(body: bytes) -> str:
     """What x-amz-checksum-crc32 says of a body."""
     return base64.b64encode(zlib.crc32(body).to_bytes(4, "big")).decode()

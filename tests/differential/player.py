@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 from tests.contract.conftest import Server
-from tests.contract.wire import ClosedError, Reply, Wire
-from tests.differential.canonical import CLOSED, Answer, canonical
+from tests.differential.canonical import Raw
+from tests.differential.connection import Connection, EndedError
 from tests.differential.operations import Operation
 
 NO_UPLOAD = "0" * 32
 NO_TOKEN = "none"
 _UPLOAD = re.compile(rb"<InitiateMultipartUploadResult.*<UploadId>([^<]+)</UploadId>", re.DOTALL)
 _TOKEN = re.compile(rb"<NextContinuationToken>([^<]+)</NextContinuationToken>")
-_PLACE = re.compile(r"\{(?:upload:(\d+)|token)\}")
+_PLACE = re.compile(r"\{(?:upload:(-?\d+)|token)\}")
 HTTP_CONTINUE = 100
 
 
@@ -25,7 +27,8 @@ class Player:
     server: Server
     uploads: list[str] = field(default_factory=list)
     token: str = NO_TOKEN
-    _wire: Wire | None = None
+    _connection: Connection | None = None
+    _pending: deque[bytes] = field(default_factory=deque)  # sent, and not answered yet
 
     def forget(self) -> None:
         """Begin a new stream: names of earlier ones are gone."""
@@ -34,57 +37,67 @@ class Player:
 
     def close(self) -> None:
         """End the connection, if there is one."""
-        if self._wire is not None:
-            self._wire.connection.close()
-            self._wire = None
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
-    def send(self, operation: Operation) -> None:
-        """Send what may go out before anything is answered."""
-        if self._wire is None:
-            self._wire = self.server.wire()
-        head, body = self._named(operation).head_and_body()
-        self._wire.send(head if operation.framing == "expect" else head + body)
+    def named(self, operation: Operation) -> Operation:
+        """The operation with the names that this server gave."""
+        return replace(operation, target=_PLACE.sub(self._name, operation.target))
 
-    def receive(self, operation: Operation) -> Answer:
-        """The answer; the connection goes on unless the server said or showed that it ends."""
-        assert self._wire is not None, "send comes first"
+    def send(self, requests: Iterable[bytes]) -> None:
+        """Send requests in one go; the answers to all of them are to be received."""
+        assert not self._pending, "answers are still to come"
+        self._pending.extend(requests)
+        self._push()
+
+    def receive(self, operation: Operation) -> Raw | None:
+        """The next answer, None where the connection ended without one.
+
+        The connection goes on unless the server said or showed that it ends; what was sent behind
+        that operation is sent again on a new one.
+        """
+        if self._connection is None:
+            self._push()
+        assert self._connection is not None
         try:
-            reply = self._reply(self._wire, operation)
-        except (ClosedError, TimeoutError):
+            raw = self._answer(self._connection, operation)
+        except EndedError:
+            raw = None
+        self._pending.popleft()
+        if raw is None or raw.closes() or operation.framing == "raw":
             self.close()
-            return CLOSED
-        if (reply.header("connection") or "").lower() == "close" or operation.framing == "raw":
-            self.close()
-        self._learn(reply)
-        return canonical(reply)
+        if raw is not None and raw.body.startswith(b"<?xml"):
+            self._learn(raw.body)
+        return raw
 
-    def _reply(self, wire: Wire, operation: Operation) -> Reply:
-        if operation.framing != "expect":
-            return wire.answer(operation.method)
-        reply = wire.answer_or_interim(operation.method)
-        if reply.status != HTTP_CONTINUE:
+    def _push(self) -> None:
+        if self._connection is None:
+            self._connection = Connection.to(self.server.port)
+        self._connection.send(b"".join(self._pending))
+
+    def _answer(self, connection: Connection, operation: Operation) -> Raw:
+        interim: list[int] = []
+        awaits = operation.framing == "expect"
+        while (raw := connection.receive(operation.method)).status < 200:
+            interim.append(raw.status)
+            if awaits and raw.status == HTTP_CONTINUE:
+                connection.send(operation.body or b"")
+                awaits = False
+        if awaits:
             self.close()  # the body was refused: what comes next is a new connection's
-            return reply
-        wire.send(operation.body or b"")
-        final = wire.answer(operation.method)
-        return Reply(final.status, final.headers, final.body, (HTTP_CONTINUE, *final.interim))
+        raw.interim = tuple(interim)
+        return raw
 
-    def _learn(self, reply: Reply) -> None:
-        if found := _UPLOAD.search(reply.body):
+    def _learn(self, body: bytes) -> None:
+        if found := _UPLOAD.search(body):
             self.uploads.append(found[1].decode())
-        if found := _TOKEN.search(reply.body):
+        if found := _TOKEN.search(body):
             self.token = found[1].decode()
-
-    def _named(self, operation: Operation) -> Operation:
-        if "{" not in operation.target:
-            return operation
-        target = _PLACE.sub(self._name, operation.target)
-        return Operation(
-            operation.method, target, operation.headers, operation.body, operation.framing
-        )
 
     def _name(self, place: re.Match[str]) -> str:
         if place[1] is None:
             return self.token
         number = int(place[1])
-        return self.uploads[number] if number < len(self.uploads) else NO_UPLOAD
+        is_known = -len(self.uploads) <= number < len(self.uploads)
+        return self.uploads[number] if is_known else NO_UPLOAD

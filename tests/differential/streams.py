@@ -1,13 +1,16 @@
-"""Draws streams of operations: mostly sound, often at a limit, sometimes wrong."""
+"""Draws streams of operations: mostly sound, often at a limit, sometimes wrong.
+
+The grammar is plain functions of a seeded generator: an engine that remembers its choices
+(hypothesis) takes longer to draw an operation than seven servers take to answer it.
+"""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
 from urllib.parse import quote
 from xml.sax.saxutils import escape
-
-from hypothesis import strategies as st
 
 from tests.differential.malformed import MALFORMED
 from tests.differential.operations import (
@@ -25,106 +28,118 @@ from tests.differential.operations import (
     crc32_base64,
     etag,
     md5_base64,
+    sha256_hex,
+    spoilt,
 )
 
 OPERATIONS_MAX = 60
-MPU, VERSIONS, CHECKSUMS = frozenset({"mpu"}), frozenset({"versions"}), frozenset({"checksums"})
-Drawn = st.SearchStrategy[Operation]
+DEPTHS = (1, 1, 2, 8)  # how many requests are under way at once
+CORE, MPU, VERSIONS = frozenset[str](), frozenset({"mpu"}), frozenset({"versions"})
+Drawn = Callable[[Random], Operation]
 
-buckets = st.sampled_from((*BUCKETS, BUCKETS[0], BUCKETS[0], STRAY_BUCKET))
-keys = st.sampled_from(KEYS)
-sizes = st.sampled_from(SIZES_BYTES)
-tags = st.sampled_from(
-    (*(etag(content(size)) for size in SIZES_BYTES[:4]), "*", '"none"', "none", '"a", "b"', "")
+BUCKET_CHOICES = (*BUCKETS, BUCKETS[0], BUCKETS[0], STRAY_BUCKET)
+TAGS = (*(etag(content(size)) for size in SIZES_BYTES[:4]), "*", '"none"', "none", '"a", "b"', "")
+DATES = (OLD, FUTURE, "yesterday", "2001-01-01T00:00:00Z", "")
+RANGES = (
+    "bytes=0-0",
+    "bytes=0-",
+    "bytes=1-2",
+    "bytes=-1",
+    "bytes=-0",
+    "bytes=-999999",
+    "bytes=5-2",
+    "bytes=99-100",
+    "bytes=999999-",
+    "bytes=0-99999999999999999999",
+    "bytes=32767-32769",
+    "bytes=65535-65536",
+    "bytes=0-1,3-4",
+    "bytes=a-b",
+    "bytes=",
+    "items=0-1",
 )
-dates = st.sampled_from((OLD, FUTURE, "yesterday", "2001-01-01T00:00:00Z", ""))
-ranges = st.sampled_from(
-    (
-        "bytes=0-0",
-        "bytes=0-",
-        "bytes=1-2",
-        "bytes=-1",
-        "bytes=-0",
-        "bytes=-999999",
-        "bytes=5-2",
-        "bytes=99-100",
-        "bytes=999999-",
-        "bytes=0-99999999999999999999",
-        "bytes=32767-32769",
-        "bytes=65535-65536",
-        "bytes=0-1,3-4",
-        "bytes=a-b",
-        "bytes=",
-        "items=0-1",
-    )
-)
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Operations in their order, and how many of them may be under way at once."""
+
+    operations: tuple[Operation, ...]
+    depth: int = 1
 
 
 def _path(bucket: str, key: str | None = None) -> str:
     return f"/{bucket}" if key is None else f"/{bucket}/{quote(key, safe='/~')}"
 
 
-paths = st.builds(_path, buckets, keys)
+def _bucket_path(draw: Random) -> str:
+    return _path(draw.choice(BUCKET_CHOICES))
 
 
-def _maybe(
-    name: str, values: st.SearchStrategy[str], one_in: int = 4
-) -> st.SearchStrategy[Headers]:
-    """The header in one of so many operations."""
-    absent = st.just(())
-    return st.one_of(*[absent] * (one_in - 1), values.map(lambda value: ((name, value),)))
+def _object_path(draw: Random) -> str:
+    return _path(draw.choice(BUCKET_CHOICES), draw.choice(KEYS))
 
 
-def _joined(*parts: st.SearchStrategy[Headers]) -> st.SearchStrategy[Headers]:
-    return st.tuples(*parts).map(lambda drawn: tuple(pair for some in drawn for pair in some))
+def _some(draw: Random, table: Sequence[tuple[str, int, Sequence[str]]]) -> Headers:
+    """Each header of the table in one of so many operations, with one of its values."""
+    return tuple(
+        (name, draw.choice(values)) for name, one_in, values in table if draw.random() * one_in < 1
+    )
 
 
-CONDITIONS = _joined(
-    _maybe("If-Match", tags, 6),
-    _maybe("If-None-Match", tags, 6),
-    _maybe("If-Modified-Since", dates, 6),
-    _maybe("If-Unmodified-Since", dates, 6),
+CONDITIONS = (
+    ("If-Match", 6, TAGS),
+    ("If-None-Match", 6, TAGS),
+    ("If-Modified-Since", 6, DATES),
+    ("If-Unmodified-Since", 6, DATES),
 )
-WRITE_CONDITIONS = _joined(_maybe("If-Match", tags, 12), _maybe("If-None-Match", tags, 12))
-REFUSED_HEADERS = _joined(
-    _maybe("x-amz-tagging", st.just("a=b"), 40),
-    _maybe("x-amz-server-side-encryption", st.just("AES256"), 40),
-    _maybe("x-amz-object-lock-mode", st.just("GOVERNANCE"), 40),
+WRITE_CONDITIONS = (("If-Match", 12, TAGS), ("If-None-Match", 12, TAGS))
+REFUSED_HEADERS = (
+    ("x-amz-tagging", 40, ("a=b",)),
+    ("x-amz-server-side-encryption", 40, ("AES256",)),
+    ("x-amz-object-lock-mode", 40, ("GOVERNANCE",)),
 )
-KEPT = _joined(
-    _maybe("Content-Type", st.sampled_from(("text/plain", "a/b; c=d", ""))),
-    _maybe("Cache-Control", st.sampled_from(("no-cache", "max-age=1"))),
-    _maybe("Content-Disposition", st.sampled_from(("inline", 'attachment; filename="ä"', "")), 8),
-    _maybe("Content-Language", st.sampled_from(("en, fr", "")), 8),
-    _maybe("Expires", st.sampled_from((FUTURE, "never", "0", "")), 8),
-    _maybe("Content-Encoding", st.sampled_from(("gzip", "aws-chunked", "aws-chunked, gzip"))),
-    _maybe("X-Amz-Meta-Colour", st.sampled_from(("red", "", "r ü d", "v" * 2000, "v" * 2100))),
-    _maybe("x-amz-meta-b", st.sampled_from(("2", " spaced  out "))),
+KEPT = (
+    ("Content-Type", 4, ("text/plain", "a/b; c=d", "")),
+    ("Cache-Control", 4, ("no-cache", "max-age=1")),
+    ("Content-Disposition", 8, ("inline", 'attachment; filename="ä"', "")),
+    ("Content-Language", 8, ("en, fr", "")),
+    ("Expires", 8, (FUTURE, "never", "0", "")),
+    ("Content-Encoding", 4, ("gzip", "aws-chunked", "aws-chunked, gzip")),
+    ("X-Amz-Meta-Colour", 4, ("red", "", "r ü d", "v" * 2000, "v" * 2100)),
+    ("x-amz-meta-b", 4, ("2", " spaced  out ")),
+)
+OVERRIDES = tuple(
+    f"?response-{name}={value}"
+    for name in ("content-type", "cache-control", "content-encoding", "expires")
+    for value in ("a/b", "", "%C3%A4%20%22", "a%0D%0Ab", "%7F")
 )
 
 
-@st.composite
-def _checks(draw: st.DrawFn, body: bytes) -> Headers:
+def _checks(draw: Random, body: bytes) -> Headers:
     """Right, wrong and malformed checks of a body, each now and then."""
-    wrong = body + b"!"
-    kinds: dict[str, Sequence[str]] = {
-        "Content-MD5": (md5_base64(body), md5_base64(body), md5_base64(wrong), "no", "====", ""),
-        "x-amz-checksum-crc32": (crc32_base64(body), crc32_base64(body), crc32_base64(wrong), "no"),
-        "x-amz-content-sha256": (
-            hashlib.sha256(body).hexdigest(),
-            "UNSIGNED-PAYLOAD",
-            "UNSIGNED-PAYLOAD",
+    wrong = spoilt(body)
+    md5, crc32 = md5_base64(body), crc32_base64(body)
+    return _some(
+        draw,
+        (
+            ("Content-MD5", 6, (md5, md5, md5_base64(wrong), "no", "====", "")),
+            ("x-amz-checksum-crc32", 6, (crc32, crc32, crc32_base64(wrong), "no")),
+            (
+                "x-amz-content-sha256",
+                6,
+                (sha256_hex(body), "UNSIGNED-PAYLOAD", "UNSIGNED-PAYLOAD"),
+            ),
         ),
-    }
-    return draw(_joined(*(_maybe(name, st.sampled_from(v), 6) for name, v in kinds.items())))
+    )
 
 
-@st.composite
-def _put(draw: st.DrawFn) -> Operation:
-    body = content(draw(sizes))
-    headers = draw(_joined(KEPT, _checks(body), WRITE_CONDITIONS, REFUSED_HEADERS))
-    framing: Framing = draw(st.sampled_from(("length", "length", "length", "chunked", "expect")))
-    return Operation("PUT", draw(paths), headers, body, framing)
+def _put(draw: Random) -> Operation:
+    body = content(draw.choice(SIZES_BYTES))
+    headers = _some(draw, KEPT) + _checks(draw, body)
+    headers += _some(draw, WRITE_CONDITIONS) + _some(draw, REFUSED_HEADERS)
+    framings: tuple[Framing, ...] = ("length", "length", "length", "chunked", "expect")
+    return Operation("PUT", _object_path(draw), headers, body, draw.choice(framings))
 
 
 def _aws_chunks(body: bytes, chunk_bytes: int, signed: bool) -> bytes:
@@ -134,265 +149,217 @@ def _aws_chunks(body: bytes, chunk_bytes: int, signed: bool) -> bytes:
     return framed + b"0%s\r\n" % sign
 
 
-@st.composite
-def _put_aws_chunked(draw: st.DrawFn) -> Operation:
-    body = content(draw(st.sampled_from(SIZES_BYTES[:8])))
-    signed = draw(st.booleans())
-    trailer = draw(st.sampled_from((None, crc32_base64(body), crc32_base64(body + b"!"), "no")))
-    frames = _aws_chunks(body, draw(st.sampled_from((1000, 8192, 65536))), signed)
+def _put_aws_chunked(draw: Random) -> Operation:
+    body = content(draw.choice(SIZES_BYTES[:8]))
+    signed = draw.random() < 0.5
+    trailer = draw.choice((None, crc32_base64(body), crc32_base64(spoilt(body)), "no"))
+    frames = _aws_chunks(body, draw.choice((1000, 8192, 65536)), signed)
     tail = b"" if trailer is None else b"x-amz-checksum-crc32:" + trailer.encode() + b"\r\n"
     kind = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD" if signed else "STREAMING-UNSIGNED-PAYLOAD"
     if trailer is not None or not signed:
         kind += "-TRAILER"
-    told = len(body) + draw(st.sampled_from((0, 0, 0, 0, 1, -1)))
+    told = len(body) + draw.choice((0, 0, 0, 0, 1, -1))
     headers: list[tuple[str, str]] = [
-        ("Content-Encoding", draw(st.sampled_from(("aws-chunked", "aws-chunked,gzip")))),
+        ("Content-Encoding", draw.choice(("aws-chunked", "aws-chunked,gzip"))),
         ("x-amz-content-sha256", kind),
         ("x-amz-decoded-content-length", str(max(told, 0))),
     ]
     if trailer is not None:
         headers.append(("x-amz-trailer", "x-amz-checksum-crc32"))
-    framing: Framing = draw(st.sampled_from(("length", "chunked", "expect")))
-    return Operation("PUT", draw(paths), tuple(headers), frames + tail + b"\r\n", framing)
+    framings: tuple[Framing, ...] = ("length", "chunked", "expect")
+    sent = frames + tail + b"\r\n"
+    return Operation("PUT", _object_path(draw), tuple(headers), sent, draw.choice(framings))
 
 
-OVERRIDES = tuple(
-    f"?response-{name}={value}"
-    for name in ("content-type", "cache-control", "content-encoding", "expires")
-    for value in ("a/b", "", "%C3%A4%20%22", "a%0D%0Ab", "%7F")
-)
+def _get(draw: Random, method: str) -> Operation:
+    override = draw.choice(OVERRIDES) if draw.randrange(10) == 0 else ""
+    headers = _some(draw, (("Range", 3, RANGES), *CONDITIONS))
+    return Operation(method, _object_path(draw) + override, headers)
 
 
-def _get(method: str) -> Drawn:
-    headers = _joined(_maybe("Range", ranges, 3), CONDITIONS)
-    overrides = st.one_of(*[st.just("")] * 9, st.sampled_from(OVERRIDES))
-    return st.builds(
-        lambda path, override, drawn: Operation(method, path + override, drawn),
-        paths,
-        overrides,
-        headers,
-    )
+PREFIXES = ("", "a", "a/", "a/b", "z", "ж", "%", "nothing")
+DELIMITERS = ("/", "/", "/", "b", "//", "")
+COUNTS = ("0", "1", "2", "3", "1000", "1001", "-1", "x", "", "99999999999999999999")
+ENCODINGS = ("url", "url", "", "xml")
+Parameters = dict[str, Sequence[str]]
+COMMON: Parameters = {"prefix": PREFIXES, "delimiter": DELIMITERS, "encoding-type": ENCODINGS}
+LIST_TYPE_2: Parameters = {
+    **COMMON,
+    "max-keys": COUNTS,
+    "start-after": KEYS,
+    "fetch-owner": ("true", "false"),
+    "continuation-token": ("{token}", "{token}", ""),
+}
+LIST_TYPE_1: Parameters = {**COMMON, "max-keys": COUNTS, "marker": KEYS}
+LIST_VERSIONS: Parameters = {**COMMON, "max-keys": COUNTS, "key-marker": KEYS}
+LIST_UPLOADS: Parameters = {**COMMON, "max-uploads": COUNTS, "key-marker": KEYS}
 
 
-def _query(**values: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    """Parameters in any order, each there or not."""
-    names = {name.replace("_", "-"): value for name, value in values.items()}
-    some = st.lists(st.sampled_from(sorted(names)), unique=True, max_size=len(names))
-    pairs = some.flatmap(
-        lambda chosen: st.tuples(*(st.tuples(st.just(n), names[n]) for n in chosen))
-    )
-    return pairs.map(lambda drawn: "&".join(f"{n}={_value(v)}" for n, v in drawn))
+def _list(draw: Random, query: str, parameters: Parameters) -> Operation:
+    """A listing with some parameters, in any order."""
+    names = draw.sample(sorted(parameters), draw.randrange(len(parameters) + 1))
+    pairs = [f"{name}={_value(draw.choice(parameters[name]))}" for name in names]
+    told = "&".join([query, *pairs] if query else pairs)
+    return Operation("GET", f"{_bucket_path(draw)}?{told}" if told else _bucket_path(draw))
 
 
 def _value(value: str) -> str:
     return value if value.startswith("{") else quote(value, safe="")
 
 
-prefixes = st.sampled_from(("", "a", "a/", "a/b", "z", "ж", "%", "nothing"))
-delimiters = st.sampled_from(("/", "/", "/", "b", "//", ""))
-counts = st.sampled_from(
-    ("0", "1", "2", "3", "1000", "1001", "-1", "x", "", "99999999999999999999")
-)
-encodings = st.sampled_from(("url", "url", "", "xml"))
-
-
-def _list(query: str, parameters: st.SearchStrategy[str], needs: frozenset[str]) -> Drawn:
-    def build(bucket: str, rest: str) -> Operation:
-        parts = [part for part in (query, rest) if part]
-        target = "?".join((_path(bucket), "&".join(parts))) if parts else _path(bucket)
-        return Operation("GET", target, profiles=needs)
-
-    return st.builds(build, buckets, parameters)
-
-
-LISTINGS = (
-    _list(
-        "list-type=2",
-        _query(
-            prefix=prefixes,
-            delimiter=delimiters,
-            max_keys=counts,
-            start_after=keys,
-            encoding_type=encodings,
-            fetch_owner=st.sampled_from(("true", "false")),
-            continuation_token=st.sampled_from(("{token}", "{token}", "")),
-        ),
-        frozenset(),
-    ),
-    _list(
-        "",
-        _query(
-            prefix=prefixes,
-            delimiter=delimiters,
-            max_keys=counts,
-            marker=keys,
-            encoding_type=encodings,
-        ),
-        frozenset(),
-    ),
-)
-VERSION_LISTINGS = _list(
-    "versions",
-    _query(
-        prefix=prefixes,
-        delimiter=delimiters,
-        max_keys=counts,
-        key_marker=keys,
-        encoding_type=encodings,
-    ),
-    VERSIONS,
-)
-
-
-@st.composite
-def _delete_many(draw: st.DrawFn) -> Operation:
-    chosen = draw(st.lists(keys, min_size=0, max_size=6))
-    names = [escape(key) for key in chosen]
+def _delete_many(draw: Random) -> Operation:
+    names = [escape(draw.choice(KEYS)) for _ in range(draw.randrange(7))]
     listed = "".join(f"<Object><Key>{name}</Key></Object>" for name in names)
-    quiet = draw(st.sampled_from(("", "<Quiet>true</Quiet>", "<Quiet>false</Quiet>")))
-    form = draw(
-        st.sampled_from(("<Delete>%s</Delete>",) * 6 + ("<Delete>%s", "%s", "<Del>%s</Del>"))
-    )
+    quiet = draw.choice(("", "<Quiet>true</Quiet>", "<Quiet>false</Quiet>"))
+    form = draw.choice(("<Delete>%s</Delete>",) * 6 + ("<Delete>%s", "%s", "<Del>%s</Del>"))
     body = (form % (quiet + listed)).encode()
-    wrong = _maybe("Content-MD5", st.sampled_from((md5_base64(body), md5_base64(b"!"))), 6)
-    return Operation("POST", f"{_path(draw(buckets))}?delete", draw(wrong), body)
+    headers = _some(draw, (("Content-MD5", 6, (md5_base64(body), md5_base64(b"!"))),))
+    return Operation("POST", f"{_bucket_path(draw)}?delete", headers, body)
 
 
-def _bucket(method: str, names: st.SearchStrategy[str], query: str = "") -> Drawn:
+BUCKET_NAMES = (*BUCKETS, *BUCKETS, STRAY_BUCKET, "ab", "Upper", "-dash", "under_score")
+
+
+def _bucket(draw: Random, method: str, query: str = "") -> Operation:
     body = b"" if method == "PUT" else None
-    return names.map(lambda name: Operation(method, _path(name) + query, (), body))
+    return Operation(method, _path(draw.choice(BUCKET_NAMES)) + query, (), body)
 
 
-bucket_names = st.sampled_from(
-    (*BUCKETS, *BUCKETS, STRAY_BUCKET, "ab", "Upper", "-dash", "under_score")
-)
-REFUSED = st.builds(
-    lambda method, path, query: Operation(
-        method, f"{path}?{query}", (), b"" if method in {"PUT", "POST"} else None
-    ),
-    st.sampled_from(("GET", "PUT", "DELETE", "POST", "HEAD")),
-    st.one_of(paths, buckets.map(_path)),
-    st.sampled_from(("acl", "policy", "tagging", "lifecycle", "website=", "X-Amz-Signature=0")),
-)
-STRAY = st.builds(
-    lambda method, path: Operation(method, path, (), b"" if method in {"POST", "PATCH"} else None),
-    st.sampled_from(("POST", "PATCH", "OPTIONS")),
-    st.one_of(paths, buckets.map(_path), st.just("/")),
-)
-MALFORMED_OPERATIONS = st.sampled_from(MALFORMED).map(
-    lambda raw: Operation(raw.split(b" ", 1)[0].decode("latin-1"), "", (), raw, "raw")
-)
+def _anywhere(draw: Random, *others: str) -> str:
+    return draw.choice((_object_path(draw), _bucket_path(draw), *others))
+
+
+def _refused(draw: Random) -> Operation:
+    parameters = ("acl", "policy", "tagging", "lifecycle", "website=", "X-Amz-Signature=0")
+    method = draw.choice(("GET", "PUT", "DELETE", "POST", "HEAD"))
+    body = b"" if method in {"PUT", "POST"} else None
+    return Operation(method, f"{_anywhere(draw)}?{draw.choice(parameters)}", (), body)
+
+
+def _stray(draw: Random) -> Operation:
+    method = draw.choice(("POST", "PATCH", "OPTIONS"))
+    body = b"" if method in {"POST", "PATCH"} else None
+    return Operation(method, _anywhere(draw, "/"), (), body)
+
+
+def _malformed(draw: Random) -> Operation:
+    raw = draw.choice(MALFORMED)
+    return Operation(raw.split(b" ", 1)[0].decode("latin-1"), "", (), raw, "raw")
+
 
 # Multipart: parts of an upload are drawn by its number, so that they meet.
-upload_numbers = st.sampled_from(("{upload:0}", "{upload:1}", "{upload:2}", "0" * 32, "x"))
-part_numbers = st.sampled_from(("1", "1", "2", "3", "10000", "0", "10001", "x", ""))
-mpu_paths = st.builds(_path, st.just(BUCKETS[0]), st.sampled_from(KEYS[:3]))
+UPLOADS = ("{upload:0}", "{upload:1}", "{upload:2}", "0" * 32, "x")
+PARTS = ("1", "1", "2", "3", "10000", "0", "10001", "x", "")
+PART_SIZES_BYTES = (0, 100, 4096) * 20 + (PART_BYTES,)  # a large one costs as much as 100 others
 
 
-def _mpu(method: str, query: str, body: bytes | None = None) -> Drawn:
-    def build(path: str, upload: str, part: str) -> Operation:
-        target = f"{path}?{query.format(upload=upload, part=part)}"
-        return Operation(method, target, (), body, profiles=MPU)
-
-    return st.builds(build, mpu_paths, upload_numbers, part_numbers)
+def _mpu_path(draw: Random) -> str:
+    return _path(BUCKETS[0], draw.choice(KEYS[:3]))
 
 
-@st.composite
-def _put_part(draw: st.DrawFn) -> Operation:
-    size = draw(st.sampled_from((0, 100, 4096, 100, 4096, 100, 4096, PART_BYTES)))
-    body = content(size)
-    target = f"{draw(mpu_paths)}?partNumber={draw(part_numbers)}&uploadId={draw(upload_numbers)}"
-    return Operation("PUT", target, draw(_checks(body)), body, profiles=MPU)
+def _mpu(draw: Random, method: str, query: str, body: bytes | None = None) -> Operation:
+    told = query.format(upload=draw.choice(UPLOADS), part=draw.choice(PARTS))
+    return Operation(method, f"{_mpu_path(draw)}?{told}", (), body)
 
 
-@st.composite
-def _complete(draw: st.DrawFn) -> Operation:
-    parts = draw(st.lists(st.tuples(part_numbers, st.sampled_from((100, 4096, PART_BYTES, 1)))))
-    parts = parts[:3]
-    if draw(st.booleans()):
-        parts = sorted(parts)
+def _put_part(draw: Random) -> Operation:
+    body = content(draw.choice(PART_SIZES_BYTES))
+    query = f"partNumber={draw.choice(PARTS)}&uploadId={draw.choice(UPLOADS)}"
+    return Operation("PUT", f"{_mpu_path(draw)}?{query}", _checks(draw, body), body)
+
+
+def _completion(target: str, parts: Sequence[tuple[str, int]], headers: Headers) -> Operation:
     listed = "".join(
         f"<Part><PartNumber>{number}</PartNumber><ETag>{etag(content(size))}</ETag></Part>"
         for number, size in parts
     )
     body = f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>".encode()
-    target = f"{draw(mpu_paths)}?uploadId={draw(upload_numbers)}"
-    return Operation("POST", target, draw(WRITE_CONDITIONS), body, profiles=MPU)
+    return Operation("POST", target, headers, body)
 
 
-@st.composite
-def _copy(draw: st.DrawFn) -> Operation:
-    forms = ("{0}", "{0}", "{0}", "{0}?versionId=null", "{0}?versionId=1", "/", "%zz", "")
-    source = draw(st.sampled_from(forms)).format(draw(paths).removeprefix("/"))
-    headers = _joined(
-        st.just((("x-amz-copy-source", source),)),
-        _maybe("x-amz-metadata-directive", st.sampled_from(("COPY", "REPLACE", "REPLACE", "x"))),
-        _maybe("x-amz-copy-source-if-match", tags, 8),
-        _maybe("x-amz-copy-source-if-none-match", tags, 8),
-        _maybe("x-amz-copy-source-if-modified-since", dates, 8),
-        _maybe("x-amz-copy-source-if-unmodified-since", dates, 8),
-        WRITE_CONDITIONS,
-        KEPT,
+def _complete(draw: Random) -> Operation:
+    sizes = (100, 4096, PART_BYTES, 1)
+    parts = [(draw.choice(PARTS), draw.choice(sizes)) for _ in range(draw.randrange(4))]
+    if draw.random() < 0.5:
+        parts.sort()
+    target = f"{_mpu_path(draw)}?uploadId={draw.choice(UPLOADS)}"
+    return _completion(target, parts, _some(draw, WRITE_CONDITIONS))
+
+
+def _whole_upload(draw: Random) -> Sequence[Operation]:
+    """An upload of two parts from its begin to its end, which single draws hardly ever make."""
+    path, sizes = _mpu_path(draw), (PART_BYTES, draw.choice((100, 4096)))
+    target = f"{path}?uploadId={{upload:-1}}"
+    return (
+        Operation("POST", f"{path}?uploads", _some(draw, KEPT), b""),
+        *(
+            Operation("PUT", f"{target}&partNumber={number}", (), content(size))
+            for number, size in enumerate(sizes, start=1)
+        ),
+        _completion(target, [("1", sizes[0]), ("2", sizes[1])], _some(draw, WRITE_CONDITIONS)),
+        Operation("GET", path, _some(draw, (("Range", 1, RANGES),))),
     )
-    target, query = draw(paths), ""
-    drawn = draw(headers)
-    if draw(st.integers(0, 3)) == 0:
-        query = f"?partNumber={draw(part_numbers)}&uploadId={draw(upload_numbers)}"
-        drawn += draw(_maybe("x-amz-copy-source-range", ranges, 2))
-    return Operation("PUT", target + query, drawn, b"", profiles=MPU)
 
 
-UPLOAD_LISTINGS = _list(
-    "uploads",
-    _query(
-        prefix=prefixes,
-        delimiter=delimiters,
-        max_uploads=counts,
-        key_marker=keys,
-        encoding_type=encodings,
-    ),
-    MPU,
-)
-
-# How often each is drawn, of 100 or so.
-WEIGHTED: tuple[tuple[int, Drawn], ...] = (
-    (18, _put()),
-    (8, _put_aws_chunked()),
-    (14, _get("GET")),
-    (6, _get("HEAD")),
-    (8, st.builds(lambda path: Operation("DELETE", path), paths)),
-    (10, LISTINGS[0]),
-    (6, LISTINGS[1]),
-    (4, _delete_many()),
-    (4, _bucket("PUT", bucket_names)),
-    (2, _bucket("DELETE", bucket_names)),
-    (2, _bucket("HEAD", bucket_names)),
-    (1, _bucket("GET", bucket_names, "?location")),
-    (1, st.just(Operation("GET", "/"))),
-    (2, REFUSED),
-    (1, STRAY),
-    (2, MALFORMED_OPERATIONS),
-    (3, VERSION_LISTINGS),
-    (1, _bucket("GET", bucket_names, "?versioning").map(lambda o: _needing(o, VERSIONS))),
-    (5, _mpu("POST", "uploads", b"")),
-    (9, _put_part()),
-    (5, _complete()),
-    (2, _mpu("DELETE", "uploadId={upload}")),
-    (3, _mpu("GET", "uploadId={upload}&max-parts={part}")),
-    (3, UPLOAD_LISTINGS),
-    (6, _copy()),
+COPY = (
+    ("x-amz-metadata-directive", 4, ("COPY", "REPLACE", "REPLACE", "x")),
+    ("x-amz-copy-source-if-match", 8, TAGS),
+    ("x-amz-copy-source-if-none-match", 8, TAGS),
+    ("x-amz-copy-source-if-modified-since", 8, DATES),
+    ("x-amz-copy-source-if-unmodified-since", 8, DATES),
 )
 
 
-def _needing(operation: Operation, profiles: frozenset[str]) -> Operation:
-    return Operation(operation.method, operation.target, operation.headers, profiles=profiles)
+def _copy(draw: Random) -> Operation:
+    forms = ("{0}", "{0}", "{0}", "{0}?versionId=null", "{0}?versionId=1", "/", "%zz", "")
+    source = draw.choice(forms).format(_object_path(draw).removeprefix("/"))
+    headers: Headers = (("x-amz-copy-source", source), *_some(draw, COPY))
+    headers += _some(draw, WRITE_CONDITIONS) + _some(draw, KEPT)
+    query = ""
+    if draw.randrange(4) == 0:
+        query = f"?partNumber={draw.choice(PARTS)}&uploadId={draw.choice(UPLOADS)}"
+        headers += _some(draw, (("x-amz-copy-source-range", 2, RANGES),))
+    return Operation("PUT", _object_path(draw) + query, headers, b"")
 
 
-def streams(
-    profiles: frozenset[str], length_max: int = OPERATIONS_MAX
-) -> st.SearchStrategy[list[Operation]]:
-    """Streams that ask for nothing outside the core and these profiles."""
-    every = [drawn for weight, drawn in WEIGHTED for _ in range(weight)]
-    one = st.sampled_from(every).flatmap(lambda drawn: drawn)
-    allowed = one.filter(lambda operation: operation.profiles <= profiles)
-    return st.lists(allowed, min_size=1, max_size=length_max)
+# How often each is drawn, of 120 or so; the profile that it needs.
+WEIGHTED: tuple[tuple[int, frozenset[str], Drawn], ...] = (
+    (18, CORE, _put),
+    (8, CORE, _put_aws_chunked),
+    (14, CORE, lambda draw: _get(draw, "GET")),
+    (6, CORE, lambda draw: _get(draw, "HEAD")),
+    (8, CORE, lambda draw: Operation("DELETE", _object_path(draw))),
+    (10, CORE, lambda draw: _list(draw, "list-type=2", LIST_TYPE_2)),
+    (6, CORE, lambda draw: _list(draw, "", LIST_TYPE_1)),
+    (4, CORE, _delete_many),
+    (4, CORE, lambda draw: _bucket(draw, "PUT")),
+    (2, CORE, lambda draw: _bucket(draw, "DELETE")),
+    (2, CORE, lambda draw: _bucket(draw, "HEAD")),
+    (1, CORE, lambda draw: _bucket(draw, "GET", "?location")),
+    (1, CORE, lambda _: Operation("GET", "/")),
+    (2, CORE, _refused),
+    (1, CORE, _stray),
+    (2, CORE, _malformed),
+    (3, VERSIONS, lambda draw: _list(draw, "versions", LIST_VERSIONS)),
+    (1, VERSIONS, lambda draw: _bucket(draw, "GET", "?versioning")),
+    (5, MPU, lambda draw: _mpu(draw, "POST", "uploads", b"")),
+    (9, MPU, _put_part),
+    (5, MPU, _complete),
+    (2, MPU, lambda draw: _mpu(draw, "DELETE", "uploadId={upload}")),
+    (3, MPU, lambda draw: _mpu(draw, "GET", "uploadId={upload}&max-parts={part}")),
+    (3, MPU, lambda draw: _list(draw, "uploads", LIST_UPLOADS)),
+    (6, MPU, _copy),
+)
+WHOLE_UPLOAD_ONE_IN = 20  # streams
+
+
+def stream(draw: Random, profiles: frozenset[str]) -> Stream:
+    """A stream that asks for nothing outside the core and these profiles."""
+    known = [(weight, drawn) for weight, needs, drawn in WEIGHTED if needs <= profiles]
+    weights, kinds = zip(*known, strict=True)
+    count = draw.randint(1, OPERATIONS_MAX)
+    drawn = [kind(draw) for kind in draw.choices(kinds, weights, k=count)]
+    if profiles >= MPU and draw.randrange(WHOLE_UPLOAD_ONE_IN) == 0:
+        at = draw.randrange(count + 1)
+        drawn[at:at] = _whole_upload(draw)
+    return Stream(tuple(drawn), draw.choice(DEPTHS))
