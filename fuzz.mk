@@ -1,10 +1,11 @@
 # Fuzzers of the backends that have some: a connection (requests of any bytes), and recovery.
+# In C and C++ they are libFuzzer's and need clang; Go's are native: go test -fuzz.
 
 FUZZ_SECONDS ?= 600
 
 .PHONY: fuzz
 
-## fuzz          the fuzzers of C and C++ for FUZZ_SECONDS=600 each (they need clang)
+## fuzz          the fuzzers of the backends for FUZZ_SECONDS=600 each (C and C++ need clang)
 fuzz:
 	for room in $(BACKENDS); do \
 	    if grep -q '^fuzz:' $$room/Makefile; then \

@@ -24,7 +24,7 @@ func put(key, body string, headers ...store.Header) *store.Write {
 			Headers: headers}}
 }
 
-func encoded(t *testing.T, w *store.Write, s stamp) []byte {
+func encoded(t testing.TB, w *store.Write, s stamp) []byte {
 	t.Helper()
 	d, err := newDraft(w)
 	if err != nil {

@@ -22,7 +22,7 @@ type place struct {
 }
 
 // writeLog writes a log with stated claims: a bucket, then the objects 2, 3, … named after their LSNs.
-func writeLog(t *testing.T, directory string, records int, bodyBytes int, durable func(lsn uint64) uint64) []place {
+func writeLog(t testing.TB, directory string, records int, bodyBytes int, durable func(lsn uint64) uint64) []place {
 	t.Helper()
 	var places []place
 	var data []byte
