@@ -18,7 +18,8 @@ const presigned = "?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=a%2F202601
 	"&X-Amz-Date=20260101T000000Z&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Signature=0"
 
 var seeds = []string{
-	request("GET", "/bucket/key", "Range: bytes=1-1\n", "") + request("HEAD", "/bucket/key", "If-Match: \"a\", *\n", ""),
+	request("GET", "/bucket/key", "Range: bytes=1-1\n", "") +
+		request("HEAD", "/bucket/key", "If-Match: \"a\", *\n", ""),
 	"PUT /bucket/a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3;a=b\r\nabc\r\n0\r\nX: y\r\n\r\n" +
 		request("GET", "/bucket?list-type=2&delimiter=a&encoding-type=url", "", ""),
 	request("PUT", "/bucket/c", "x-amz-content-sha256: STREAMING-UNSIGNED-PAYLOAD-TRAILER\n"+
