@@ -1,5 +1,6 @@
 # Fuzzers of the backends that have some: a connection (requests of any bytes), and recovery.
-# In C and C++ they are libFuzzer's and need clang; Go's are native: go test -fuzz.
+# In C and C++ they are libFuzzer's and need clang; in Rust too, and need a C++ compiler for it;
+# Go's are native: go test -fuzz.
 
 FUZZ_SECONDS ?= 600
 

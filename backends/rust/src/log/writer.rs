@@ -148,9 +148,9 @@ impl<T> Writer<T> {
         }
     }
 
-    /// What has come, up to the batch's limits. A change of which bucket there is, is a batch of its
-    /// own, and one whose conditions ask for what the batch writes begins the next: all before it is
-    /// in the index then.
+    /// What has come, up to the batch's limits. A change of which bucket there is, is a batch of
+    /// its own, and one whose conditions ask for what the batch writes begins the next: all before
+    /// it is in the index then.
     fn gather(&mut self) -> Vec<Write<T>> {
         let records_max =
             if self.settings.durability == Durability::Sync { 1 } else { BATCH_RECORDS_MAX };

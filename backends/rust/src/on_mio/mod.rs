@@ -14,4 +14,8 @@ mod tests;
 mod timed;
 mod worker;
 
+#[cfg(fuzzing)]
+pub use desk::Desk;
 pub use worker::start;
+#[cfg(fuzzing)]
+pub use worker::{Door, Worker};

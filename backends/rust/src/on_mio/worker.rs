@@ -253,9 +253,13 @@ impl Worker {
     }
 
     fn accept(&mut self, socket: mio::net::TcpStream) {
-        if socket.set_nodelay(true).is_err() {
-            return;
+        if socket.set_nodelay(true).is_ok() {
+            self.take_in(socket);
         }
+    }
+
+    /// Gives a connection a slot, and watches it.
+    pub fn take_in(&mut self, socket: mio::net::TcpStream) {
         let slot = self.free_slots.pop().unwrap_or_else(|| {
             self.slots.push(None);
             self.slots.len() - 1

@@ -1,0 +1,34 @@
+//! The backend's own sources as a library, which the fuzzers call from within.
+
+#[path = "../src/arguments.rs"]
+pub mod arguments;
+#[path = "../src/conditions.rs"]
+pub mod conditions;
+#[path = "../src/content.rs"]
+pub mod content;
+#[path = "../src/http/mod.rs"]
+pub mod http;
+#[path = "../src/kept.rs"]
+pub mod kept;
+#[path = "../src/listen.rs"]
+pub mod listen;
+#[path = "../src/log/mod.rs"]
+pub mod log;
+#[path = "../src/object.rs"]
+pub mod object;
+#[path = "../src/on_hyper/mod.rs"]
+pub mod on_hyper;
+#[path = "../src/on_mio/mod.rs"]
+pub mod on_mio;
+#[path = "../src/restore.rs"]
+pub mod restore;
+#[path = "../src/s3/mod.rs"]
+pub mod s3;
+#[path = "../src/serve.rs"]
+pub mod serve;
+#[path = "../src/spare.rs"]
+pub mod spare;
+#[path = "../src/store.rs"]
+pub mod store;
+#[path = "../src/uploads/mod.rs"]
+pub mod uploads;
