@@ -9,11 +9,13 @@ from pathlib import Path
 from harness.drivers import manifests
 from harness.drivers.load import Target
 from harness.errors import UsageError
+from harness.model.capacity import Slo, Term
 from harness.model.manifest import Scenario
 
 RATE_MAX = 5_000_000.0
 DURATION_MAX_S = 7 * 24 * 3600.0
 CONNECTIONS_MAX = 60_000
+_PERCENTILES = {"p50": "p50", "p90": "p90", "p99": "p99", "p99.9": "p999"}
 GRAIN_MIN_NS, GRAIN_MAX_NS = 1_000, 10_000_000  # the engine takes no more
 _SHORT_UNITS_NS = {"us": 1e3, "\u00b5s": 1e3, "ms": 1e6, "s": 1e9}
 
@@ -63,6 +65,31 @@ def grain_ns(text: str) -> int:
             hint="20us is the default; 1ms is what wrk2 uses",
         )
     return value
+
+
+def slo(text: str, percentiles: str) -> Slo:
+    """From `p99=5ms,p50=1ms`; UsageError names what is wrong with it."""
+    terms: dict[str, Term] = {}
+    for part in text.split(","):
+        if part.strip() == "errors=0":
+            continue  # is always among the promises
+        name, _, limit = part.partition("=")
+        percentile = _PERCENTILES.get(name.strip().lower())
+        if percentile is None or not limit or percentile in terms:
+            raise UsageError(
+                "--slo",
+                f"expected {', '.join(_PERCENTILES)} = a time, each once, got {part.strip()!r}",
+                hint="such as --slo p99=5ms or --slo p50=1ms,p99.9=20ms",
+            )
+        limit_ns = short_ns("--slo", limit)
+        if limit_ns < GRAIN_MIN_NS:
+            raise UsageError(
+                "--slo", f"expected 1us or more, got {limit}", hint="nothing answers that fast"
+            )
+        terms[percentile] = Term(percentile, limit_ns)
+    if not terms:
+        raise UsageError("--slo", f"promises no time: {text!r}", hint="such as --slo p99=5ms")
+    return Slo(text=text, terms=list(terms.values()), percentiles=percentiles)
 
 
 def scenario(name: str, folder: Path) -> Scenario:

@@ -88,32 +88,79 @@ class Built(msgspec.Struct, frozen=True):
     artifact: Artifact
 
 
+class Prepared(msgspec.Struct, frozen=True):
+    """Everything is built, and the machine is ours and tuned, for one run or for many."""
+
+    runtime: Runtime
+    why: str  # this runtime
+    built: dict[str, Built]  # by the subject's name
+    tuned: list[Tuned]
+
+
 def run(request: Request, paths: Paths, observer: Observer) -> RunFolder:
     """One run; finished trials survive whatever happens."""
+    with prepared(request, paths, observer, command="bench run") as ready:
+        plan = plan_of(request, ready)
+        folder = begin(plan, paths.results, ready)
+        readings = calibrate(plan, paths, folder.path, observer)
+        with ProbeRoom(
+            paths.root / "ebpf", plan=plan, log_folder=folder.path, say=observer.say
+        ) as room:
+            finish(folder, paths, ready, readings, room, observer)
+    return folder
+
+
+@contextlib.contextmanager
+def prepared(
+    request: Request, paths: Paths, observer: Observer, *, command: str
+) -> Iterator[Prepared]:
+    """Builds, and tunes the machine; all of it is undone after the block."""
     with contextlib.ExitStack() as stack:
         stack.enter_context(only_one())
         journal = Journal()
         stack.callback(journal.close)
-        journal.begin("bench run")
+        journal.begin(command)
         engine.build(paths.root, paths.build, observer.say)
         runtime, why = runtimes.choose(request.runtime, build=paths.build, say=observer.say)
         observer.say(f"runtime: {runtime.name} ({why})")
         built = _build_all(request, paths, runtime, observer)
-        plan = _plan(request, built)
-        folder = run_folder.create(paths.results, plan, stamp=clock.utc_stamp())
-        artifacts = {b.artifact.digest: b.artifact for b in built.values()}
-        folder.write_artifacts(list(artifacts.values()))
-        stack.enter_context(machine.quiet_harness(plan.layout.engine_cpus))
+        layout = lay_out(request.layout, environment.usable_cpus())
+        stack.enter_context(machine.quiet_harness(layout.engine_cpus))
         tuned = stack.enter_context(tuned_machine(journal, apply=request.tune == "auto"))
-        _write_environment(folder, plan.layout, tuned, runtime, why)
-        readings = _calibrate(plan, paths, folder, observer)
-        try:
-            _measure_all(plan, paths, folder, runtime, built, readings, observer)
-        except BaseException:
-            _keep_finished(folder, observer)
-            raise
-        conclude(folder)
+        yield Prepared(runtime, why, built, tuned)
+
+
+def begin(plan: Plan, results: Path, ready: Prepared) -> RunFolder:
+    """The folder of a run, with what is known before its first trial."""
+    folder = run_folder.create(results, plan, stamp=clock.utc_stamp())
+    artifacts = [ready.built[subject.name].artifact for subject in plan.request.subjects]
+    folder.write_artifacts(list({artifact.digest: artifact for artifact in artifacts}.values()))
+    found = environment.describe_all(
+        cpus=len({*plan.layout.backend_cpus, *plan.layout.engine_cpus}),
+        tuning=[msgspec.to_builtins(line) for line in ready.tuned],
+        runtime=ready.runtime.name,
+        reason=ready.why,
+    )
+    folder.write_document("environment", found)
     return folder
+
+
+def finish(
+    folder: RunFolder,
+    paths: Paths,
+    ready: Prepared,
+    readings: list[calibration.Reading],
+    room: ProbeRoom,
+    observer: Observer,
+) -> None:
+    """Measures all of a run that has begun, and concludes it."""
+    folder.write_document("calibration", {"readings": readings})
+    try:
+        _measure_all(folder, paths, ready, readings, room, observer)
+    except BaseException:
+        _keep_finished(folder, observer)
+        raise
+    conclude(folder)
 
 
 def _keep_finished(folder: RunFolder, observer: Observer) -> None:
@@ -142,9 +189,10 @@ def _build_all(
     return built
 
 
-def _plan(request: Request, built: dict[str, Built]) -> Plan:
+def plan_of(request: Request, ready: Prepared) -> Plan:
+    """The plan of a request whose subjects are built."""
     subjects = [
-        msgspec.structs.replace(s, artifact_digest=built[s.name].artifact.digest)
+        msgspec.structs.replace(s, artifact_digest=ready.built[s.name].artifact.digest)
         for s in request.subjects
     ]
     return make_plan(
@@ -152,36 +200,26 @@ def _plan(request: Request, built: dict[str, Built]) -> Plan:
         cpus=environment.usable_cpus(),
         created_utc=clock.utc_now(),
         version=__version__,
-        options_effective={s.name: effective_options(built[s.name].manifest, s) for s in subjects},
+        options_effective={
+            s.name: effective_options(ready.built[s.name].manifest, s) for s in subjects
+        },
     )
 
 
-def _write_environment(
-    folder: RunFolder, layout: Layout, tuned: list[Tuned], runtime: Runtime, why: str
-) -> None:
-    found = environment.describe_all(
-        cpus=len({*layout.backend_cpus, *layout.engine_cpus}),
-        tuning=[msgspec.to_builtins(line) for line in tuned],
-        runtime=runtime.name,
-        reason=why,
-    )
-    folder.write_document("environment", found)
-
-
-def _calibrate(
-    plan: Plan, paths: Paths, folder: RunFolder, observer: Observer
+def calibrate(
+    plan: Plan, paths: Paths, under: Path, observer: Observer
 ) -> list[calibration.Reading]:
+    """The known-answer test before the first trial, if it was asked for; its files go `under`."""
     readings = []
     if plan.request.calibrate:
-        observer.say(f"calibrate: {calibration.SHORT.name}")
         case = calibration.SHORT
-        tries = [calibrate_case(case, plan.layout, paths, folder.path / "calibration", observer)]
+        observer.say(f"calibrate: {case.name}")
+        tries = [calibrate_case(case, plan.layout, paths, under / "calibration", observer)]
         while not tries[0].passed and len(tries) < calibration.SHORT_TRIES:
             observer.say("calibrate: again; the median of three tries counts")
-            again = folder.path / "calibration" / str(len(tries))
+            again = under / "calibration" / str(len(tries))
             tries.append(calibrate_case(case, plan.layout, paths, again, observer))
         readings.append(calibration.median(tries))
-    folder.write_document("calibration", {"readings": readings})
     return readings
 
 
@@ -250,45 +288,40 @@ def _result(case: calibration.Case, readings: list[calibration.Reading]) -> Case
 
 
 def _measure_all(
-    plan: Plan,
-    paths: Paths,
     folder: RunFolder,
-    runtime: Runtime,
-    built: dict[str, Built],
+    paths: Paths,
+    ready: Prepared,
     readings: list[calibration.Reading],
+    room: ProbeRoom,
     observer: Observer,
 ) -> None:
     """Every trial of the plan, saved one by one."""
     failed = [reading.text for reading in readings if not reading.passed]
-    with ProbeRoom(
-        paths.root / "ebpf", plan=plan, log_folder=folder.path, say=observer.say
-    ) as room:
-        for spec in plan.trials:
-            observer.trial_begins(plan, spec)
-            instruments = measure.Instruments(
-                engine=paths.programs / "pausemark-engine",
-                locustfile=paths.locustfile,
-                probes=room.ready(),
-                probes_absent=room.absent(),
-                calibration_passed=not failed if readings else None,
-                calibration_text="; ".join(failed),
-            )
-            one = built[spec.subject.name]
-            data = _measure_one(plan, spec, folder, runtime, one, instruments)
-            observer.trial_ends(plan, spec, data)
+    plan = folder.plan()
+    for spec in plan.trials:
+        observer.trial_begins(plan, spec)
+        instruments = measure.Instruments(
+            engine=paths.programs / "pausemark-engine",
+            locustfile=paths.locustfile,
+            probes=room.ready(),
+            probes_absent=room.absent(),
+            calibration_passed=not failed if readings else None,
+            calibration_text="; ".join(failed),
+        )
+        data = _measure_one(plan, spec, folder, ready, instruments)
+        observer.trial_ends(plan, spec, data)
 
 
 def _measure_one(
     plan: Plan,
     spec: TrialSpec,
     folder: RunFolder,
-    runtime: Runtime,
-    built: Built,
+    ready: Prepared,
     instruments: measure.Instruments,
 ) -> TrialData:
     trial_folder = folder.new_trial(spec.index)
-    port = free_port(plan.request.address)
-    with served(plan, spec, runtime, built, port, trial_folder.server_log) as server:
+    built, port = ready.built[spec.subject.name], free_port(plan.request.address)
+    with served(plan, spec, ready.runtime, built, port, trial_folder.server_log) as server:
         target = Target(address=plan.request.address, port=port)
         measure.preload(plan, spec, target=target, engine=instruments.engine)
         trial = measure.Trial(

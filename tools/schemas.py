@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from harness.model.analysis import Analysis, Second  # noqa: E402
+from harness.model.capacity import Capacity  # noqa: E402
 from harness.model.collected import SlowRequest  # noqa: E402
 from harness.model.compare import Comparison  # noqa: E402
 from harness.model.facts import ProbeOutcome, TrialFacts  # noqa: E402
@@ -37,6 +38,7 @@ KINDS: dict[str, Any] = {
     "trial": TrialData,
     "analysis": Analysis,
     "comparison": Comparison,
+    "capacity": Capacity,
     "series": Second,
     "slow": SlowRequest,
     "site": SiteIndex,

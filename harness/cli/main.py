@@ -19,6 +19,7 @@ INTERRUPTED = 130
 # The modules behind the commands load pandas, scipy and Docker's SDK: only when they are asked for.
 MODULES = {
     **dict.fromkeys(("run", "load", "calibrate"), "measuring"),
+    **dict.fromkeys(("capacity",), "searching"),
     **dict.fromkeys(("list", "env", "doctor", "report", "prune"), "inspecting"),
     **dict.fromkeys(("compare", "site"), "judging"),
 }

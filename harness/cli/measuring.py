@@ -55,7 +55,7 @@ MEMORY_LIMIT_BYTES = 8 * 2**30
 @backends_option
 def run(**flags: Any) -> None:
     """Build, drive, watch, judge and report: the main job."""
-    request = _request(flags)
+    request = request_of(flags)
     from harness import pipeline
 
     display = show.Display(quiet=flags["as_json"])
@@ -111,7 +111,8 @@ def _at_once(protocol: str, depth: int, streams: int | None) -> tuple[int, int]:
     return depth, 1
 
 
-def _request(flags: dict[str, Any]) -> Request:
+def request_of(flags: dict[str, Any]) -> Request:
+    """The request that these flags of `bench run` ask for, or the UsageError of the first bad."""
     rate = asked.number("--rps", flags["rps"], low=1, high=asked.RATE_MAX, unit="requests/s")
     duration = asked.duration_s("--duration", flags["duration"])
     asked.number("--duration", duration, low=1, high=asked.DURATION_MAX_S, unit="s")

@@ -42,6 +42,9 @@ class Load(msgspec.Struct, frozen=True):
     connections_lost: int
     records_dropped: int
     unfinished: int
+    # Good answers that ended within the measured part, the warm-up's last ones among them: `good`
+    # also holds what an overloaded backend answered after the end.
+    served: int | None = None
 
 
 class Clean(msgspec.Struct, frozen=True):

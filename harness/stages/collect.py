@@ -168,7 +168,17 @@ def _load(recording: Recording, measured: _Measured | None, missing: dict[str, s
         connections_lost=int(done.get("connections_lost", 0)),
         records_dropped=int(done.get("records_dropped", 0)),
         unfinished=int(done.get("unfinished", counted.get("unfinished", 0))),
+        served=_served(recording, int(done.get("records_dropped", 0)), missing),
     )
+
+
+def _served(recording: Recording, dropped: int, missing: dict[str, str]) -> int | None:
+    requests, facts = recording.requests, recording.facts
+    if requests is None or dropped:
+        missing["load.served"] = "the records of requests are not complete"
+        return None
+    ended = (requests.last_byte_ns >= facts.measure_ns) & (requests.last_byte_ns < facts.end_ns)
+    return int(np.count_nonzero(ended & (requests.outcome == 0)))
 
 
 def _totals(recording: Recording) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import msgspec
 
 from harness.errors import EnvironmentLacking, UsageError
 from harness.model.analysis import Analysis
+from harness.model.capacity import Capacity
 from harness.model.plan import Artifact, Plan
 from harness.model.trial import TrialData
 
@@ -202,6 +203,11 @@ def scratch(results: Path, name: str, *, stamp: str) -> Path:
     return path
 
 
+def write_capacity(folder: Path, found: Capacity) -> None:
+    """`capacity.json` of a search's folder."""
+    write_atomically(folder / "capacity.json", _encode(found))
+
+
 def open_run(path: Path) -> RunFolder:
     """An existing run; UsageError when the folder is not one."""
     if not (path / "plan.json").is_file():
@@ -220,8 +226,12 @@ def newest(results: Path) -> RunFolder:
 
 
 def prunable(results: Path, *, records: bool, keep: int | None) -> list[tuple[Path, int]]:
-    """What `bench prune` may remove, with sizes in bytes: only what this store wrote."""
-    runs = sorted(p.parent for p in results.glob("*/plan.json"))
+    """What `bench prune` may remove, with sizes in bytes: only what this store wrote.
+
+    A search for capacity is one thing, with the runs that it made.
+    """
+    own = (*results.glob("*/plan.json"), *results.glob("*/capacity.json"))
+    runs = sorted(path.parent for path in own)
     gone = runs[: max(0, len(runs) - keep)] if keep is not None else []
     found = [(run, sum(f.stat().st_size for f in run.rglob("*") if f.is_file())) for run in gone]
     if records:

@@ -14,7 +14,7 @@ import pytest
 
 from harness import pipeline
 from harness.cli import main as command
-from harness.cli import measuring
+from harness.cli import measuring, searching
 from harness.drivers import engine, load, runtimes
 from harness.stages import measure
 from harness.store import run_folder
@@ -164,7 +164,8 @@ def stage(
     monkeypatch.setattr(pipeline, "only_one", functools.partial(journal.only_one, private))
     monkeypatch.setattr(pipeline, "Journal", functools.partial(journal.Journal, private))
     monkeypatch.setattr(journal, "recover", list)
-    monkeypatch.setattr(measuring, "ROOT", tmp_path)
+    for commands in (measuring, searching):
+        monkeypatch.setattr(commands, "ROOT", tmp_path)
     assert measure.SAMPLE_EVERY_S == 1.0
     before = signal.getsignal(signal.SIGTERM)
     built = Stage(tmp_path, clock_, runtime, loads, capsys)

@@ -160,6 +160,8 @@ class FakeLoad(Load):
         self.plan: dict[str, Any] = json.loads(plan.read_bytes())
         self.stopped = False
         self.wrong = 0  # answers with a wrong status
+        self.service_ns = SERVICE_NS
+        self.send_lag_ns = SEND_LAG_NS
         self._due: list[tuple[int, dict[str, Any]]] = []
         self._schedule()
         out.touch()
@@ -208,8 +210,8 @@ class FakeLoad(Load):
         count = int((self.end_ns - self.start_ns) / SECOND_NS * rate)
         records = np.zeros(count, REQUEST_TYPE)
         records["intended_ns"] = self.start_ns + (np.arange(count) * SECOND_NS / rate).astype("u8")
-        records["sent_ns"] = records["intended_ns"] + SEND_LAG_NS
-        records["last_byte_ns"] = records["sent_ns"] + SERVICE_NS
+        records["sent_ns"] = records["intended_ns"] + self.send_lag_ns
+        records["last_byte_ns"] = records["sent_ns"] + self.service_ns
         records["first_byte_ns"] = records["last_byte_ns"]
         records["connection"] = np.arange(count) % self.plan["connections"]
         records["status"] = 200
@@ -224,7 +226,7 @@ class FakeLoad(Load):
 
     def _totals(self, count: int) -> dict[str, Any]:
         histogram = HdrHistogram(1, 60 * SECOND_NS, 3)
-        histogram.record_value(SEND_LAG_NS + SERVICE_NS, count)
+        histogram.record_value(self.send_lag_ns + self.service_ns, count)
         encoded = histogram.encode().decode("ascii")
         kinds = ("response", "service", "own_fault_lag", "backlog_lag")
         totals = {
