@@ -1,5 +1,8 @@
-// Its three fields in any order, with or without blanks, and the scope inside the credential.
+// The header's three fields in any order, with or without blanks; the query's six parameters; and
+// the scope inside the credential.
 #include "authorization.h"
+#include "date.h"
+#include "request.h"
 
 namespace pausemark {
 
@@ -13,12 +16,12 @@ constexpr named_field named_fields[] = {
     {"Signature=", &authorization::signature},
 };
 
-std::optional<authorization> read_authorization(text header) noexcept {
-    constexpr text scheme = "AWS4-HMAC-SHA256 ";
-    authorization a;
-    if (!header.starts_with(scheme))
-        return std::nullopt;
-    header.remove_prefix(scheme.size());
+// "AWS4-HMAC-SHA256 Credential=..., SignedHeaders=..., Signature=...": false unless all three are
+// there and none is empty.
+static bool read_header(text header, authorization &a) noexcept {
+    const text algorithm = cut(header, ' ');
+    if (algorithm != sign_algorithm)
+        return false;
     while (!header.empty()) {
         const text part = trim(cut(header, ','));
         for (const auto &[prefix, field] : named_fields) {
@@ -26,9 +29,81 @@ std::optional<authorization> read_authorization(text header) noexcept {
                 a.*field = part.substr(prefix.size());
         }
     }
-    if (a.credential.empty() || a.signed_names.empty() || a.signature.empty())
-        return std::nullopt;
-    return a;
+    return !a.credential.empty() && !a.signed_names.empty() && !a.signature.empty();
+}
+
+struct presigned {
+    text algorithm, date, expires, credential, signed_names, signature;
+};
+struct named_parameter {
+    text name;
+    text presigned::*field;
+};
+constexpr named_parameter named_parameters[] = {
+    {"X-Amz-Algorithm", &presigned::algorithm},
+    {"X-Amz-Credential", &presigned::credential},
+    {"X-Amz-Date", &presigned::date},
+    {"X-Amz-Expires", &presigned::expires},
+    {"X-Amz-SignedHeaders", &presigned::signed_names},
+    {"X-Amz-Signature", &presigned::signature},
+};
+
+static bool is_presigned(text query) noexcept {
+    text name, value;
+    while (next_parameter(query, name, value)) {
+        if (name == "X-Amz-Algorithm" || name == "X-Amz-Signature")
+            return true;
+    }
+    return false;
+}
+
+// Each of the parameters once, and not empty.
+static bool take_parameters(request &r, presigned &p) noexcept {
+    text name, value, rest = r.query;
+    while (next_parameter(rest, name, value)) {
+        for (const auto &[known, field] : named_parameters) {
+            if (name != known)
+                continue;
+            if ((p.*field).data() != nullptr || value.empty())
+                return false;
+            p.*field = r.decode(value);
+        }
+    }
+    for (const auto &[known, field] : named_parameters) {
+        if ((p.*field).empty())
+            return false;
+    }
+    return true;
+}
+
+static bool read_query(request &r, authorization &a) noexcept {
+    constexpr std::uint64_t expires_s_max = 7 * 86400;
+    presigned p;
+    if (!take_parameters(r, p) || p.algorithm != sign_algorithm)
+        return false;
+    const auto at_s = from_basic_date(p.date);
+    const auto expires_s = to_u64(p.expires);
+    if (!at_s || !expires_s || *expires_s < 1 || *expires_s > expires_s_max)
+        return false;
+    a.is_query = true;
+    a.at_s = *at_s;
+    a.expires_s = static_cast<std::int64_t>(*expires_s);
+    a.credential = p.credential;
+    a.signed_names = p.signed_names;
+    a.signature = p.signature;
+    return true;
+}
+
+error read_authorization(request &r, std::optional<authorization> &given) noexcept {
+    const bool in_header = r.authorization.data() != nullptr, in_query = is_presigned(r.query);
+    if (in_header && in_query)
+        return error::invalid_argument;
+    if (!in_header && !in_query)
+        return error::none;
+    authorization &a = given.emplace();
+    if (in_query)
+        return read_query(r, a) ? error::none : error::access_query;
+    return read_header(r.authorization, a) ? error::none : error::access_form;
 }
 
 // The part behind the last slash, which leaves `front` with it; empty when there is none.

@@ -1,18 +1,21 @@
-// The Authorization header of Signature Version 4, taken apart.
+// Who asks by Signature Version 4: the Authorization header or a presigned URL, taken apart.
 #pragma once
-#include "text.h"
+#include "error.h"
 
 namespace pausemark {
 
-// Views into the header.
+struct request;
+
+// Views into the header, or into what was decoded from the query.
 struct authorization {
     text credential, signed_names, signature;
     text key_id, scope, day, region; // of the credential, by split_credential()
+    bool is_query = false;
+    std::int64_t at_s = 0, expires_s = 0; // the query's
 };
 
-// "AWS4-HMAC-SHA256 Credential=..., SignedHeaders=..., Signature=...": nothing unless all three
-// are there and none is empty.
-[[nodiscard]] std::optional<authorization> read_authorization(text header) noexcept;
+// Nothing when the request says nothing of who asks. What is wrong with the form, or none.
+[[nodiscard]] error read_authorization(request &r, std::optional<authorization> &given) noexcept;
 // "<key id>/<day>/<region>/s3/aws4_request"; false when it is not, or when the signed names do not
 // rise.
 [[nodiscard]] bool split_credential(authorization &a) noexcept;

@@ -73,7 +73,8 @@ void query_sorter::put(canonical_writer &to, text query) noexcept {
         if (p.value.empty())
             continue;
         p.name = cut(p.value, '=');
-        parameters_.push_back(p);
+        if (p.name != "X-Amz-Signature") // it is of the rest
+            parameters_.push_back(p);
     }
     std::ranges::sort(parameters_, is_before);
     for (const parameter &p : parameters_) {

@@ -103,8 +103,6 @@ static error collect(const part_list &list, const multipart::part_map &parts,
 static error join(const multipart::draft &from, const std::vector<object_ref> &parts,
                   object_ref &whole) {
     md5_hasher md5;
-    if (!md5.restart())
-        return error::internal;
     for (const object_ref &part : parts)
         md5.add({reinterpret_cast<const char *>(part->md5.data()), part->md5.size()});
     whole = object::join(parts, kept_of(*from.headers), from.key.size());
@@ -147,7 +145,7 @@ static error make_whole(call &c, const object &body, completion &work) {
     return wrong;
 }
 
-void complete_upload(call &c, const object &body, bool only_if_absent) {
+void complete_upload(call &c, const object &body) {
     auto work = std::make_shared<completion>();
     const error wrong = make_whole(c, body, *work);
     if (wrong != error::none) {
@@ -156,7 +154,7 @@ void complete_upload(call &c, const object &body, bool only_if_absent) {
     }
     work->tag.emplace(*c.change.object);
     c.change.kind = operation::put_object;
-    c.change.only_if_absent = only_if_absent;
+    c.change.conditions = conditions_of(c.asked);
     c.change.bucket = c.asked.bucket;
     c.change.key = c.asked.key;
     c.change.completes = &*work->claim;

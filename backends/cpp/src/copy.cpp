@@ -21,7 +21,7 @@ static void answer_copied(call &c, text root, const etag &tag, std::int64_t modi
 // What is asked of a copy, before anybody looks whether anything is there.
 struct copy_request {
     copy_source source;
-    bool replaces = false, only_if_absent = false;
+    bool replaces = false;
 
     [[nodiscard]] error read(request &r);
 };
@@ -34,9 +34,7 @@ error copy_request::read(request &r) {
     replaces = directive == "REPLACE";
     if (directive.data() != nullptr && !replaces && directive != "COPY")
         return error::invalid_argument;
-    if (!replaces)
-        r.metadata_bytes = 0; // what the request says of metadata is ignored
-    const error refused = check_write(r, only_if_absent);
+    const error refused = check_write(r, replaces);
     if (refused != error::none)
         return refused;
     return !replaces && source.is(r.bucket, r.key) ? error::invalid_request : error::none;
@@ -56,18 +54,17 @@ static kept_headers replacing(const request &r, const object &from) noexcept {
     return kept;
 }
 
-static error make_copy(call &c, object_ref &copy, bool &only_if_absent) {
+static error make_copy(call &c, object_ref &copy) {
     request &r = c.asked;
     copy_request asked;
     object_ref from;
     error wrong = asked.read(r);
-    if (wrong == error::none && !store::has_bucket(r.bucket))
-        wrong = error::no_such_bucket;
+    if (wrong == error::none)
+        wrong = judge_write(r);
     if (wrong == error::none)
         wrong = asked.source.find(r, from);
     if (wrong != error::none)
         return wrong;
-    only_if_absent = asked.only_if_absent;
     copy = object::copy(*from, asked.replaces ? replacing(r, *from) : kept_of(*from), r.key.size());
     return copy == nullptr ? error::slow_down : error::none;
 }
@@ -83,13 +80,14 @@ static void end_copy(call &c) {
 
 void copy_object(call &c) {
     object_ref copy;
-    const error wrong = make_copy(c, copy, c.change.only_if_absent);
+    const error wrong = make_copy(c, copy);
     if (wrong != error::none) {
         answer_error(c, wrong, c.asked.path);
         return;
     }
     c.work = std::make_shared<etag>(*copy);
     c.change.kind = operation::put_object;
+    c.change.conditions = conditions_of(c.asked);
     c.change.bucket = c.asked.bucket;
     c.change.key = c.asked.key;
     c.change.object = std::move(copy);
@@ -139,8 +137,6 @@ static error cut_part(const object &from, const copy_range &range, object_ref &p
         return error::none;
     }
     md5_hasher md5;
-    if (!md5.restart())
-        return error::internal;
     for (std::uint64_t at = 0; at < part->size_bytes();) {
         const text piece = part->slice(at);
         md5.add(piece);
@@ -151,11 +147,13 @@ static error cut_part(const object &from, const copy_range &range, object_ref &p
 }
 
 static error make_part(call &c, object_ref &part) {
-    const request &r = c.asked;
+    request &r = c.asked;
     copy_source source;
     copy_range range;
     object_ref from;
-    error wrong = source.read(r.copy_source);
+    error wrong = check_write(r, false);
+    if (wrong == error::none)
+        wrong = source.read(r.copy_source);
     if (wrong == error::none && !range.read(r.copy_range))
         wrong = error::invalid_argument;
     if (wrong == error::none)

@@ -2,6 +2,7 @@
 #pragma once
 #include "date.h"
 #include "options.h"
+#include "request.h"
 #include "verifier.h"
 
 namespace pausemark {
@@ -10,9 +11,10 @@ class log_gate;
 
 inline constexpr std::size_t input_bytes = 65536;
 inline constexpr std::size_t output_bytes = 262144;
-// Room that one answer's head and inline body never exceed.
-inline constexpr std::size_t answer_bytes_max = 65536;
 inline constexpr std::size_t inline_body_bytes_max = 32768;
+// Room that one answer's head and inline body never exceed: what was kept of one head, what the
+// query of another overrides, and our own headers.
+inline constexpr std::size_t answer_bytes_max = 2 * head_bytes_max + inline_body_bytes_max + 2048;
 
 // Belongs to one thread.
 class desk {

@@ -8,6 +8,8 @@ constexpr std::array table = {
     error_text{500, "InternalError", "There was no error."},
     error_text{403, "AccessDenied", "Access is denied."},
     error_text{400, "AuthorizationHeaderMalformed", "The authorization header is malformed."},
+    error_text{400, "AuthorizationQueryParametersError",
+               "The query's authorization parameters are malformed."},
     error_text{400, "BadDigest", "The digest you sent did not match what was received."},
     error_text{400, "BadRequest", "The request is not valid HTTP."},
     error_text{409, "BucketNotEmpty", "The bucket is not empty."},

@@ -8,6 +8,7 @@ enum class error {
     none,
     access_denied,
     access_form,
+    access_query,
     bad_digest,
     bad_request,
     bucket_not_empty,

@@ -1,6 +1,6 @@
 // GET and HEAD of an object: preconditions, one range, the head, and where the body comes from.
 #include "etag.h"
-#include "precondition.h"
+#include "kept.h"
 #include "s3.h"
 #include "store.h"
 #include <algorithm>
@@ -38,12 +38,15 @@ static range read_range(text header, std::uint64_t size) noexcept {
 }
 
 // Checksums are of the whole object, so they are told with nothing less, and to who asks.
-static void put_kept(answer &a, const object &o, bool tells_checksums) {
-    a.with("Accept-Ranges", "bytes").with("Content-Type", o.content_type());
-    if (!o.cache_control().empty())
-        a.with("Cache-Control", o.cache_control());
-    if (!o.content_encoding().empty())
-        a.with("Content-Encoding", o.content_encoding());
+static void put_kept(answer &a, const object &o, const kept_values &overrides,
+                     bool tells_checksums) {
+    const kept_values kept = o.kept();
+    a.with("Accept-Ranges", "bytes");
+    for (std::size_t i = 0; i < kept_count; i++) {
+        const text told = overrides.all()[i].empty() ? kept.all()[i] : overrides.all()[i];
+        if (!told.empty())
+            a.with(title_of(static_cast<kept_header>(i)).shown, told);
+    }
     header metadatum;
     for (std::size_t at = 0; o.next_metadata(at, metadatum);) {
         if (tells_checksums || !metadatum.name.starts_with("x-amz-checksum-"))
@@ -81,13 +84,25 @@ static void answer_object(call &c, const object_ref &o) {
     }
     answer a(c, part.kind == extent::part ? 206 : 200);
     a.with("ETag", tag.quoted()).with("Last-Modified", view(modified));
-    put_kept(a, *o, part.kind == extent::whole && is_nocase(r.checksum_mode, "ENABLED"));
+    put_kept(a, *o, r.overrides,
+             part.kind == extent::whole && is_nocase(r.checksum_mode, "ENABLED"));
     if (part.kind == extent::part)
         put_content_range(a, part, o->size_bytes());
     a.content(o, part.from, part.to);
 }
 
+// A control character could end its header and begin another.
+static bool are_valid(const kept_values &overrides) noexcept {
+    const auto is_control = [](char c) { return (c >= 0 && c < 0x20) || c == 0x7f; };
+    return std::ranges::none_of(overrides.all(),
+                                [&](text value) { return std::ranges::any_of(value, is_control); });
+}
+
 void get_object(call &c) {
+    if (!are_valid(c.asked.overrides)) {
+        answer_error(c, error::invalid_argument, c.asked.path);
+        return;
+    }
     const auto [outcome, found] = store::get(c.asked.bucket, c.asked.key);
     if (outcome == store::result::ok)
         answer_object(c, found);

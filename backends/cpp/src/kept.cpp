@@ -1,17 +1,37 @@
-// The order is LOG.md's: type, caching, encoding, checksums, then metadata.
+// The order is LOG.md's: the headers as kept_header has them, checksums, then metadata.
 #include "kept.h"
 #include <algorithm>
 
 namespace pausemark {
 
+constexpr std::array<kept_title, kept_count> titles{{
+    {"Content-Type", "content-type"},
+    {"Cache-Control", "cache-control"},
+    {"Content-Disposition", "content-disposition"},
+    {"Content-Encoding", "content-encoding"},
+    {"Content-Language", "content-language"},
+    {"Expires", "expires"},
+}};
+
+const kept_title &title_of(kept_header which) noexcept {
+    return titles[static_cast<std::size_t>(which)];
+}
+
+std::optional<kept_header> find_kept(text name) noexcept {
+    for (std::size_t i = 0; i < kept_count; i++) {
+        if (is_nocase(name, titles[i].logged))
+            return static_cast<kept_header>(i);
+    }
+    return std::nullopt;
+}
+
 template <typename action>
 static void each_kept(const object &o, action &&act) noexcept {
-    if (!o.content_type().empty())
-        act("content-type", o.content_type());
-    if (!o.cache_control().empty())
-        act("cache-control", o.cache_control());
-    if (!o.content_encoding().empty())
-        act("content-encoding", o.content_encoding());
+    const kept_values values = o.kept();
+    for (std::size_t i = 0; i < kept_count; i++) {
+        if (!values.all()[i].empty())
+            act(titles[i].logged, values.all()[i]);
+    }
     header item;
     for (std::size_t at = 0; o.next_metadata(at, item);)
         act(item.name, item.value);
@@ -35,9 +55,7 @@ char *put_kept(char *to, const object &o) noexcept {
 
 kept_headers kept_of(const object &o) noexcept {
     kept_headers kept;
-    kept.content_type = o.content_type();
-    kept.cache_control = o.cache_control();
-    kept.content_encoding = o.content_encoding();
+    kept.values = o.kept();
     header item;
     for (std::size_t at = 0; o.next_metadata(at, item);)
         kept.metadata[kept.metadata_count++] = item;
@@ -58,19 +76,15 @@ bool read_kept(text from, kept_headers &kept) noexcept {
     while (!from.empty()) {
         if (!take(from, name) || !take(from, value) || name.empty())
             return false;
-        if (name == "content-type")
-            kept.content_type = value;
-        else if (name == "cache-control")
-            kept.cache_control = value;
-        else if (name == "content-encoding")
-            kept.content_encoding = value;
+        if (const auto which = find_kept(name))
+            kept.values[*which] = value;
         else if (kept.metadata_count == kept.metadata.size())
             return false;
         else
             kept.metadata[kept.metadata_count++] = {name, value};
     }
-    if (kept.content_type.empty())
-        kept.content_type = default_content_type;
+    if (text &type = kept.values[kept_header::content_type]; type.empty())
+        type = default_content_type;
     return true;
 }
 

@@ -1,8 +1,15 @@
-// Kept headers between an object and the log: for each name, NUL, value, NUL.
+// The names of kept headers, and their form in the log: for each name, NUL, value, NUL.
 #pragma once
 #include "object.h"
 
 namespace pausemark {
+
+struct kept_title {
+    text shown, logged;
+};
+[[nodiscard]] const kept_title &title_of(kept_header which) noexcept;
+// In any case of letters; nothing when it is none.
+[[nodiscard]] std::optional<kept_header> find_kept(text name) noexcept;
 
 [[nodiscard]] std::size_t kept_bytes(const object &o) noexcept;
 // Writes kept_bytes(o) bytes; returns the end.

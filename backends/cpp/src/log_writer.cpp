@@ -92,7 +92,7 @@ static bool is_of_bucket(const write &w) noexcept {
 
 // Whether judging `w` needs what a record of this batch will only do when it is applied.
 bool log_writer::depends_on_batch(const write &w) const noexcept {
-    const bool needs_key = w.only_if_absent || w.kind == operation::delete_object;
+    const bool needs_key = w.conditions.are_asked() || w.kind == operation::delete_object;
     for (std::size_t i = 0; i < batch_n_; i++) {
         const write &before = *batch_[i];
         if (!logged_[i])

@@ -161,7 +161,7 @@ static int run(const options &o) {
     raise_descriptor_limit();
     slab::start(o.use_pool);
     object::limit_store(o.store_bytes_max);
-    if (!store::start() || !md5_hasher::start() || !sha256::start()) {
+    if (!store::start() || !sha256::start()) {
         std::fprintf(stderr, "error: start: no randomness, MD5 or SHA-256 on this system\n");
         return exit_environment;
     }

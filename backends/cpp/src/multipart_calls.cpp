@@ -17,8 +17,7 @@ static void add_upload(std::string &xml, const request &r, text id) {
 
 static error begin(call &c, std::string &id) {
     request &r = c.asked;
-    bool only_if_absent = false; // S3 asks this when an upload is completed
-    const error wrong = check_write(r, only_if_absent);
+    const error wrong = check_write(r, true); // conditions are the completion's
     if (wrong != error::none)
         return wrong;
     if (!store::has_bucket(r.bucket))

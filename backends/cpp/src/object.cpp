@@ -11,8 +11,9 @@ constexpr std::uint64_t overhead_bytes = 512;
 constexpr std::size_t metadata_lengths_bytes = 2 * sizeof(std::uint16_t);
 
 static std::size_t fields_bytes(const kept_headers &kept) noexcept {
-    std::size_t sum =
-        kept.content_type.size() + kept.cache_control.size() + kept.content_encoding.size();
+    std::size_t sum = 0;
+    for (const text value : kept.values.all())
+        sum += value.size();
     for (std::size_t i = 0; i < kept.metadata_count; i++)
         sum +=
             metadata_lengths_bytes + kept.metadata[i].name.size() + kept.metadata[i].value.size();
@@ -24,11 +25,13 @@ static char *put(char *to, text t) noexcept {
 }
 
 void object::pack(const kept_headers &kept) noexcept {
-    char *to = put(put(fields(), kept.content_type), kept.cache_control);
-    to = put(to, kept.content_encoding);
-    type_n_ = static_cast<std::uint16_t>(kept.content_type.size());
-    cache_n_ = static_cast<std::uint16_t>(kept.cache_control.size());
-    encoding_n_ = static_cast<std::uint16_t>(kept.content_encoding.size());
+    char *to = fields();
+    for (std::size_t i = 0; i < kept_count; i++) {
+        const text value = kept.values.all()[i];
+        value_n_[i] = static_cast<std::uint16_t>(value.size());
+        to = put(to, value);
+    }
+    kept_n_ = static_cast<std::uint16_t>(to - fields());
     for (std::size_t i = 0; i < kept.metadata_count; i++) {
         const auto &[name, value] = kept.metadata[i];
         const std::uint16_t lengths[] = {static_cast<std::uint16_t>(name.size()),
@@ -111,9 +114,17 @@ void intrusive_ptr_release(object *o) noexcept {
     intrusive_ptr_release(static_cast<const content *>(o));
 }
 
+kept_values object::kept() const noexcept {
+    kept_values found;
+    const char *from = fields();
+    for (std::size_t i = 0; i < kept_count; from += value_n_[i++])
+        found[static_cast<kept_header>(i)] = {from, value_n_[i]};
+    return found;
+}
+
 bool object::next_metadata(std::size_t &at, header &found) const noexcept {
     if (at == 0)
-        at = std::size_t{type_n_} + cache_n_ + encoding_n_;
+        at = kept_n_;
     if (at >= allocated_bytes_ - sizeof(object))
         return false;
     std::uint16_t lengths[2];

@@ -15,12 +15,39 @@ struct header {
     text name, value;
 };
 
+// The headers that are kept as they came, in the order in which they are told and logged.
+enum class kept_header : std::uint8_t {
+    content_type,
+    cache_control,
+    content_disposition,
+    content_encoding,
+    content_language,
+    expires
+};
+inline constexpr std::size_t kept_count = 6;
+// A value for each of them; empty where there is none.
+class kept_values {
+  public:
+    [[nodiscard]] text &operator[](kept_header which) noexcept {
+        return values_[static_cast<std::size_t>(which)];
+    }
+    [[nodiscard]] text operator[](kept_header which) const noexcept {
+        return values_[static_cast<std::size_t>(which)];
+    }
+    [[nodiscard]] std::span<const text, kept_count> all() const noexcept {
+        return values_;
+    }
+
+  private:
+    std::array<text, kept_count> values_;
+};
+
 // Of an object that came with none.
 inline constexpr text default_content_type = "binary/octet-stream";
 
 // What a PUT asks to keep; borrowed from the request.
 struct kept_headers {
-    text content_type, cache_control, content_encoding;
+    kept_values values;
     std::size_t metadata_count = 0;
     // whole names, in any case
     std::array<header, checksum_count_max + metadata_count_max> metadata;
@@ -48,15 +75,7 @@ class object : public content {
     // Copies bytes [begin, end) of another. False when memory or the limit is exhausted.
     [[nodiscard]] bool append_range(const object &from, std::uint64_t begin,
                                     std::uint64_t end) noexcept;
-    [[nodiscard]] text content_type() const noexcept {
-        return {fields(), type_n_};
-    }
-    [[nodiscard]] text cache_control() const noexcept {
-        return {fields() + type_n_, cache_n_};
-    }
-    [[nodiscard]] text content_encoding() const noexcept {
-        return {fields() + type_n_ + cache_n_, encoding_n_};
-    }
+    [[nodiscard]] kept_values kept() const noexcept;
     // Steps through the metadata, names in lower case: start with at = 0; false at the end.
     [[nodiscard]] bool next_metadata(std::size_t &at, header &found) const noexcept;
 
@@ -84,8 +103,9 @@ class object : public content {
     friend void intrusive_ptr_release(const content *c) noexcept;
 
     std::atomic<std::uint32_t> references_ = 0; // while there are any, it is charged
-    std::uint16_t type_n_ = 0, cache_n_ = 0, encoding_n_ = 0;
-    // Behind the object: type, cache, encoding, then per metadatum two uint16 lengths, name, value.
+    std::uint16_t kept_n_ = 0;                  // bytes of all kept values
+    std::array<std::uint16_t, kept_count> value_n_{};
+    // Behind the object: kept values, then per metadatum two uint16 lengths, name, value.
 };
 
 } // namespace pausemark

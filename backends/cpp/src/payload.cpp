@@ -15,7 +15,7 @@ payload to_payload(text content_sha256) noexcept {
         return payload::absent;
     if (is_digest(content_sha256))
         return payload::digest;
-    if (content_sha256 == "UNSIGNED-PAYLOAD")
+    if (content_sha256 == unsigned_payload)
         return payload::as_it_comes;
     if (content_sha256 == "STREAMING-AWS4-HMAC-SHA256-PAYLOAD")
         return payload::signed_chunks;

@@ -33,4 +33,15 @@ unsigned precondition(const conditions &c, const object &o) noexcept {
     return date_s && o.modified_s <= *date_s ? 304 : 0;
 }
 
+unsigned precondition(const write_conditions &c, const object *present) noexcept {
+    if (!c.are_asked())
+        return 0;
+    if (present == nullptr)
+        return c.match.data() != nullptr ? 404 : 0;
+    const etag tag(*present);
+    if (c.match.data() != nullptr && !is_listed(c.match, tag.bare()))
+        return 412;
+    return c.none_match.data() != nullptr && is_listed(c.none_match, tag.bare()) ? 412 : 0;
+}
+
 } // namespace pausemark

@@ -1,4 +1,4 @@
-// Conditions on an object that is there: a GET's, and those of a copy on its source.
+// Conditions on the object that a key has: a GET's, those of a copy on its source, and a write's.
 #pragma once
 #include "object.h"
 
@@ -10,5 +10,15 @@ struct conditions {
 };
 // RFC 9110 section 13.2.2: entity tags win over dates. 0, 304 or 412.
 [[nodiscard]] unsigned precondition(const conditions &c, const object &o) noexcept;
+
+// What a write asks of the ETag of the object that it replaces; header values, likewise.
+struct write_conditions {
+    text match, none_match;
+    [[nodiscard]] bool are_asked() const noexcept {
+        return match.data() != nullptr || none_match.data() != nullptr;
+    }
+};
+// `present` is null where there is no object. 0, 404 or 412.
+[[nodiscard]] unsigned precondition(const write_conditions &c, const object *present) noexcept;
 
 } // namespace pausemark

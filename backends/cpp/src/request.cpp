@@ -1,12 +1,13 @@
 // The header names that the contract gives a meaning, and the strictness that Beast leaves to us.
 #include "request.h"
+#include "kept.h"
 #include <algorithm>
 
 namespace pausemark {
 
 void request::reset() noexcept {
     static_cast<request_fields &>(*this) = {};
-    kept.content_type = kept.cache_control = kept.content_encoding = {};
+    kept.values = {};
     kept.metadata_count = 0;
 }
 
@@ -85,16 +86,6 @@ constexpr plain_header plain_headers[] = {
     {"x-amz-metadata-directive", &request_fields::metadata_directive},
 };
 
-struct kept_header {
-    text name;
-    text kept_headers::*field;
-};
-constexpr kept_header kept_names[] = {
-    {"content-type", &kept_headers::content_type},
-    {"cache-control", &kept_headers::cache_control},
-    {"content-encoding", &kept_headers::content_encoding},
-};
-
 static bool read_plain(request &r, text name, text value) noexcept {
     for (const auto &[known, field] : plain_headers) {
         if (is_nocase(name, known)) {
@@ -102,13 +93,16 @@ static bool read_plain(request &r, text name, text value) noexcept {
             return true;
         }
     }
-    for (const auto &[known, field] : kept_names) {
-        if (is_nocase(name, known)) {
-            r.kept.*field = value;
-            return true;
-        }
-    }
-    return false;
+    const auto which = find_kept(name);
+    if (which)
+        r.kept.values[*which] = value;
+    return which.has_value();
+}
+
+// Headers of features that S3 has and this subset has not.
+static bool is_unsupported(text name) noexcept {
+    return is_nocase(name, "x-amz-tagging") || starts_nocase(name, "x-amz-object-lock-") ||
+           starts_nocase(name, "x-amz-server-side-encryption");
 }
 
 void request::read_header(text name, text value) noexcept {
@@ -122,10 +116,10 @@ void request::read_header(text name, text value) noexcept {
         read_encoding(*this, value);
     else if (is_nocase(name, "expect"))
         expect_continue = is_nocase(value, "100-continue");
-    else if (is_nocase(name, "x-amz-tagging"))
-        unsupported = true;
     else if (starts_nocase(name, "x-amz-meta-"))
         keep_metadata(*this, name, value);
+    else if (is_unsupported(name))
+        unsupported = true;
 }
 
 bool request::is_sound() const noexcept {
@@ -155,9 +149,18 @@ bool request::route() noexcept {
         return false;
     bucket = *bucket_name;
     key = *key_name;
+    decoded_n = bucket.size() + key.size();
     // Judged here, and decoded again by whoever needs a parameter.
-    const auto judged = percent_decode(query, decoded.data() + bucket.size() + key.size());
+    const auto judged = percent_decode(query, decoded.data() + decoded_n);
     return is_utf8(bucket) && is_utf8(key) && judged && is_utf8(*judged);
+}
+
+text request::decode(text coded) noexcept {
+    if (coded.size() > decoded.size() - decoded_n)
+        return "";
+    const text plain = percent_decode(coded, decoded.data() + decoded_n).value_or("");
+    decoded_n += plain.size();
+    return plain;
 }
 
 } // namespace pausemark

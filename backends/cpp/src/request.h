@@ -1,6 +1,6 @@
 // One request's head: views into what the parser owns, valid until the request is done.
 #pragma once
-#include "object.h"
+#include "precondition.h"
 #include "seal.h"
 
 namespace pausemark {
@@ -23,15 +23,17 @@ struct request_fields {
     text content_md5, content_sha256, decoded_length, crc32, crc32c, crc64nvme, trailer;
     text checksum_mode, copy_source, copy_range, metadata_directive;
     text copy_if_match, copy_if_none_match, copy_if_modified_since, copy_if_unmodified_since;
-    text bucket, key; // decoded from the path by route()
-    text upload_id;   // the query's, undecoded
+    text bucket, key;      // decoded from the path by route()
+    text upload_id;        // the query's, undecoded
+    kept_values overrides; // of kept headers in the answer, decoded from the query
+    std::size_t decoded_n = 0;
     std::uint16_t part_number = 0;
     std::optional<seal> sealed; // when the signature was verified
 };
 
 struct request : request_fields {
     kept_headers kept;
-    std::array<char, head_bytes_max> decoded; // what bucket and key point into
+    std::array<char, head_bytes_max> decoded; // what is decoded from the target points into it
 
     void reset() noexcept;
     // What the contract says of one header.
@@ -40,7 +42,15 @@ struct request : request_fields {
     [[nodiscard]] bool is_sound() const noexcept;
     // Splits the target in bucket and key. False on a bad escape or text that is not UTF-8.
     [[nodiscard]] bool route() noexcept;
+    // A part of the query, decoded; each part once at most, so that there is room. After route(),
+    // which judged the whole query.
+    [[nodiscard]] text decode(text coded) noexcept;
 };
+
+// Of the write that it asks for.
+[[nodiscard]] inline write_conditions conditions_of(const request &r) noexcept {
+    return {r.if_match, r.if_none_match};
+}
 
 enum class head_state { partial, complete, bad, too_large };
 struct head_scan {

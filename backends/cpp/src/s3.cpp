@@ -195,24 +195,12 @@ static std::uint16_t to_part_number(text value) noexcept {
     return number > multipart::part_number_max ? 0 : static_cast<std::uint16_t>(number);
 }
 
-// A signature in the query is not read, so a request with one must not pass as an anonymous one.
-static bool is_presigned(text query) noexcept {
-    text name, value;
-    while (next_parameter(query, name, value)) {
-        if (name == "X-Amz-Signature")
-            return true;
-    }
-    return false;
-}
-
 // Whether the caller may ask at all.
 static error check_access(call &c) noexcept {
     request &r = c.asked;
-    if (is_presigned(r.query))
-        return error::not_implemented;
     if (c.at.guard == nullptr) {
-        const bool is_there = r.authorization.data() != nullptr;
-        return is_there && !read_authorization(r.authorization) ? error::access_form : error::none;
+        std::optional<authorization> unused;
+        return read_authorization(r, unused);
     }
     const error wrong = c.at.guard->verify(r, c.at.wall_s());
     if (wrong != error::none || c.body_follows)
@@ -232,6 +220,10 @@ static error check(call &c, subresource &asked) noexcept {
         return error::not_implemented;
     r.upload_id = asked.upload_id;
     r.part_number = to_part_number(asked.part_number);
+    for (std::size_t i = 0; i < kept_count; i++) {
+        if (const text coded = asked.overrides.all()[i]; !coded.empty())
+            r.overrides[static_cast<kept_header>(i)] = r.decode(coded);
+    }
     if (r.key.size() > store::key_bytes_max)
         return error::key_too_long;
     if (r.bucket.empty() ? !r.key.empty() : !is_bucket_name(r.bucket))

@@ -251,7 +251,25 @@ static result insert(bucket &b, shard &s, const place &at, object_ref stored, ro
     return result::ok;
 }
 
-result put(text bucket_name, text key, object_ref stored, bool only_if_absent, room spare,
+static result judge(const write_conditions &asked, const object *present) noexcept {
+    switch (precondition(asked, present)) {
+    case 404:
+        return result::no_key;
+    case 412:
+        return result::unmet;
+    default:
+        return result::ok;
+    }
+}
+
+result may_put(text bucket_name, text key, const write_conditions &asked) {
+    if (!asked.are_asked()) // most do not, and need no lookup of the key
+        return has_bucket(bucket_name) ? result::ok : result::no_bucket;
+    const auto [outcome, found] = get(bucket_name, key);
+    return outcome == result::no_bucket ? outcome : judge(asked, found.get());
+}
+
+result put(text bucket_name, text key, object_ref stored, const write_conditions &asked, room spare,
            std::uint64_t number) {
     const place at(bucket_name, key);
     shard &s = at.home();
@@ -263,10 +281,11 @@ result put(text bucket_name, text key, object_ref stored, bool only_if_absent, r
         return result::other_bucket;
     const std::scoped_lock held(b->lock, s.lock);
     const auto found = at.find(s);
-    if (found == s.table.end())
+    const bool is_new = found == s.table.end();
+    if (const result met = judge(asked, is_new ? nullptr : found->stored.get()); met != result::ok)
+        return met;
+    if (is_new)
         return insert(*b, s, at, std::move(stored), spare);
-    if (only_if_absent)
-        return result::exists;
     found->stored.swap(stored); // the replaced one ends with this call, behind the locks
     return result::ok;
 }

@@ -1,14 +1,14 @@
 // The index that all workers share. Every function is thread safe. Lock order: buckets, then a
 // bucket's keys, then a shard.
 #pragma once
-#include "object.h"
+#include "precondition.h"
 
 namespace pausemark::store {
 
 inline constexpr std::size_t bucket_count_max = 1000;
 inline constexpr std::size_t key_bytes_max = 1024;
 
-enum class result { ok, no_bucket, other_bucket, no_key, not_empty, exists, full };
+enum class result { ok, no_bucket, other_bucket, no_key, not_empty, unmet, full };
 
 // Memory for one index entry, taken before a write is promised, so that its put cannot fail.
 class room {
@@ -55,10 +55,12 @@ struct lookup {
     object_ref found; // set when the outcome is ok
 };
 [[nodiscard]] lookup get(text bucket, text key);
-// `exists` only with only_if_absent; `full` never when there is room for this key; `other_bucket`
-// only with a number.
-[[nodiscard]] result put(text bucket, text key, object_ref object, bool only_if_absent,
+// `unmet` and `no_key` only with conditions; `full` never when there is room for this key;
+// `other_bucket` only with a number.
+[[nodiscard]] result put(text bucket, text key, object_ref object, const write_conditions &asked,
                          room spare = {}, std::uint64_t number = 0);
+// What put() would say of the conditions now: ok, no_bucket, no_key or unmet.
+[[nodiscard]] result may_put(text bucket, text key, const write_conditions &asked);
 [[nodiscard]] result remove(text bucket, text key); // no_key: there was none
 
 // What a listing says of one object, copied out under the shard's lock.

@@ -1,5 +1,6 @@
 // The names that queries are known by.
 #include "subresource.h"
+#include "kept.h"
 #include <algorithm>
 
 namespace pausemark::s3 {
@@ -34,7 +35,17 @@ static bool is_unsupported(text name) noexcept {
                               "torrent",
                               "versionId",
                               "website"};
-    return std::ranges::find(names, name) != std::end(names) || name.starts_with("response-");
+    return std::ranges::find(names, name) != std::end(names);
+}
+
+static void read_override(subresource &asked, text name, text value) noexcept {
+    constexpr text prefix = "response-";
+    if (!name.starts_with(prefix))
+        return;
+    name.remove_prefix(prefix.size());
+    const auto which = find_kept(name);
+    if (which && title_of(*which).logged == name && asked.overrides[*which].data() == nullptr)
+        asked.overrides[*which] = value;
 }
 
 subresource read_subresource(text query) noexcept {
@@ -47,6 +58,7 @@ subresource read_subresource(text query) noexcept {
         asked.versioning = asked.versioning || name == "versioning";
         asked.versions = asked.versions || name == "versions";
         asked.uploads = asked.uploads || name == "uploads";
+        read_override(asked, name, value);
         if (name == "uploadId")
             asked.upload_id = value;
         else if (name == "partNumber")

@@ -8,28 +8,6 @@
 
 namespace pausemark {
 
-static EVP_MD *md5_algorithm; // for the life of the process
-
-bool md5_hasher::start() noexcept {
-    md5_algorithm = EVP_MD_fetch(nullptr, "MD5", nullptr);
-    return md5_algorithm != nullptr;
-}
-
-bool md5_hasher::restart() noexcept {
-    context_.reset(EVP_MD_CTX_new());
-    return context_ != nullptr && EVP_DigestInit_ex(context_.get(), md5_algorithm, nullptr) == 1;
-}
-
-void md5_hasher::add(text bytes) noexcept {
-    EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size());
-}
-
-md5_digest md5_hasher::finish() noexcept {
-    md5_digest digest{};
-    EVP_DigestFinal_ex(context_.get(), digest.data(), nullptr);
-    return digest;
-}
-
 upload::upload(std::uint64_t bytes_max, purpose what) noexcept
     : purpose_(what), bytes_max_(bytes_max) {}
 
@@ -60,18 +38,22 @@ error upload::read_checks(const request &r) noexcept {
     return check(kind);
 }
 
-error check_write(request &r, bool &only_if_absent) noexcept {
-    if (r.unsupported || r.if_match.data() != nullptr)
+error check_write(request &r, bool keeps_headers) noexcept {
+    if (r.unsupported)
         return error::not_implemented;
+    if (!keeps_headers)
+        return error::none;
     if (r.metadata_bytes > metadata_bytes_max)
         return error::metadata_too_large;
-    only_if_absent = r.if_none_match == "*";
-    if (r.if_none_match.data() != nullptr && !only_if_absent)
-        return error::not_implemented;
-    r.kept.content_encoding = without_aws_chunked(r.kept.content_encoding);
-    if (r.kept.content_type.empty())
-        r.kept.content_type = default_content_type;
+    text &encoding = r.kept.values[kept_header::content_encoding];
+    encoding = without_aws_chunked(encoding);
+    if (text &type = r.kept.values[kept_header::content_type]; type.empty())
+        type = default_content_type;
     return error::none;
+}
+
+error judge_write(const request &r) {
+    return to_error(store::may_put(r.bucket, r.key, conditions_of(r)), operation::put_object);
 }
 
 error upload::read_length(const request &r, std::uint64_t &length) noexcept {
@@ -93,16 +75,14 @@ error upload::read_length(const request &r, std::uint64_t &length) noexcept {
 error upload::find_place(const request &r) const {
     if (purpose_ == purpose::bucket)
         return error::none;
-    if (!store::has_bucket(r.bucket))
-        return error::no_such_bucket;
     if (purpose_ == purpose::part || purpose_ == purpose::part_list) {
         const error wrong = multipart::find(multipart::address_of(r));
         if (wrong != error::none)
             return wrong;
     }
-    const bool refused = only_if_absent_ && purpose_ != purpose::part &&
-                         store::get(r.bucket, r.key).outcome == store::result::ok;
-    return refused ? error::precondition_failed : error::none;
+    if (makes_object())
+        return judge_write(r);
+    return store::has_bucket(r.bucket) ? error::none : error::no_such_bucket;
 }
 
 error upload::open(request &r) {
@@ -110,14 +90,14 @@ error upload::open(request &r) {
     std::uint64_t length = 0;
     error wrong = read_checks(r);
     if (wrong == error::none && purpose_ != purpose::key_list && purpose_ != purpose::bucket)
-        wrong = check_write(r, only_if_absent_);
+        wrong = check_write(r, purpose_ == purpose::object);
     if (wrong == error::none)
         wrong = read_length(r, length);
     if (wrong == error::none)
         wrong = find_place(r);
     if (wrong != error::none)
         return wrong;
-    if (!md5_.restart() || (r.sealed && !proof_.open(*r.sealed, r.content_sha256)))
+    if (r.sealed && !proof_.open(*r.sealed, r.content_sha256))
         return error::internal;
     if (purpose_ == purpose::object)
         checksums_.keep(r.kept);
@@ -198,7 +178,7 @@ void upload::answer_stored(call &c) const {
 void upload::store_object(call &c) {
     checksums_.set_kept(*object_);
     c.change.kind = operation::put_object;
-    c.change.only_if_absent = only_if_absent_;
+    c.change.conditions = conditions_of(c.asked);
     c.change.bucket = c.asked.bucket;
     c.change.key = c.asked.key;
     c.change.object = std::move(object_);
@@ -226,7 +206,7 @@ void upload::finish(call &c) {
         delete_many(c, *object_);
         break;
     case purpose::part_list:
-        complete_upload(c, *object_, only_if_absent_);
+        complete_upload(c, *object_);
         break;
     case purpose::bucket:
         s3::create_bucket(c);

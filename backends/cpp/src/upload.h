@@ -3,9 +3,8 @@
 #include "aws_chunked.h"
 #include "checksums.h"
 #include "error.h"
+#include "md5.h"
 #include "object.h"
-#include <memory>
-#include <openssl/evp.h>
 
 namespace pausemark {
 
@@ -17,25 +16,6 @@ inline constexpr std::uint64_t document_bytes_max = std::uint64_t{8} << 20;
 // What becomes of a body: an object, a part, what POST ?delete and POST ?uploadId name, or the
 // settings of a bucket, which are only compared with what was signed.
 enum class purpose { object, part, key_list, part_list, bucket };
-
-// MD5 by OpenSSL, fetched once: a fetch per request takes locks.
-class md5_hasher {
-  public:
-    // False when the machine's OpenSSL has no MD5. Call once, before any thread.
-    [[nodiscard]] static bool start() noexcept;
-    // False when memory is exhausted.
-    [[nodiscard]] bool restart() noexcept;
-    void add(text bytes) noexcept;
-    [[nodiscard]] md5_digest finish() noexcept;
-
-  private:
-    struct ender {
-        void operator()(EVP_MD_CTX *c) const noexcept {
-            EVP_MD_CTX_free(c);
-        }
-    };
-    std::unique_ptr<EVP_MD_CTX, ender> context_;
-};
 
 // Names and header values are views into the request that is being read.
 class upload {
@@ -62,12 +42,14 @@ class upload {
     [[nodiscard]] bool is_document() const noexcept {
         return purpose_ != purpose::object && purpose_ != purpose::part;
     }
+    [[nodiscard]] bool makes_object() const noexcept {
+        return purpose_ == purpose::object || purpose_ == purpose::part_list;
+    }
     void store_object(call &c);
     void answer_stored(call &c) const;
 
     const purpose purpose_;
-    bool only_if_absent_ = false, wants_md5_ = false;
-    bool is_aws_chunked_ = false;
+    bool wants_md5_ = false, is_aws_chunked_ = false;
     error error_ = error::none; // the first thing that went wrong; the rest is read past
     std::uint64_t decoded_length_ = length_unknown;
     const std::uint64_t bytes_max_;
@@ -81,12 +63,14 @@ class upload {
 
 // Checks the head and prepares c.body, or answers the error.
 void open_upload(call &c, purpose what);
-// What a write's head says beside its content: features that are not here, what is kept, and the
-// condition. Settles what is kept.
-[[nodiscard]] error check_write(request &r, bool &only_if_absent) noexcept;
+// What a write's head says beside its content: features that are not here, and what is kept, which
+// it settles.
+[[nodiscard]] error check_write(request &r, bool keeps_headers) noexcept;
+// Its conditions, when there is a bucket, before its body is read: what is wrong, or none.
+[[nodiscard]] error judge_write(const request &r);
 // delete_many.cpp: answers POST ?delete from the body that was gathered.
 void delete_many(call &c, const object &body);
 // complete.cpp: answers POST ?uploadId likewise.
-void complete_upload(call &c, const object &body, bool only_if_absent);
+void complete_upload(call &c, const object &body);
 
 } // namespace pausemark

@@ -10,19 +10,28 @@ constexpr std::int64_t skew_s_max = 15 * 60;
 verifier::verifier(std::span<const credential> known)
     : keys_(known), fields_(head_bytes_max), query_(head_bytes_max) {}
 
-// x-amz-date, else Date; its day is the scope's.
+// The query's, or x-amz-date, else Date.
+std::optional<std::int64_t> verifier::find_time(const authorization &a) const noexcept {
+    if (a.is_query)
+        return a.at_s;
+    const text own = fields_.find("x-amz-date");
+    return own.data() != nullptr ? from_basic_date(own) : from_http_date(fields_.find("date"));
+}
+
+// Its day is the scope's. A presigned URL has an age of its own.
 error verifier::read_time(const authorization &a, std::int64_t wall_s,
                           basic_date &stamp) const noexcept {
-    const text own = fields_.find("x-amz-date");
-    const auto at_s =
-        own.data() != nullptr ? from_basic_date(own) : from_http_date(fields_.find("date"));
+    const auto at_s = find_time(a);
     if (!at_s)
         return error::access_denied;
     stamp = to_basic_date(*at_s);
     if (!view(stamp).starts_with(a.day))
         return error::access_denied;
-    const bool is_near = *at_s >= wall_s - skew_s_max && *at_s <= wall_s + skew_s_max;
-    return is_near ? error::none : error::request_time_skewed;
+    if (*at_s > wall_s + skew_s_max)
+        return error::request_time_skewed;
+    if (a.is_query)
+        return wall_s > *at_s + a.expires_s ? error::access_denied : error::none;
+    return *at_s < wall_s - skew_s_max ? error::request_time_skewed : error::none;
 }
 
 error verifier::hash_request(const request &r, text signed_names, hex_digest &canonical) noexcept {
@@ -46,11 +55,13 @@ error verifier::hash_request(const request &r, text signed_names, hex_digest &ca
 }
 
 error verifier::verify(request &r, std::int64_t wall_s) noexcept {
-    if (r.authorization.data() == nullptr)
+    std::optional<authorization> given;
+    if (const error wrong = read_authorization(r, given); wrong != error::none)
+        return wrong;
+    if (!given)
         return error::access_denied;
-    auto given = read_authorization(r.authorization);
-    if (!given || !split_credential(*given))
-        return error::access_form;
+    if (!split_credential(*given))
+        return given->is_query ? error::access_query : error::access_form;
     const credential *owner = keys_.find_owner(given->key_id);
     if (owner == nullptr)
         return error::invalid_access_key_id;
@@ -59,6 +70,8 @@ error verifier::verify(request &r, std::int64_t wall_s) noexcept {
     made.scope = given->scope;
     if (const error wrong = read_time(*given, wall_s, made.stamp); wrong != error::none)
         return wrong;
+    if (r.content_sha256.data() == nullptr && given->is_query)
+        r.content_sha256 = unsigned_payload;
     const payload kind = to_payload(r.content_sha256);
     if (kind == payload::absent)
         return error::invalid_request;
@@ -71,6 +84,8 @@ error verifier::verify(request &r, std::int64_t wall_s) noexcept {
     if (!is_signature(given->signature, made.signature))
         return error::signature_mismatch;
     keys_.keep(*owner, *given, made.key);
+    if (given->is_query && is_signed_chunks(kind))
+        return error::not_implemented; // a URL's signature is no seed of theirs
     r.sealed = made;
     return check(kind);
 }

@@ -1,4 +1,4 @@
-// Signature Version 4 in the header: who asks, when, and whether the signature is theirs.
+// Signature Version 4 of a request's head: who asks, when, and whether the signature is theirs.
 #pragma once
 #include "error.h"
 #include "seal.h"
@@ -30,6 +30,7 @@ class verifier {
     [[nodiscard]] error verify(request &r, std::int64_t wall_s) noexcept;
 
   private:
+    [[nodiscard]] std::optional<std::int64_t> find_time(const authorization &a) const noexcept;
     [[nodiscard]] error read_time(const authorization &a, std::int64_t wall_s,
                                   basic_date &stamp) const noexcept;
     [[nodiscard]] error hash_request(const request &r, text signed_names,

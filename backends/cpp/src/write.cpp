@@ -6,18 +6,19 @@ namespace pausemark {
 
 constexpr std::int64_t ns_per_s = 1'000'000'000;
 
-static error to_error(store::result done, operation kind) noexcept {
+error to_error(store::result done, operation kind) noexcept {
     switch (done) {
     case store::result::ok:
-    case store::result::no_key: // a key that is not there counts as deleted
         return error::none;
+    case store::result::no_key: // counts as deleted, but a condition may want it
+        return kind == operation::put_object ? error::no_such_key : error::none;
     case store::result::no_bucket:
         return error::no_such_bucket;
     case store::result::other_bucket: // the upload ended with its own
         return error::no_such_upload;
     case store::result::not_empty:
         return error::bucket_not_empty;
-    case store::result::exists:
+    case store::result::unmet:
         return error::precondition_failed;
     case store::result::full:
         break;
@@ -28,10 +29,9 @@ static error to_error(store::result done, operation kind) noexcept {
 static store::result put_object(write &w) {
     w.object->modified_s = w.time_ns / ns_per_s;
     if (w.completes == nullptr)
-        return store::put(w.bucket, w.key, std::move(w.object), w.only_if_absent,
-                          std::move(w.room));
+        return store::put(w.bucket, w.key, std::move(w.object), w.conditions, std::move(w.room));
     w.object->take_charge(); // the parts give theirs back
-    const store::result done = store::put(w.bucket, w.key, std::move(w.object), w.only_if_absent,
+    const store::result done = store::put(w.bucket, w.key, std::move(w.object), w.conditions,
                                           std::move(w.room), w.completes->bucket_number);
     if (done == store::result::ok)
         multipart::finish(*w.completes);
@@ -64,24 +64,17 @@ void apply(write &w) {
 }
 
 static verdict judge_key(const write &w) {
-    const store::result found = store::get(w.bucket, w.key).outcome;
-    const bool is_there = found == store::result::ok;
-    if (found == store::result::no_bucket)
-        return {error::no_such_bucket, false};
-    if (w.kind == operation::delete_object)
-        return {error::none, is_there};
-    return is_there ? verdict{error::precondition_failed, false} : verdict{error::none, true};
+    const store::result found = w.kind == operation::put_object
+                                    ? store::may_put(w.bucket, w.key, w.conditions)
+                                    : store::get(w.bucket, w.key).outcome;
+    return {to_error(found, w.kind), found == store::result::ok};
 }
 
 verdict judge(const write &w) {
     if (w.completes != nullptr && store::bucket_number(w.bucket) != w.completes->bucket_number)
         return {store::has_bucket(w.bucket) ? error::no_such_upload : error::no_such_bucket, false};
-    if (w.kind == operation::delete_object || w.only_if_absent)
+    if (w.kind == operation::delete_object || w.kind == operation::put_object)
         return judge_key(w);
-    if (w.kind == operation::put_object) {
-        const bool has_bucket = store::has_bucket(w.bucket);
-        return {has_bucket ? error::none : error::no_such_bucket, has_bucket};
-    }
     if (w.kind == operation::create_bucket && store::has_bucket(w.bucket))
         return {error::none, false};
     const error outcome =

@@ -10,11 +10,11 @@ namespace multipart {
 struct draft;
 }
 
-// Its names are borrowed and must outlive it.
+// Its names and conditions are borrowed and must outlive it.
 struct write {
     operation kind{};
-    bool only_if_absent = false;
     text bucket, key;
+    write_conditions conditions;           // of a put
     object_ref object;                     // of a put, until it is in the index
     store::room room;                      // of a put that goes through the log
     multipart::draft *completes = nullptr; // the upload that a put ends, when it is one's
@@ -32,5 +32,7 @@ struct verdict {
     bool changes;
 };
 [[nodiscard]] verdict judge(const write &w);
+// What the index says of it.
+[[nodiscard]] error to_error(store::result done, operation kind) noexcept;
 
 } // namespace pausemark

@@ -96,18 +96,22 @@ static void test_segment_head() {
 
 static void test_kept() {
     kept_headers kept, back;
-    kept.content_type = "a/b";
-    kept.content_encoding = "gzip";
+    kept.values[kept_header::content_type] = "a/b";
+    kept.values[kept_header::content_encoding] = "gzip";
+    kept.values[kept_header::expires] = "0";
     kept.metadata[kept.metadata_count++] = {"x-amz-checksum-crc32c", "AAAAAA=="};
     kept.metadata[kept.metadata_count++] = {"X-Amz-Meta-A", ""};
     const object_ref o = object::create(kept, 0, 1);
     std::string bytes(kept_bytes(*o), '\0');
     EXPECT(put_kept(bytes.data(), *o) == bytes.data() + bytes.size());
-    EXPECT(bytes == text("content-type\0a/b\0content-encoding\0gzip\0"
+    EXPECT(bytes == text("content-type\0a/b\0content-encoding\0gzip\0expires\0000\0"
                          "x-amz-checksum-crc32c\0AAAAAA==\0x-amz-meta-a\0\0",
-                         84));
-    EXPECT(read_kept(bytes, back) && back.content_type == "a/b" && back.metadata_count == 2);
-    EXPECT(back.cache_control.empty() && back.metadata[1].name == "x-amz-meta-a");
+                         94));
+    EXPECT(read_kept(bytes, back) && back.values[kept_header::content_type] == "a/b" &&
+           back.metadata_count == 2);
+    EXPECT(back.values[kept_header::expires] == "0");
+    EXPECT(back.values[kept_header::cache_control].empty() &&
+           back.metadata[1].name == "x-amz-meta-a");
     EXPECT(!read_kept(text("name\0value", 10), back) && !read_kept("name", back));
 }
 
@@ -293,15 +297,15 @@ class client {
             rung_.notify_one();
         };
     }
-    error put(text key, text data, bool only_if_absent = false) {
+    error put(text key, text data, write_conditions asked = {}) {
         kept_headers kept;
-        kept.content_type = "a/b";
+        kept.values[kept_header::content_type] = "a/b";
         pausemark::write w;
         w.kind = operation::put_object;
         w.object = object::create(kept, data.size(), key.size());
         EXPECT(w.object != nullptr && w.object->append(data));
         w.room = store::room(key);
-        w.only_if_absent = only_if_absent;
+        w.conditions = asked;
         return wait(w, key);
     }
     error change(operation kind, text key = {}) {
@@ -350,8 +354,10 @@ static void test_writer(durability mode) {
         EXPECT(one.put("a", "1") == error::no_such_bucket);
         EXPECT(one.change(operation::create_bucket) == error::none);
         EXPECT(one.put("a", "1") == error::none && stored("a") == "1");
-        EXPECT(two.put("a", "2", true) == error::precondition_failed);
-        EXPECT(two.put("b", "2", true) == error::none);
+        EXPECT(two.put("a", "2", {{}, "*"}) == error::precondition_failed);
+        EXPECT(two.put("b", "2", {{}, "*"}) == error::none);
+        EXPECT(two.put("absent", "2", {"*", {}}) == error::no_such_key);
+        EXPECT(two.put("b", "2", {"\"0\"", {}}) == error::precondition_failed);
         EXPECT(two.change(operation::delete_bucket) == error::bucket_not_empty);
         EXPECT(one.put("large", large) == error::none);
         for (int i = 0; i < 100; i++)
@@ -370,7 +376,7 @@ static void test_writer(durability mode) {
     EXPECT(end.next_lsn == 106); // refused writes and a delete of nothing left no record
     EXPECT(stored("a") == "1" && stored("c") == "99" && stored("b").data() == nullptr);
     EXPECT(store::get("bucket", "large").found->size_bytes() == large.size());
-    EXPECT(store::get("bucket", "a").found->content_type() == "a/b");
+    EXPECT(store::get("bucket", "a").found->kept()[kept_header::content_type] == "a/b");
     clear_store();
 }
 

@@ -17,7 +17,7 @@ static object_ref make_part(char filling, std::uint64_t bytes = part_bytes) {
 
 static object_ref make_headers() {
     kept_headers kept;
-    kept.content_type = "a/b";
+    kept.values[kept_header::content_type] = "a/b";
     return object::create(kept, 0, 1);
 }
 
@@ -44,7 +44,7 @@ static error apply_bucket(operation kind) {
 static void test_sharing() {
     const std::uint64_t before = content::charged_by_all();
     kept_headers kept;
-    kept.content_type = "c/d";
+    kept.values[kept_header::content_type] = "c/d";
     object_ref plain = make_part('x');
     plain->md5.fill(1);
     object_ref copy = object::copy(*plain, kept, 1);
@@ -55,7 +55,7 @@ static void test_sharing() {
     EXPECT(content::charged_by_all() - before < 2 * part_bytes);
     const object_ref second = object::copy(*copy, kept, 1);
     copy.reset();
-    EXPECT(second->slice(0).data() == bytes && second->content_type() == "c/d");
+    EXPECT(second->slice(0).data() == bytes && second->kept()[kept_header::content_type] == "c/d");
     EXPECT(second->whole() == std::string(part_bytes, 'x'));
     const object_ref small = make_part('y', 10), small_copy = object::copy(*small, kept, 1);
     EXPECT(small_copy->slice(0).data() != small->slice(0).data() &&

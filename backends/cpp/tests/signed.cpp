@@ -303,6 +303,37 @@ static void test_trailers(verifier &v) {
         EXPECT(prove(v, h, framed(chunks, bad), 1000) == error::signature_mismatch);
 }
 
+// The specification's presigned URL.
+static error verify_url(verifier &v, text query, std::int64_t now_s) {
+    const auto r = std::make_unique<request>();
+    std::string target = "/test.txt?";
+    target.append(query);
+    r->reset();
+    r->verb_name = "GET";
+    r->target = target;
+    EXPECT(r->route());
+    v.begin_head();
+    v.add_field("Host", host);
+    return v.verify(*r, now_s);
+}
+
+static void test_presigned() {
+    const std::string url =
+        "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2F"
+        "us-east-1%2Fs3%2Faws4_request&X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400&"
+        "X-Amz-SignedHeaders=host&X-Amz-Signature="
+        "aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404";
+    verifier v(known);
+    EXPECT(v.open());
+    EXPECT(verify_url(v, url, day_s) == error::none);
+    EXPECT(verify_url(v, url, day_s + 86400) == error::none);
+    EXPECT(verify_url(v, url, day_s + 86401) == error::access_denied);
+    EXPECT(verify_url(v, url, day_s - 901) == error::request_time_skewed);
+    EXPECT(verify_url(v, url + "&a", day_s) == error::signature_mismatch);
+    EXPECT(verify_url(v, url + "&X-Amz-Date=", day_s) == error::access_query);
+    EXPECT(verify_url(v, "X-Amz-Signature=0", day_s) == error::access_query);
+}
+
 int main() {
     EXPECT(sha256::start());
     verifier v(known);
@@ -314,6 +345,7 @@ int main() {
     test_queries();
     test_chunks(v);
     test_trailers(v);
+    test_presigned();
     std::puts("signed: good");
     return 0;
 }

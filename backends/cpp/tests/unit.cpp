@@ -192,7 +192,7 @@ static void test_xml() {
 
 static object_ref make_object(text body) {
     kept_headers kept;
-    kept.content_type = "text/plain";
+    kept.values[kept_header::content_type] = "text/plain";
     object_ref o = object::create(kept, length_unknown, 5);
     EXPECT(o != nullptr && o->append(body));
     o->seal();
@@ -201,16 +201,17 @@ static object_ref make_object(text body) {
 
 static void test_object() {
     kept_headers kept;
-    kept.content_type = "a/b";
-    kept.cache_control = "c";
-    kept.content_encoding = "d";
+    kept.values[kept_header::content_type] = "a/b";
+    kept.values[kept_header::cache_control] = "c";
+    kept.values[kept_header::content_encoding] = "d";
     kept.metadata[kept.metadata_count++] = {"X-Amz-Meta-A", "1"};
     kept.metadata[kept.metadata_count++] = {"x-amz-meta-b", ""};
     const object_ref o = object::create(kept, 200'000, 3);
     EXPECT(o != nullptr && o->append(std::string(100'000, 'x')));
     EXPECT(o->append(std::string(100'000, 'y')) && o->size_bytes() == 200'000);
     EXPECT(o->slice(99'999).substr(0, 2) == "xy" && o->slice(196'608).size() == 3392);
-    EXPECT(o->content_type() == "a/b" && o->content_encoding() == "d");
+    EXPECT(o->kept()[kept_header::content_type] == "a/b" &&
+           o->kept()[kept_header::content_encoding] == "d");
     header found;
     std::size_t at = 0;
     EXPECT(o->next_metadata(at, found) && found.name == "x-amz-meta-a" && found.value == "1");
@@ -235,9 +236,11 @@ static void test_store() {
     EXPECT(store::create_bucket("bucket", 0) == store::result::ok);
     for (unsigned i = 0; i < count; i++) {
         const std::string key = std::to_string(i * 7919 % count);
-        EXPECT(store::put("bucket", key, make_object("x"), false) == store::result::ok);
+        EXPECT(store::put("bucket", key, make_object("x"), {}) == store::result::ok);
     }
-    EXPECT(store::put("bucket", "0", make_object("y"), true) == store::result::exists);
+    const write_conditions absent{{}, "*"}, present{"*", {}};
+    EXPECT(store::put("bucket", "0", make_object("y"), absent) == store::result::unmet);
+    EXPECT(store::put("bucket", "no", make_object("y"), present) == store::result::no_key);
     EXPECT(store::list("bucket", "", walk) == store::result::ok && walk.count == count);
     EXPECT(store::get("bucket", "19999").found->slice(0) == "x");
     EXPECT(store::get("bucket", "20000").outcome == store::result::no_key);
@@ -257,7 +260,7 @@ int main() {
     const options limits;
     slab::start(false); // malloc, so that ASan sees every block
     object::limit_store(std::uint64_t{64} << 20);
-    EXPECT(store::start() && md5_hasher::start() && sha256::start());
+    EXPECT(store::start() && sha256::start());
     const auto at = std::make_unique<desk>(limits, 0);
     exchange x(*at);
     test_text();
