@@ -109,8 +109,9 @@ impl Auth {
 fn read_stack(value: Option<&str>) -> Result<Stack, String> {
     match value {
         Some("hyper") => Ok(Stack::Hyper),
+        Some("h2") => Ok(Stack::H2),
         Some("mio") => Ok(Stack::Mio),
-        other => Err(format!("--stack: expected hyper or mio, got {:?}", other.unwrap_or(""))),
+        other => Err(format!("--stack: expected hyper, h2 or mio, got {:?}", other.unwrap_or(""))),
     }
 }
 

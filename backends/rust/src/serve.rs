@@ -55,12 +55,14 @@ pub struct Running {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stack {
     Hyper,
+    /// hyper, with HTTP/2 for those who begin with its preface.
+    H2,
     Mio,
 }
 
 pub fn serve(stack: Stack, setup: Setup, failing: oneshot::Receiver<()>) -> io::Result<()> {
     let running = match stack {
-        Stack::Hyper => on_hyper::start(setup),
+        Stack::Hyper | Stack::H2 => on_hyper::start(stack, setup),
         Stack::Mio => on_mio::start(setup),
     }?;
     wait_for_end(failing)?;

@@ -19,7 +19,7 @@ use tokio::time::Sleep;
 use crate::http::{Framer, Phase};
 
 /// Ends a connection that stopped in the middle of a head or a body.
-const PROGRESS_TIMEOUT: Duration = Duration::from_secs(30);
+pub const PROGRESS_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long, and for how many bytes, a closing connection waits for the client to read its answer.
 const LINGER_TIMEOUT: Duration = Duration::from_millis(500);
@@ -68,8 +68,9 @@ pub struct Gate {
 }
 
 impl Gate {
-    pub fn new(stream: TcpStream, refusals: Rc<Refusals>) -> Self {
-        Self {
+    /// Begins with what was read of the socket before.
+    pub fn new(stream: TcpStream, refusals: Rc<Refusals>, read: &[u8]) -> Self {
+        let mut gate = Self {
             stream,
             framer: Framer::new(),
             buffer: vec![0; BUFFER_BYTES_FIRST],
@@ -80,7 +81,11 @@ impl Gate {
             linger: None,
             drained: 0,
             refusals,
-        }
+        };
+        gate.buffer[..read.len()].copy_from_slice(read);
+        gate.end = read.len();
+        gate.approve();
+        gate
     }
 
     /// Reads what the client still sends after the last answer, so that a reset does not take the

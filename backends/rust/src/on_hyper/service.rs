@@ -6,17 +6,22 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bumpalo::Bump;
 use http_body_util::BodyExt;
-use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONNECTION, CONTENT_LENGTH, DATE, HeaderMap, HeaderName, HeaderValue, SERVER};
+use hyper::body::{Body, Bytes, Frame, Incoming};
+use hyper::header::{
+    CONNECTION, CONTENT_LENGTH, DATE, HOST, HeaderMap, HeaderName, HeaderValue, SERVER,
+};
 use hyper::http::Extensions;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Request, Response, StatusCode, Version};
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
-use super::gate::Refusals;
+use super::gate::{PROGRESS_TIMEOUT, Refusals};
 use crate::content::Sending;
+use crate::http::HeadFacts;
 use crate::log::{self, Queue, Refusal};
 use crate::s3::{
-    self, Answer, Asked, Content, Exchange, Outcome, Pending, Progress, Rules, Step, Upload,
+    self, Answer, Asked, Content, Exchange, Failure, Method, Outcome, Pending, Progress, Rules,
+    Step, Upload,
 };
 
 pub type Ticket = oneshot::Sender<log::Outcome>;
@@ -85,7 +90,8 @@ pub async fn handle(
     connection: &Connection,
     request: Request<Incoming>,
 ) -> Response<Sending> {
-    let refusal = connection.refusals.next();
+    let is_http1 = request.version() != Version::HTTP_2;
+    let refusal = if is_http1 { connection.refusals.next() } else { refusal_of_http2(&request) };
     let (mut asked, mut arena) = connection.room.take();
     let request_id = worker.rules.request_id();
     read(&mut asked, &request);
@@ -99,7 +105,7 @@ pub async fn handle(
             let progress = routed.and_then(|()| s3::begin(&exchange));
             is_closing = s3::is_instead_of_continue(&asked, &progress);
             let mut body = request.into_body();
-            let outcome = answer(worker, &exchange, progress, &mut body).await;
+            let outcome = answer(worker, &exchange, progress, (&mut body, is_http1)).await;
             is_closing |= outcome.as_ref().is_err_and(|failed| failed.closing);
             if !is_closing {
                 // hyper would end the connection of a body that nobody has read.
@@ -111,7 +117,10 @@ pub async fn handle(
     let is_http = !outcome.as_ref().is_err_and(|failed| *failed == &s3::BAD_REQUEST);
     let path = if is_http && refusal.is_none() { asked.path() } else { b"/" };
     let mut response = respond(worker, outcome, path, request_id);
-    if is_closing {
+    if !is_http1 && asked.method == Method::Head {
+        *response.body_mut() = Bytes::new().into(); // in HTTP/1.1 hyper sees to that
+    }
+    if is_closing && is_http1 {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     arena.reset();
@@ -123,28 +132,68 @@ fn read(asked: &mut Asked, request: &Request<Incoming>) {
     let (uri, method) = (request.uri(), request.method().as_str());
     let query = uri.query().unwrap_or("");
     asked.begin(method.as_bytes(), uri.path().as_bytes(), query.as_bytes());
+    let authority = uri.authority().filter(|_| request.version() == Version::HTTP_2);
     for (name, value) in request.headers() {
-        asked.add_header(name.as_str().as_bytes(), value.as_bytes());
+        if authority.is_none() || *name != HOST {
+            asked.add_header(name.as_str().as_bytes(), value.as_bytes());
+        }
     }
+    if let Some(authority) = authority {
+        asked.add_header(b"host", authority.as_str().as_bytes());
+    }
+    // In HTTP/2 the end of a body needs no length: it is like one that comes in chunks.
+    if request.version() == Version::HTTP_2 && !request.headers().contains_key(CONTENT_LENGTH) {
+        if request.body().is_end_stream() {
+            asked.add_header(b"content-length", b"0");
+        } else {
+            asked.add_header(b"transfer-encoding", b"chunked");
+        }
+    }
+}
+
+/// What hyper lets through: lengths that contradict each other.
+fn refusal_of_http2(request: &Request<Incoming>) -> Option<u16> {
+    let mut facts = HeadFacts::default();
+    let lengths = request.headers().get_all(CONTENT_LENGTH);
+    let is_good = lengths
+        .iter()
+        .all(|value| facts.take_header(b"content-length", value.as_bytes()).is_some());
+    (!is_good).then_some(s3::BAD_REQUEST.status)
 }
 
 async fn answer(
     worker: &Worker,
     exchange: &Exchange<'_>,
     mut progress: Progress,
-    body: &mut Incoming,
+    (body, is_http1): (&mut Incoming, bool),
 ) -> Outcome {
     loop {
         progress = match progress? {
             Step::Answer(answer) => return Ok(answer),
-            Step::Body(upload) => receive(exchange, upload, body).await,
+            Step::Body(upload) => receive(exchange, upload, body, is_http1).await,
             Step::Change(pending) => worker.change(exchange, pending).await.map(Step::Answer),
         };
     }
 }
 
-async fn receive(exchange: &Exchange<'_>, mut upload: Upload, body: &mut Incoming) -> Progress {
-    while let Some(frame) = body.frame().await {
+/// The gate has the limit of time on HTTP/1.1.
+async fn next_frame(
+    body: &mut Incoming,
+    is_http1: bool,
+) -> Result<Option<Result<Frame<Bytes>, hyper::Error>>, &'static Failure> {
+    if is_http1 {
+        return Ok(body.frame().await);
+    }
+    timeout(PROGRESS_TIMEOUT, body.frame()).await.map_err(|_| &s3::BAD_REQUEST)
+}
+
+async fn receive(
+    exchange: &Exchange<'_>,
+    mut upload: Upload,
+    body: &mut Incoming,
+    is_http1: bool,
+) -> Progress {
+    while let Some(frame) = next_frame(body, is_http1).await? {
         // Its framing is broken, or it ended early: the gate ends the connection.
         let frame = frame.map_err(|_| &s3::BAD_REQUEST)?;
         if let Some(data) = frame.data_ref() {

@@ -16,10 +16,11 @@ use tokio::task::LocalSet;
 
 use super::gate::Gate;
 use super::header_case;
+use super::http2::{self, Begun};
 use super::service::{self, Connection, Ticket, Worker};
 use crate::log::{Outcome, Queue, Tell};
 use crate::s3::Rules;
-use crate::serve::{Running, Setup};
+use crate::serve::{Running, Setup, Stack};
 
 /// Of the 2 s that the contract gives.
 const FINISH_TIMEOUT: Duration = Duration::from_millis(1500);
@@ -27,7 +28,7 @@ const FINISH_TIMEOUT: Duration = Duration::from_millis(1500);
 const ACCEPT_RETRY: Duration = Duration::from_millis(10);
 
 /// Starts a worker for each listener.
-pub fn start(setup: Setup) -> io::Result<Running> {
+pub fn start(stack: Stack, setup: Setup) -> io::Result<Running> {
     let (tells, answers): (Vec<Tell<Ticket>>, Vec<_>) =
         setup.listeners.iter().map(|_| way_back()).unzip();
     let (queues, writer) = setup.log.start(tells)?;
@@ -39,7 +40,7 @@ pub fn start(setup: Setup) -> io::Result<Running> {
         let log = queues.next().zip(answers.next());
         let ending = ending.clone();
         let builder = thread::Builder::new().name(format!("worker-{number}"));
-        builder.spawn(move || run(listener, rules, log, ending))
+        builder.spawn(move || run(listener, rules, log, (stack, ending)))
     };
     let workers = setup.listeners.into_iter().enumerate().map(start);
     let workers = workers.collect::<io::Result<Vec<_>>>()?;
@@ -64,10 +65,10 @@ fn run(
     listener: TcpListener,
     rules: Rules,
     log: Option<Log>,
-    ending: watch::Receiver<bool>,
+    kind: (Stack, watch::Receiver<bool>),
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    LocalSet::new().block_on(&runtime, serve(listener, rules, log, ending))
+    LocalSet::new().block_on(&runtime, serve(listener, rules, log, kind))
 }
 
 /// The writer wakes this thread once a batch; what that answers is told from here.
@@ -83,7 +84,7 @@ async fn serve(
     listener: TcpListener,
     rules: Rules,
     log: Option<Log>,
-    mut ending: watch::Receiver<bool>,
+    (stack, mut ending): (Stack, watch::Receiver<bool>),
 ) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let log = log.map(|(queue, answers)| {
@@ -105,10 +106,12 @@ async fn serve(
         if stream.set_nodelay(true).is_err() {
             continue; // the client is gone already
         }
-        let task = serve_connection(stream, worker.clone(), ending.clone());
-        let alive = alive.clone();
+        let (worker, ending, alive) = (worker.clone(), ending.clone(), alive.clone());
         tokio::task::spawn_local(async move {
-            task.await;
+            match stack {
+                Stack::H2 => serve_either(stream, worker, ending).await,
+                Stack::Hyper | Stack::Mio => serve_http1(stream, &[], &worker, ending).await,
+            }
             drop(alive);
         });
     }
@@ -118,15 +121,33 @@ async fn serve(
     Ok(())
 }
 
-async fn serve_connection(
-    stream: TcpStream,
+/// HTTP/2 for a client that begins with its preface.
+async fn serve_either(
+    mut stream: TcpStream,
     worker: Rc<Worker>,
     mut ending: watch::Receiver<bool>,
 ) {
+    let begun = tokio::select! {
+        begun = http2::begin(&mut stream) => begun,
+        _ = ending.wait_for(|ending| *ending) => return, // it has asked for nothing yet
+    };
+    match begun {
+        Ok(Begun::Http2) => http2::serve(stream, worker, ending).await,
+        Ok(Begun::Http1(read)) => serve_http1(stream, &read, &worker, ending).await,
+        Err(_) => {} // the client is gone
+    }
+}
+
+async fn serve_http1(
+    stream: TcpStream,
+    read: &[u8],
+    worker: &Worker,
+    mut ending: watch::Receiver<bool>,
+) {
     let state = Connection::default();
-    let gate = Gate::new(stream, state.refusals.clone());
+    let gate = Gate::new(stream, state.refusals.clone(), read);
     let service = service_fn(async |request| {
-        Ok::<_, Infallible>(service::handle(&worker, &state, request).await)
+        Ok::<_, Infallible>(service::handle(worker, &state, request).await)
     });
     let connection = http1::Builder::new()
         .half_close(true)
