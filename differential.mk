@@ -11,4 +11,5 @@ DIFFERENTIAL_FLAGS ?=
 ## differential  a million operations to every variant, for an hour at most: equal answers
 differential:
 	$(PYTHON) -m tests.differential.run --operations $(DIFFERENTIAL_OPERATIONS) \
-	    --seconds $(DIFFERENTIAL_SECONDS) --processes $(DIFFERENTIAL_PROCESSES) $(DIFFERENTIAL_FLAGS)
+	    --seconds $(DIFFERENTIAL_SECONDS) --processes $(DIFFERENTIAL_PROCESSES) \
+	    $(DIFFERENTIAL_FLAGS)
