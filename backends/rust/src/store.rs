@@ -293,8 +293,8 @@ impl ListQuery<'_> {
         if self.after < self.prefix || self.after.is_empty() {
             return Some(self.prefix.to_owned());
         }
-        if self.common(self.after) == Some(self.after) {
-            return successor(self.after);
+        if let Some(common) = self.common(self.after) {
+            return successor(common); // it does not sort behind what it begins
         }
         Some(format!("{}\0", self.after))
     }

@@ -149,7 +149,7 @@ impl<'a> Listing<'a> {
         let last = page.entries.last().filter(|_| page.truncated).map(|entry| &*entry.name);
         if !self.is_v2 {
             text.element("Marker", self.text(self.query.after));
-            if let Some(last) = last.filter(|_| !self.query.delimiter.is_empty()) {
+            if let Some(last) = last {
                 text.element("NextMarker", self.text(last));
             }
             return;

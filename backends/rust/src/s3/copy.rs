@@ -42,8 +42,8 @@ pub fn object(exchange: &Exchange<'_>) -> Progress {
     let conditions = put::conditions(asked);
     let announced = exchange.optional_body()?;
     let bucket = exchange.bucket()?;
-    let source = source.find(exchange)?;
     put::judge(&bucket, asked.key(), &conditions)?;
+    let source = source.find(exchange)?;
     // Counted as if it were copied: its source may be gone before it.
     let shared = &exchange.rules.shared;
     let room = shared.store.reserve(source.body.len() as u64).ok_or(&failure::SLOW_DOWN)?;

@@ -65,8 +65,7 @@ impl Uploads {
         for (key, uploads) in keys.filter(|(key, _)| &***key >= query.after) {
             if let Some(common) = query.common(key) {
                 let told = page.entries.last().is_some_and(|(name, _)| &**name == common);
-                let behind = **key != *query.after || !id_after.is_empty();
-                if common != query.after && !told && behind && !page.push(query, common, None) {
+                if common > query.after && !told && !page.push(query, common, None) {
                     return page;
                 }
                 continue;
