@@ -62,6 +62,7 @@ want_c() {
     want "MD5 and SHA-256 of the C and C++ backends" libssl-dev
     want "CRC-32 of the C and C++ backends" zlib1g-dev
     want "Beast, of the C++ backend" libboost-dev
+    want "HTTP/2, of the C++ backend" libnghttp2-dev
     if command -v nginx >/dev/null || [ -x /usr/sbin/nginx ]; then
         SKIPPED+=("nginx")
     else

@@ -76,9 +76,70 @@ class conversation : public all_link, public timed_link {
             resume();
     }
 
+    // All that came and is not consumed, with the `n` bytes that were read now.
+    [[nodiscard]] text input_with(std::size_t n) const noexcept {
+        return {worker_.desk.input.data(), kept_.size() + n};
+    }
+    // It says too little yet: waits for more, for a time.
+    void hold(std::size_t n) {
+        kept_ = std::string(input_with(n));
+        set_timed(true);
+        me().await_input();
+    }
+    void drop_input() noexcept {
+        kept_ = {};
+    }
+
     void release_exchange() noexcept {
         if (exchange_ && !is_waiting()) // the log still reads what it waits with
             worker_.give_exchange(std::move(exchange_));
+    }
+
+    // On the list of those that owe us bytes exactly while they do; progress restarts the clock.
+    void set_timed(bool owes) {
+        timed_link::unlink();
+        if (!owes)
+            return;
+        progress_s_ = worker_.desk.now_s();
+        worker_.watch(me());
+    }
+
+    // Sends the desk's output and the exchange's large body. False when it blocked or failed.
+    [[nodiscard]] bool flush() {
+        desk &d = worker_.desk;
+        if (pending_.empty()) {
+            const text output(d.output.data(), d.output_n);
+            const std::size_t gone = me().send(output);
+            if (gone < output.size())
+                pending_ = std::string(output.substr(gone));
+            d.output_n = 0;
+        } else {
+            pending_at_ += me().send(text(pending_).substr(pending_at_));
+        }
+        if (!failed_ && pending_at_ == pending_.size()) {
+            pending_ = {};
+            pending_at_ = 0;
+            if (exchange_ && exchange_->is_sending())
+                me().send_body();
+        }
+        if (failed_)
+            return false;
+        blocked_ = !pending_.empty() || (exchange_ && exchange_->is_sending());
+        if (blocked_)
+            me().await_output();
+        return !blocked_;
+    }
+
+    // After the last answer: say that nothing more comes, then read what the peer still sends, so
+    // that a reset does not destroy the answer on its way.
+    void linger() {
+        if (!me().say_goodbye()) {
+            me().close();
+            return;
+        }
+        lingering_ = true;
+        set_timed(true);
+        me().await_input();
     }
 
     worker_type &worker_;
@@ -233,18 +294,6 @@ class conversation : public all_link, public timed_link {
         me().await_input();
     }
 
-    // After the last answer: say that nothing more comes, then read what the peer still sends, so
-    // that a reset does not destroy the answer on its way.
-    void linger() {
-        if (!me().say_goodbye()) {
-            me().close();
-            return;
-        }
-        lingering_ = true;
-        set_timed(true);
-        me().await_input();
-    }
-
     void go_on() {
         if (committed_) {
             resume();
@@ -280,41 +329,6 @@ class conversation : public all_link, public timed_link {
             return;
         closing_ = closing_ || exchange_->closing;
         worker_.give_exchange(std::move(exchange_));
-    }
-
-    // On the list of those that owe us bytes exactly while they do; progress restarts the clock.
-    void set_timed(bool owes) {
-        timed_link::unlink();
-        if (!owes)
-            return;
-        progress_s_ = worker_.desk.now_s();
-        worker_.watch(me());
-    }
-
-    // Sends the desk's output and the exchange's large body. False when it blocked or failed.
-    [[nodiscard]] bool flush() {
-        desk &d = worker_.desk;
-        if (pending_.empty()) {
-            const text output(d.output.data(), d.output_n);
-            const std::size_t gone = me().send(output);
-            if (gone < output.size())
-                pending_ = std::string(output.substr(gone));
-            d.output_n = 0;
-        } else {
-            pending_at_ += me().send(text(pending_).substr(pending_at_));
-        }
-        if (!failed_ && pending_at_ == pending_.size()) {
-            pending_ = {};
-            pending_at_ = 0;
-            if (exchange_ && exchange_->is_sending())
-                me().send_body();
-        }
-        if (failed_)
-            return false;
-        blocked_ = !pending_.empty() || (exchange_ && exchange_->is_sending());
-        if (blocked_)
-            me().await_output();
-        return !blocked_;
     }
 
     std::string kept_;    // input that is not consumed yet

@@ -1,6 +1,7 @@
 // Readiness by level-triggered epoll, and the system calls of a socket.
 #include "epoll_connection.h"
 #include "epoll_worker.h"
+#include "h2_session.h"
 #include <cerrno>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -12,7 +13,14 @@ namespace pausemark::epoll {
 
 constexpr std::size_t pieces_max = 16;
 
-connection::connection(worker &w, descriptor fd) noexcept : conversation(w), fd_(std::move(fd)) {}
+connection::connection(worker &w, descriptor fd) noexcept
+    : conversation(w), fd_(std::move(fd)), undecided_(w.speaks_h2()) {}
+
+connection::~connection() = default;
+
+bool connection::is_idle() const noexcept {
+    return h2_ ? h2_->is_idle() && !blocked_ : conversation::is_idle();
+}
 
 bool connection::start() noexcept {
     constexpr int on = 1;
@@ -29,6 +37,7 @@ void connection::close() noexcept {
     fd_ = descriptor();
     release_exchange();
     timed_link::unlink();
+    ready_link::unlink();
     worker_.bury(*this);
 }
 
@@ -58,14 +67,83 @@ void connection::on_readable() {
         return;
     if (got <= 0)
         close(); // a body that stops short is not stored
+    else if (h2_)
+        take_h2(input_with(static_cast<std::size_t>(got)));
+    else if (undecided_)
+        tell_protocol(static_cast<std::size_t>(got));
     else if (!lingering_)
         on_input(static_cast<std::size_t>(got));
+}
+
+// By the first bytes: HTTP/2 with prior knowledge begins with its preface.
+void connection::tell_protocol(std::size_t n) {
+    const text input = input_with(n), seen = input.substr(0, h2_preface.size());
+    if (seen != h2_preface && h2_preface.starts_with(seen)) {
+        hold(n);
+        return;
+    }
+    undecided_ = false;
+    if (seen == h2_preface)
+        begin_h2(input);
+    else
+        on_input(n);
+}
+
+void connection::begin_h2(text input) {
+    drop_input();
+    h2_ = std::make_unique<h2_session>(worker_, *this);
+    if (h2_->open())
+        take_h2(input);
+    else
+        close();
+}
+
+void connection::take_h2(text input) {
+    if (!h2_->feed(input)) {
+        close();
+        return;
+    }
+    if (worker_.is_stopping())
+        h2_->say_goaway();
+    go_on_h2();
+}
+
+void connection::go_on_h2() {
+    if (blocked_ && !flush()) {
+        if (failed_)
+            close();
+        return;
+    }
+    for (h2_->fill(); worker_.desk.output_n > 0; h2_->fill()) {
+        if (flush())
+            continue;
+        set_timed(false);
+        if (failed_)
+            close();
+        return;
+    }
+    if (h2_->is_over()) {
+        h2_.reset();
+        linger();
+        return;
+    }
+    set_timed(h2_->is_owed());
+    await_input();
+}
+
+void connection::say_goaway() {
+    if (!h2_)
+        return;
+    h2_->say_goaway();
+    go_on_h2();
 }
 
 void connection::on_event(std::uint32_t events) {
     if (!fd_)
         return;
-    if (blocked_) {
+    if (h2_ && blocked_) {
+        go_on_h2();
+    } else if (blocked_) {
         on_output();
     } else if (!is_waiting()) {
         on_readable();

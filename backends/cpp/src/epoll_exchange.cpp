@@ -1,5 +1,5 @@
 // llhttp's callbacks, and answers into the desk's output.
-#include "epoll_exchange.h"
+#include "epoll_connection.h"
 #include <cstring>
 
 namespace pausemark::epoll {
@@ -64,7 +64,7 @@ const llhttp_settings_t exchange::settings = [] {
     return s;
 }();
 
-exchange::exchange(desk &d) noexcept : call(d) {
+exchange::exchange(desk &d) noexcept : epoll_call(d) {
     llhttp_init(&parser_, HTTP_REQUEST, &settings);
     parser_.data = this;
 }
@@ -173,6 +173,10 @@ static text status_line(unsigned status) noexcept {
     default:
         return "HTTP/1.1 500 Internal Server Error\r\n";
     }
+}
+
+void exchange::on_commit() {
+    holder->on_commit();
 }
 
 void exchange::begin_response(unsigned status) {

@@ -1,7 +1,7 @@
 // A request in progress on the epoll stack: llhttp's parser, and an answer written as bytes.
 #pragma once
-#include "call.h"
 #include "conversation.h"
+#include "epoll_call.h"
 #include <llhttp.h>
 #include <memory_resource>
 
@@ -12,7 +12,7 @@ class connection;
 // Taken when a head is complete, given back when its body is read and its answer sent. What the
 // request points into lies in an arena of its own, which has nowhere to grow: an allocation beyond
 // it would end the process in any test.
-class exchange final : public call {
+class exchange final : public epoll_call {
   public:
     explicit exchange(desk &d) noexcept;
 
@@ -23,6 +23,7 @@ class exchange final : public call {
     // Ready for the next request.
     void reset() noexcept;
 
+    void on_commit() override;
     void begin_response(unsigned status) override;
     void add_header(text name, text value) override;
     void end_response(answer_content body) override;

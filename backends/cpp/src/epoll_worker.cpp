@@ -94,10 +94,15 @@ void worker::on_wake() {
 // One request may have had several writes under way: only the last one back lets it go on.
 void worker::take_commits() {
     desk.gate->drain([](write &w) {
-        auto &x = static_cast<exchange &>(*static_cast<call *>(w.owner));
+        auto &x = static_cast<epoll_call &>(*static_cast<call *>(w.owner));
         if (--x.waiting == 0)
-            x.holder->on_commit();
+            x.on_commit();
     });
+    while (!ready_.empty()) { // a connection's streams send together what came back together
+        connection &c = ready_.front();
+        c.ready_link::unlink();
+        c.go_on_h2();
+    }
 }
 
 std::unique_ptr<exchange> worker::take_exchange() {
@@ -167,6 +172,12 @@ void worker::begin_stop() {
     stopping_ = true;
     accept_all(); // whoever is in the backlog has connected and may have asked
     epoll_ctl(set(), EPOLL_CTL_DEL, listener_.get(), nullptr);
+    say_goaway();
+}
+
+void worker::say_goaway() {
+    for (auto at = all_.begin(); at != all_.end();)
+        (at++)->say_goaway();
 }
 
 void worker::close_idle() noexcept {

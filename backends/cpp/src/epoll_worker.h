@@ -1,6 +1,7 @@
 // One thread of the epoll stack: its listener, its epoll set, its connections and its desk.
 #pragma once
 #include "epoll_connection.h"
+#include "h2_pool.h"
 #include "server.h"
 #include <atomic>
 #include <vector>
@@ -28,16 +29,25 @@ class worker final : public server {
     void watch(connection &c) noexcept {
         timed_.push_back(c);
     }
+    // It has something to send, told while others are served.
+    void make_ready(connection &c) noexcept {
+        if (!c.ready_link::is_linked())
+            ready_.push_back(c);
+    }
     // It is closed, and freed once nobody names it.
     void bury(connection &c) noexcept;
     [[nodiscard]] bool is_stopping() const noexcept {
         return stopping_;
+    }
+    [[nodiscard]] bool speaks_h2() const noexcept {
+        return desk.limits.http == stack::nghttp2;
     }
     [[nodiscard]] int set() const noexcept {
         return set_.get();
     }
 
     pausemark::desk desk;
+    h2_pool streams{desk}; // before the connections, which give back to it
 
   private:
     void dispatch(void *of, std::uint32_t events);
@@ -48,12 +58,14 @@ class worker final : public server {
     void end_silent() noexcept;
     void begin_stop();
     void close_idle() noexcept;
+    void say_goaway();
 
     using connections = list_by<connection, all_link>;
     descriptor listener_, set_, wake_, spare_;
     std::vector<std::unique_ptr<exchange>> free_exchanges_;
     connections all_, dead_;
     list_by<connection, timed_link> timed_;
+    list_by<connection, ready_link> ready_;
     std::atomic<bool> stop_asked_ = false;
     bool stopping_ = false;
 };

@@ -11,6 +11,7 @@ using link_in =
 
 using all_link = link_in<struct every_connection>;   // of the worker
 using timed_link = link_in<struct timed_connection>; // that owes us bytes, the longest silent first
+using ready_link = link_in<struct ready_connection>; // that has something to send, all of a sudden
 using commit_link = link_in<struct waiting_connection>; // that waits for the log, open or closed
 
 template <class item, class link>

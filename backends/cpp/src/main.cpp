@@ -67,9 +67,9 @@ static void raise_descriptor_limit() noexcept {
 
 static std::unique_ptr<server> make_server(const options &o, unsigned index, int listener,
                                            bool is_v6, log_gate *log) {
-    if (o.http == stack::epoll)
-        return make_epoll_server(o, index, listener, log);
-    return make_beast_server(o, index, listener, is_v6, log);
+    if (o.http == stack::beast)
+        return make_beast_server(o, index, listener, is_v6, log);
+    return make_epoll_server(o, index, listener, log);
 }
 
 // `log` is null in ram. It ends behind the threads that submit to it and before the workers, which

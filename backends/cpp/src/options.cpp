@@ -64,6 +64,13 @@ static bool read_durability(text value, durability &to) {
     return found != std::end(names);
 }
 
+static bool read_stack(text value, stack &to) {
+    constexpr text names[] = {"beast", "epoll", "nghttp2"};
+    const auto found = std::ranges::find(names, value);
+    to = static_cast<stack>(found - std::begin(names));
+    return found != std::end(names);
+}
+
 static bool read_segment_bytes(text value, std::uint64_t &to) {
     const bool good = read_size(value, segment_bytes_ceiling, to) && to >= segment_bytes_least;
     to = (to + 7) & ~std::uint64_t{7}; // records begin at multiples of 8
@@ -118,10 +125,8 @@ static text apply(options &o, text name, text value) {
         return read_size(value, object_bytes_ceiling, o.object_bytes_max) ? "" : "1 to 512MiB";
     if (name == "--store-bytes-max")
         return read_size(value, UINT64_MAX, o.store_bytes_max) ? "" : "a size such as 4GiB";
-    if (name == "--stack") {
-        o.http = value == "epoll" ? stack::epoll : stack::beast;
-        return value == "epoll" || value == "beast" ? "" : "beast or epoll";
-    }
+    if (name == "--stack")
+        return read_stack(value, o.http) ? "" : "beast, epoll or nghttp2";
     if (name == "--allocator") {
         o.use_pool = value == "pool";
         return o.use_pool || value == "malloc" ? "" : "pool or malloc";

@@ -10,7 +10,7 @@ namespace pausemark {
 
 inline constexpr unsigned threads_max = 64;
 
-enum class stack { beast, epoll };
+enum class stack { beast, epoll, nghttp2 }; // the last is epoll's, and HTTP/2
 enum class durability { ram, buffered, interval, batch, sync };
 
 // An access key. What signing keys are derived from is kept, rather than the secret itself.

@@ -9,6 +9,9 @@ port=$((20000 + $$ % 20000)) url=http://127.0.0.1:$((20000 + $$ % 20000))
 pid=$!
 body=$(mktemp)
 trap 'kill "$pid" 2>/dev/null || true; rm -f "$body" "$body.got"' EXIT
+protocol=
+[ "$stack" != nghttp2 ] || protocol=--http2-prior-knowledge
+curl() { command curl $protocol "$@"; }
 fail() { echo "error: smoke: $1" >&2; exit 1; }
 status() { curl -s -o /dev/null -w '%{http_code}' "$@"; }
 tries=0
@@ -46,7 +49,7 @@ curl -s "$url/bucket/copy" >"$body.got"
 cmp -s "$body" "$body.got" || fail "the copy came back different"
 expect 204 -X DELETE "$url/bucket/copy"
 begin_upload() { curl -s -X POST "$1?uploads" | sed 's/.*<UploadId>\(.*\)<.UploadId>.*/\1/'; }
-tag_of_part() { curl -s -D - -o /dev/null "$@" | tr -d '\r' | sed -n 's/^ETag: //p'; }
+tag_of_part() { curl -s -D - -o /dev/null "$@" | tr -d '\r' | sed -n 's/^[Ee][Tt]ag: //p'; }
 upload=$(begin_upload "$url/bucket/parts")
 tag=$(tag_of_part -T "$body" "$url/bucket/parts?partNumber=1&uploadId=$upload")
 listed="<Part><PartNumber>1</PartNumber><ETag>$tag</ETag></Part>"
@@ -66,4 +69,4 @@ kill -TERM "$pid"
 code=0
 wait "$pid" || code=$?
 [ "$code" = 0 ] || fail "expected exit 0 after SIGTERM, got $code"
-echo "smoke: $allocator with $threads thread(s): good"
+echo "smoke: $stack, $allocator with $threads thread(s): good"
