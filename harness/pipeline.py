@@ -95,6 +95,7 @@ class Prepared(msgspec.Struct, frozen=True):
     why: str  # this runtime
     built: dict[str, Built]  # by the subject's name
     tuned: list[Tuned]
+    cpus: list[int]  # as they were before the harness confined itself to the engine's
 
 
 def run(request: Request, paths: Paths, observer: Observer) -> RunFolder:
@@ -103,9 +104,8 @@ def run(request: Request, paths: Paths, observer: Observer) -> RunFolder:
         plan = plan_of(request, ready)
         folder = begin(plan, paths.results, ready)
         readings = calibrate(plan, paths, folder.path, observer)
-        with ProbeRoom(
-            paths.root / "ebpf", plan=plan, log_folder=folder.path, say=observer.say
-        ) as room:
+        rooms = paths.root / "ebpf"
+        with ProbeRoom(rooms, plan=plan, log_folder=folder.path, say=observer.say) as room:
             finish(folder, paths, ready, readings, room, observer)
     return folder
 
@@ -124,10 +124,10 @@ def prepared(
         runtime, why = runtimes.choose(request.runtime, build=paths.build, say=observer.say)
         observer.say(f"runtime: {runtime.name} ({why})")
         built = _build_all(request, paths, runtime, observer)
-        layout = lay_out(request.layout, environment.usable_cpus())
-        stack.enter_context(machine.quiet_harness(layout.engine_cpus))
+        cpus = environment.usable_cpus()
+        stack.enter_context(machine.quiet_harness(lay_out(request.layout, cpus).engine_cpus))
         tuned = stack.enter_context(tuned_machine(journal, apply=request.tune == "auto"))
-        yield Prepared(runtime, why, built, tuned)
+        yield Prepared(runtime, why, built, tuned, cpus)
 
 
 def begin(plan: Plan, results: Path, ready: Prepared) -> RunFolder:
@@ -197,7 +197,7 @@ def plan_of(request: Request, ready: Prepared) -> Plan:
     ]
     return make_plan(
         msgspec.structs.replace(request, subjects=subjects),
-        cpus=environment.usable_cpus(),
+        cpus=ready.cpus,
         created_utc=clock.utc_now(),
         version=__version__,
         options_effective={

@@ -35,12 +35,11 @@ class Found(msgspec.Struct, frozen=True):
 def search(try_rate: TryRate, *, low: float, high: float, resolution: float) -> Found:
     """Searches [low, high]; of equal bounds only the confirming trial is made."""
     bracket = _Bracket(try_rate)
-    if low == high:
-        bracket.kept = low
-    else:
+    if low < high:
         _climb(bracket, low, high)
         _narrow(bracket, resolution)
-    rate = None if bracket.kept is None else _confirm(bracket, low, resolution)
+    first = bracket.kept if low < high else low
+    rate = None if first is None else _confirm(bracket, first, low, resolution)
     return Found(
         state=_state(bracket, rate),
         rate_rps=rate,
@@ -97,12 +96,12 @@ def _narrow(bracket: _Bracket, resolution: float) -> None:
         bracket.keeps(middle, full=False)
 
 
-def _confirm(bracket: _Bracket, low: float, resolution: float) -> float | None:
+def _confirm(bracket: _Bracket, first: float, low: float, resolution: float) -> float | None:
     """The first rate that a trial of full length keeps, from the highest kept downwards."""
-    rate, step = bracket.kept, resolution
+    rate, step = first, resolution
     before = bracket.stopped  # why the bracket has no upper end does not forbid to confirm
     for _ in range(CONFIRMATIONS_MAX):
-        if rate is None or bracket.keeps(rate, full=True):
+        if bracket.keeps(rate, full=True):
             return rate
         if bracket.stopped != before or bracket.broken != rate:
             return None

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from harness.model.verdict import Status
-from harness.system import clock
+from harness.system import clock, environment, machine
 from tests.pipeline.conftest import Stage
 
 REQUESTS = 8 * 1000
@@ -192,6 +194,21 @@ def test_results_folders_are_made_exclusively(
     assert again.code == 2
     assert "another run has this folder" in again.stderr
     assert stage.only_run().report.read_bytes() == before
+
+
+def test_the_layout_is_of_all_cpus_though_the_harness_confines_itself(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextlib.contextmanager
+    def confined(cpus: list[int]) -> Iterator[None]:
+        with monkeypatch.context() as inside:
+            inside.setattr(environment, "usable_cpus", lambda: cpus)
+            yield
+
+    monkeypatch.setattr(machine, "quiet_harness", confined)
+    stage.run()
+    layout = stage.only_run().plan().layout
+    assert (layout.name, layout.backend_cpus, layout.engine_cpus) == ("split", [1], [0])
 
 
 def test_the_plan_and_the_machine_are_recorded(stage: Stage) -> None:

@@ -115,6 +115,8 @@ def test_one_rate_is_only_confirmed() -> None:
     assert server.search(low=1500, high=1500).state is State.AT_LEAST
     assert server.search(low=2500, high=2500).state is State.BELOW
     assert server.tried == [(1500, True, 0), (2500, True, 0)]
+    limited = Server(lambda rate, full: Outcome.INVALID).search(low=1500, high=1500)
+    assert (limited.state, limited.kept_rps, limited.broken_rps) == (State.STOPPED, None, None)
 
 
 def test_a_generator_limit_stops_the_search_and_the_rest_is_confirmed() -> None:
