@@ -1,4 +1,4 @@
-"""Who takes part in a run: backends, variants, options, and the one track and protocol of all."""
+"""Who takes part in a run: backends, variants, options, their one track, and what they speak."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.drivers import manifests
 from harness.errors import UsageError
-from harness.model.manifest import BackendManifest, Option, Variant
+from harness.model.manifest import TRACKS_OF_TRANSPORTS, BackendManifest, Option, Variant
 from harness.model.plan import Subject
 
 SUBJECTS_MAX = 64
@@ -21,11 +21,15 @@ Settings = dict[str, dict[str, str]]  # by backend: option and value
 
 @dataclass(frozen=True, slots=True)
 class Entrants:
-    """The subjects of a run, and the track and the protocol on which they are compared."""
+    """The subjects of a run, the track on which they are compared, and what they speak.
+
+    `protocol` is the one of all, or "" where each has its own: `protocols`, by subject's name.
+    """
 
     subjects: list[Subject]
     track: str
     protocol: str
+    protocols: dict[str, str]
 
 
 def choose(
@@ -37,11 +41,12 @@ def choose(
     track: str | None,
     labels: list[str],
 ) -> Entrants:
-    """Every subject asked for, once per label; one variant of each backend when none is named.
+    """Every subject asked for, once per label; every backend when none is named.
 
-    A backend named without a variant takes part with its default one, or with its first on the
-    track that was asked for. UsageError when they share no track: charts never mix tracks, nor
-    protocols. The protocol is the first that each of them lists, unless one is asked for.
+    A backend named without a variant takes part with its default one; with a track, with its first
+    on that track, or with all on it where transports are compared. UsageError when they share no
+    track: charts never mix tracks. The protocol is the first that each of them lists, unless one is
+    asked for; where those differ, UsageError too, but on the tracks that compare transports.
     """
     chosen = _settings(settings)
     entries = _entries(names, folders, track)
@@ -53,9 +58,11 @@ def choose(
                 hint="name it with --backend too, or leave its option out",
             )
     found = []
-    protocol = protocol or _common_protocol(entries)
+    protocols = {}
+    track = _common_track(entries, track)
+    protocol = _common_protocol(entries, track) if protocol is None else protocol
     for manifest, variant in entries:
-        if protocol not in variant.protocols:
+        if protocol and protocol not in variant.protocols:
             spoken = ", ".join(variant.protocols)
             raise UsageError(
                 "--protocol",
@@ -66,14 +73,17 @@ def choose(
         for key, value in options.items():
             _check_option(manifest, key, value)
         pairs = tuple(sorted(options.items()))
-        found += [Subject(manifest.name, variant.name, pairs, label) for label in labels]
+        subjects = [Subject(manifest.name, variant.name, pairs, label) for label in labels]
+        found += subjects
+        if not protocol:
+            protocols.update({subject.name: variant.protocols[0] for subject in subjects})
     if len(found) > SUBJECTS_MAX:
         raise UsageError(
             "--backend",
             f"expected at most {SUBJECTS_MAX} subjects, got {len(found)}",
             hint="name fewer with --backend, or make several runs",
         )
-    return Entrants(found, _common_track(entries, track), protocol)
+    return Entrants(found, track, protocol, protocols)
 
 
 Entry = tuple[BackendManifest, Variant]
@@ -81,9 +91,10 @@ Entry = tuple[BackendManifest, Variant]
 
 def _entries(names: tuple[str, ...], folders: dict[str, Path], track: str | None) -> list[Entry]:
     named = [name for text in names for name in text.split(",") if name]
-    found = [_entry(name, folders, track) for name in dict.fromkeys(named or folders)]
-    entries = [(manifest, variant) for manifest, variant in found if variant is not None]
-    absent = [manifest.name for manifest, variant in found if variant is None]
+    found = [_asked_for(name, folders, track) for name in dict.fromkeys(named or folders)]
+    entries = [(manifest, variant) for manifest, variants in found for variant in variants]
+    entries = [e for i, e in enumerate(entries) if e not in entries[:i]]
+    absent = [manifest.name for manifest, variants in found if not variants]
     if not entries or (absent and named):
         raise UsageError(
             "--track",
@@ -93,9 +104,9 @@ def _entries(names: tuple[str, ...], folders: dict[str, Path], track: str | None
     return entries
 
 
-def _entry(
+def _asked_for(
     name: str, folders: dict[str, Path], track: str | None
-) -> tuple[BackendManifest, Variant | None]:
+) -> tuple[BackendManifest, list[Variant]]:
     backend, _, variant_name = name.partition("/")
     if backend not in folders:
         raise UsageError(
@@ -105,12 +116,13 @@ def _entry(
         )
     manifest = manifests.read_backend(folders[backend])
     if not variant_name and track is not None:
-        return manifest, manifest.variant_on(track)
+        on_it = manifest.variants_on(track)
+        return manifest, on_it if track in TRACKS_OF_TRANSPORTS else on_it[:1]
     variant = manifest.variant(variant_name or None)
     if variant is None:
         known = ", ".join(f"{backend}/{v.name}" for v in manifest.variants)
         raise UsageError("--backend", f"expected one of {known}, got {name!r}", hint=VARIANTS_HINT)
-    return manifest, variant
+    return manifest, [variant]
 
 
 def _common_track(entries: Iterable[Entry], asked: str | None) -> str:
@@ -129,14 +141,16 @@ def _common_track(entries: Iterable[Entry], asked: str | None) -> str:
     )
 
 
-def _common_protocol(entries: Iterable[Entry]) -> str:
+def _common_protocol(entries: Iterable[Entry], track: str) -> str:
     usual = {f"{m.name}/{v.name}": v.protocols[0] for m, v in entries}
+    if len(set(usual.values())) > 1 and track in TRACKS_OF_TRANSPORTS:
+        return ""
     if len(set(usual.values())) > 1:
         told = "; ".join(f"{name}: {protocol}" for name, protocol in usual.items())
         raise UsageError(
             "--backend",
             f"expected variants whose first protocol is the same, got {told}",
-            hint="charts never mix protocols: name one that all speak with --protocol",
+            hint="name one that all speak with --protocol; tracks cross and article mix them",
         )
     return next(iter(usual.values()))
 

@@ -11,6 +11,7 @@ from harness.cli import show
 from harness.cli.options import output_option
 from harness.errors import PausemarkError, UsageError
 from harness.model.compare import Comparison
+from harness.model.plan import Request
 from harness.model.view import RunView
 from harness.stages import compare as comparing
 from harness.stages import site as siting
@@ -37,8 +38,12 @@ def _environment(folder: RunFolder) -> dict[str, str]:
     return {**flat, "streams": at_once, "fingerprint": str(document.get("fingerprint", ""))}
 
 
+def _spoken(request: Request) -> str:
+    return request.protocol or ", ".join(sorted(set(request.protocols.values())))
+
+
 def _same_protocol(first: RunFolder, second: RunFolder) -> None:
-    spoken = [folder.plan().request.protocol for folder in (first, second)]
+    spoken = [_spoken(folder.plan().request) for folder in (first, second)]
     if spoken[0] != spoken[1]:
         raise UsageError(
             "compare",

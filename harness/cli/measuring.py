@@ -14,7 +14,7 @@ from harness.cli.options import ROOT, backends_option, output_option
 from harness.drivers import manifests
 from harness.errors import EXIT_FAILURE, EXIT_GOOD, EXIT_NOT_VALID, NotValid, UsageError
 from harness.model.manifest import TRACKS
-from harness.model.plan import Request
+from harness.model.plan import STREAMED, Request
 from harness.model.verdict import Status
 
 DEFAULT_CONNECTIONS = 64
@@ -90,22 +90,24 @@ def _labels(flags: dict[str, Any]) -> list[str]:
     return [*labels, "twin"] if flags["twin"] else labels
 
 
-def _at_once(protocol: str, depth: int, streams: int | None) -> tuple[int, int]:
+def _at_once(chosen: entrants.Entrants, depth: int, streams: int | None) -> tuple[int, int]:
     """Pipelined requests and streams of a connection; each goes with its own protocol only."""
-    if (depth > 1) != (protocol == "h1-pipelined"):
+    spoken = {chosen.protocol, *chosen.protocols.values()} - {""}
+    told = ", ".join(sorted(spoken))
+    if (depth > 1) != (spoken == {"h1-pipelined"}):
         raise UsageError(
             "--pipeline",
-            f"{depth} with --protocol {protocol}",
+            f"{depth} with --protocol {told}",
             hint="a depth above 1 goes with --protocol h1-pipelined, and only with it",
         )
-    if protocol == "h2c":
+    if STREAMED in spoken:
         streams = DEFAULT_STREAMS if streams is None else streams
         asked.number("--streams", streams, low=1, high=1024, unit="")
         return depth, streams
     if streams is not None:
         raise UsageError(
             "--streams",
-            f"{streams} with --protocol {protocol}",
+            f"{streams} with --protocol {told}",
             hint="streams are HTTP/2's: add --protocol h2c, or leave them out",
         )
     return depth, 1
@@ -132,7 +134,7 @@ def request_of(flags: dict[str, Any]) -> Request:
         track=flags["track"],
         labels=_labels(flags),
     )
-    depth, streams = _at_once(chosen.protocol, flags["depth"], flags["streams"])
+    depth, streams = _at_once(chosen, flags["depth"], flags["streams"])
     return Request(
         subjects=chosen.subjects,
         track=chosen.track,
@@ -141,6 +143,7 @@ def request_of(flags: dict[str, Any]) -> Request:
         duration_s=duration,
         warmup_s=warmup,
         protocol=chosen.protocol,
+        protocols=chosen.protocols,
         pipeline=depth,
         streams=streams,
         grain_ns=asked.grain_ns(flags["grain"]),

@@ -13,6 +13,7 @@ TRACKS = {
     "article": "the article's stacks: transport confounded with language",
     "cross": "one transport beside another",
 }
+TRACKS_OF_TRANSPORTS = ("article", "cross")  # each variant speaks its own protocol there
 
 
 class Build(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -87,10 +88,10 @@ class BackendManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 return variant
         return None
 
-    def variant_on(self, track: str) -> Variant | None:
-        """The default variant if it is on this track, else the first that is, else None."""
+    def variants_on(self, track: str) -> list[Variant]:
+        """Those that are on this track, the default one first."""
         on_it = [variant for variant in self.variants if track in variant.tracks]
-        return next((v for v in on_it if v.default), on_it[0] if on_it else None)
+        return sorted(on_it, key=lambda variant: not variant.default)
 
 
 class ProbeStream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -6,6 +6,8 @@ import msgspec
 
 from harness.model.manifest import Scenario
 
+STREAMED = "h2c"  # the protocol with streams
+
 
 class Subject(msgspec.Struct, frozen=True, order=True):
     """A row's identity: backend, variant, options, artifact digest and label."""
@@ -42,7 +44,7 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seed: int
     connections: int
     threads: int
-    protocol: str
+    protocol: str  # "" where each subject has its own
     pipeline: int
     arrivals: str
     grain_ns: int
@@ -57,6 +59,15 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     calibrate: bool = True
     streams: int = 1  # at once on a connection of h2c; 1 for other protocols
     track: str = ""  # what its comparison is about; "" where there are no backends to compare
+    protocols: dict[str, str] = {}  # by subject's name, where `protocol` is ""
+
+    def protocol_of(self, subject: Subject) -> str:
+        """What is spoken with this subject."""
+        return self.protocols.get(subject.name, self.protocol)
+
+    def streams_of(self, subject: Subject) -> int:
+        """Streams at once on a connection with this subject; 1 where there are no streams."""
+        return self.streams if self.protocol_of(subject) == STREAMED else 1
 
 
 class Layout(msgspec.Struct, frozen=True):

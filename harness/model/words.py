@@ -6,7 +6,7 @@ import shlex
 
 import msgspec
 
-from harness.model.plan import Request, Subject
+from harness.model.plan import STREAMED, Request, Subject
 
 _DURATIONS = ((1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs"), (1, "ns"))
 _SIZES = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"), (1, "B"))
@@ -84,6 +84,11 @@ def spans(numbers: list[int]) -> str:
     return ", ".join(f"{a}" if a == b else f"{a}–{b}" for a, b in groups)  # noqa: RUF001
 
 
+def has_streams(request: Request) -> bool:
+    """Whether some subject of the run speaks a protocol with streams."""
+    return any(request.protocol_of(subject) == STREAMED for subject in request.subjects)
+
+
 def repeat_command(request: Request) -> str:
     """The exact `bench run` that asks for the same again, quoted for a shell."""
     words = ["bench", "run"]
@@ -97,10 +102,11 @@ def repeat_command(request: Request) -> str:
     words += ["--rps", f"{request.rate_rps:g}", "--duration", f"{request.duration_s:g}"]
     words += ["--warmup", f"{request.warmup_s:g}", "--repeat", str(request.repeat)]
     words += ["--seed", str(request.seed), "--connections", str(request.connections)]
-    words += ["--protocol", request.protocol, "--runtime", request.runtime]
+    words += ["--protocol", request.protocol] if request.protocol else []
+    words += ["--runtime", request.runtime]
     words += ["--arrivals", request.arrivals, "--grain", f"{request.grain_ns / 1000:g}us"]
     words += ["--pipeline", str(request.pipeline)] if request.pipeline > 1 else []
-    words += ["--streams", str(request.streams)] if request.protocol == "h2c" else []
+    words += ["--streams", str(request.streams)] if has_streams(request) else []
     words += ["--threads", str(request.threads)]
     words += [] if request.cpu_quota is None else ["--cpu-quota", f"{request.cpu_quota:g}"]
     words += [] if request.calibrate else ["--no-calibrate"]

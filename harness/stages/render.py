@@ -117,8 +117,9 @@ def _asked(plan: Plan) -> list[Facts]:
 
 def _protocol(request: Request) -> str:
     deep = f", {request.pipeline} deep" if request.pipeline > 1 else ""
-    wide = f", {request.streams} streams each" if request.protocol == "h2c" else ""
-    return f"{request.protocol}{deep}{wide}"
+    wide = f", {request.streams} streams each" if words.has_streams(request) else ""
+    own = ", ".join(f"{name} {protocol}" for name, protocol in request.protocols.items())
+    return f"{request.protocol or own}{deep}{wide}"
 
 
 def _size(size_bytes: int) -> str:

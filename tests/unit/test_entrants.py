@@ -31,7 +31,7 @@ BACKENDS = {
     "one": {"std": ["idiomatic", "cross"], "loop": ["controlled"]},
     "two": {"std": ["idiomatic", "controlled", "cross"]},
     "three": {"odd": ["article"]},
-    "four": {"two": ["idiomatic"]},
+    "four": {"two": ["idiomatic", "cross"], "std": ["cross"]},
 }
 PROTOCOLS = {"two": ["h2c", "h1"]}
 
@@ -74,7 +74,9 @@ def test_a_track_chooses_the_variant(folders: dict[str, Path]) -> None:
 
 
 def test_without_names_those_that_are_not_on_the_track_stay_away(folders: dict[str, Path]) -> None:
-    assert chosen(folders, track="cross") == (["one/std", "two/std"], "cross")
+    wanted = ["one/std", "two/std", "four/two", "four/std"]
+    assert chosen(folders, track="cross") == (wanted, "cross")
+    assert chosen(folders, "four/std,four", track="cross") == (["four/std", "four/two"], "cross")
 
 
 def test_a_named_variant_decides_the_track(folders: dict[str, Path]) -> None:
@@ -118,3 +120,23 @@ def test_a_run_never_mixes_protocols(folders: dict[str, Path]) -> None:
     assert protocol(folders, "one", "four", asked="h1") == "h1"
     with pytest.raises(UsageError, match=r"one/std speaks h1, not h2c"):
         protocol(folders, "one", "four", asked="h2c")
+
+
+def test_where_transports_are_compared_each_speaks_its_own(folders: dict[str, Path]) -> None:
+    names = ("two", "four")
+    found = entrants.choose(
+        names, (), folders=folders, protocol=None, track="cross", labels=["", "twin"]
+    )
+    assert found.protocol == ""
+    assert found.protocols == {
+        "two/std": "h1",
+        "two/std (twin)": "h1",
+        "four/two": "h2c",
+        "four/two (twin)": "h2c",
+        "four/std": "h1",
+        "four/std (twin)": "h1",
+    }
+    alone = entrants.choose(
+        ("four/two",), (), folders=folders, protocol=None, track="cross", labels=[""]
+    )
+    assert (alone.protocol, alone.protocols) == ("h2c", {})
