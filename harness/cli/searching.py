@@ -94,6 +94,7 @@ def _tables(found: Capacity) -> None:
             _answer_text(answer),
             _rate(answer.kept_rps),
             _rate(answer.broken_rps),
+            _width(answer),
             answer.stopped or "; ".join(answer.broke) or "nothing was found to break",
             str(len(answer.trials)),
         ]
@@ -101,8 +102,8 @@ def _tables(found: Capacity) -> None:
     ]
     show.table(
         f"highest rate that keeps {asked_for.slo.text} ({asked_for.slo.percentiles}), no errors, "
-        f"and serves it whole; bracket within {asked_for.resolution:.3g}",
-        ["", "answer", "kept", "broken", "what broke beyond it", "trials"],
+        "and serves it whole",
+        ["", "answer", "kept", "broken", "bracket", "what broke beyond it", "trials"],
         rows,
     )
 
@@ -114,6 +115,13 @@ def _answer_text(answer: Answer) -> str:
 
 def _rate(rate_rps: float | None) -> str:
     return "none" if rate_rps is None else words.number(rate_rps)
+
+
+def _width(answer: Answer) -> str:
+    """Wider than the resolution where the confirming trials lowered the rate."""
+    if answer.kept_rps is None or answer.broken_rps is None:
+        return "open"
+    return f"{answer.broken_rps / answer.kept_rps - 1:.1%}"
 
 
 def _trial_row(tried: Tried, kind: str) -> list[str]:

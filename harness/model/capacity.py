@@ -77,10 +77,10 @@ class Tried(msgspec.Struct, frozen=True):
 class State(StrEnum):
     """How the search for one subject ended."""
 
-    FOUND = "found"  # a rate was confirmed, and one within the resolution is broken
+    FOUND = "found"  # a rate was confirmed, and a higher one is broken
     AT_LEAST = "at least"  # a rate was confirmed, and nothing above it was found to break
     BELOW = "below"  # the lowest rate that was tried breaks
-    STOPPED = "stopped"  # nothing was confirmed, because trials were not valid
+    STOPPED = "stopped"  # nothing was confirmed before the search ended early
     UNFINISHED = "unfinished"  # it still runs, or was interrupted
 
 

@@ -109,6 +109,8 @@ def _confirm(bracket: _Bracket, first: float, low: float, resolution: float) -> 
         if rate <= low:
             return None
         rate, step = max(low, float(round(rate / (1 + step)))), 2 * step
+    exhausted = f"{CONFIRMATIONS_MAX} confirming trials in a row broke it"
+    bracket.stopped = "; ".join(filter(None, [before, exhausted]))
     return None
 
 

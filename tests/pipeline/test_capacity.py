@@ -70,6 +70,7 @@ def test_the_edge_is_found_and_every_trial_is_an_ordinary_run(
     assert 950 <= (answer.rate_rps or 0) <= 1000 < (answer.broken_rps or 0) <= 1050
     assert answer.broke == ["P99 9.02 ms, beyond 5 ms"]
     assert f"{answer.rate_rps:,.0f} requests/s" in finished.stdout
+    assert f"{(answer.broken_rps or 0) / (answer.kept_rps or 1) - 1:.1%}" in finished.stdout
     assert "P99 9.02 ms, beyond 5 ms" in finished.stdout
     for tried in answer.trials:
         folder = run_folder.open_run(stage.results / _written(stage).folder / tried.run)

@@ -102,6 +102,27 @@ def test_broken_by_every_long_trial() -> None:
     assert found.broken_rps == 1000
 
 
+def test_long_trials_that_all_break_far_above_the_lowest_rate_end_the_search() -> None:
+    server = Server(lambda rate, full: up_to(0 if full else 500_000)(rate, full))
+    found = server.search()
+    assert (found.state, found.rate_rps, found.kept_rps) == (State.STOPPED, None, None)
+    assert found.stopped == "8 confirming trials in a row broke it"
+    full = [rate for rate, full, _ in server.tried if full]
+    assert len(full) == CONFIRMATIONS_MAX
+    assert found.broken_rps == full[-1] > 1000
+
+
+def test_a_limit_above_long_trials_that_all_break_is_told_too() -> None:
+    def answers(rate: float, full: bool) -> Outcome:
+        if rate > 500_000:
+            return Outcome.INVALID
+        return Outcome.BROKEN if full else Outcome.KEPT
+
+    found = Server(answers).search()
+    assert found.state is State.STOPPED
+    assert found.stopped == "invalid at 512000; 8 confirming trials in a row broke it"
+
+
 def test_never_broken_says_at_least() -> None:
     server = Server(up_to(math.inf))
     found = server.search(high=10_000)
