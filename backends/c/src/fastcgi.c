@@ -15,6 +15,8 @@ struct fastcgi *fastcgi_create(void) {
 // An answer begins with "HTTP/1.1 ", which a record's header and "Status: " replace: 16 bytes.
 #define RESERVED_BYTES (FASTCGI_HEADER_BYTES + sizeof "Status: " - sizeof "HTTP/1.1 ")
 
+_Static_assert(ANSWER_BYTES_MAX + RESERVED_BYTES <= UINT16_MAX, "one record holds an answer");
+
 void fastcgi_begin_answer(struct connection *c) {
     c->fastcgi->answer_at = c->worker->output_n;
     c->worker->output_n += RESERVED_BYTES;
@@ -29,7 +31,6 @@ void fastcgi_end_answer(struct connection *c) {
         w->output_n = f->answer_at;
         return;
     }
-    // ANSWER_BYTES_MAX bounds it: one record always holds it.
     fastcgi_put_header(answer, FASTCGI_STDOUT, f->request_id, n - FASTCGI_HEADER_BYTES);
     memcpy(answer + FASTCGI_HEADER_BYTES, "Status: ", sizeof "Status: " - 1);
     fastcgi_put_last(f->last, f->request_id);

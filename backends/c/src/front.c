@@ -1,5 +1,6 @@
 // The child process and what it leaves behind.
 #include "front.h"
+#include "listen.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -13,7 +14,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BACKLOG 4096
 #define FOLDER_MODE 0700
 #define STOP_MS 1400 // of the 2 s that the contract gives; what is in flight has 1 s (front_config)
 #define POLL_MS 5
@@ -90,7 +90,7 @@ static int open_socket(const struct front *f, unsigned index) {
              index);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
-        listen(fd, BACKLOG) == 0)
+        listen(fd, LISTEN_BACKLOG) == 0)
         return fd;
     if (fd >= 0)
         close(fd);

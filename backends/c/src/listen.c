@@ -7,8 +7,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BACKLOG 4096
-
 static socklen_t fill_address(const struct options *o, struct sockaddr_storage *to) {
     struct sockaddr_in *v4 = (struct sockaddr_in *)to;
     struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)to;
@@ -42,8 +40,8 @@ static int bind_socket(const struct options *o, bool shared) {
     return fd;
 }
 
-// One listener a thread. A first bind without SO_REUSEPORT finds out whether the port is taken,
-// which sharing would hide when the other process is of the same user.
+// A bind without SO_REUSEPORT finds out whether the port is taken, which sharing would hide when
+// the other process is of the same user.
 static bool port_is_free(const struct options *o) {
     int probe = bind_socket(o, false);
     if (probe < 0)
@@ -73,7 +71,7 @@ bool listen_on_port(const struct options *o, int *listeners) {
     bool free_port = true;
     for (unsigned i = 0; free_port && i < o->threads; i++) {
         listeners[i] = bind_socket(o, o->threads > 1);
-        free_port = listeners[i] >= 0 && listen(listeners[i], BACKLOG) == 0;
+        free_port = listeners[i] >= 0 && listen(listeners[i], LISTEN_BACKLOG) == 0;
     }
     return free_port;
 }

@@ -3,6 +3,8 @@
 #define PAUSEMARK_LISTEN_H
 #include "worker.h"
 
+#define LISTEN_BACKLOG 4096
+
 // Whether the port can be had; false with errno. Asked before a front binds it, too.
 bool listen_can(const struct options *o);
 // One listener a thread. False with errno.

@@ -59,36 +59,38 @@ static bool wait_for_signal(const struct parts *parts) {
     return true;
 }
 
-// From the first request that may come to the last that is answered. False when nginx failed.
-static bool run_front(const struct parts *parts) {
+// From the first request that may come to the last that is answered.
+static int run_front(const struct parts *parts) {
     struct front *front = parts->front;
-    bool good = front == NULL || front_start(front);
-    good = good && wait_for_signal(parts);
+    int code = EXIT_SUCCESS;
+    if (front != NULL && !front_start(front))
+        code = EXIT_ENVIRONMENT;
+    else if (!wait_for_signal(parts))
+        code = EXIT_FAILED; // nginx ended by itself
     if (front != NULL)
         front_stop(front);
-    return good;
+    return code;
 }
 
 // The log ends behind the threads that submit to it and before the workers, which
-// own what it still reads. False when a thread or nginx could not be had.
-static bool run_threads(const struct parts *parts, struct worker **workers, unsigned count,
-                        int wake) {
+// own what it still reads.
+static int run_threads(const struct parts *parts, struct worker **workers, unsigned count,
+                       int wake) {
     pthread_t threads[THREADS_MAX];
     struct log_writer *log = parts->log;
     unsigned started = 0;
     if (log != NULL && !log_writer_start(log, stop_for_failure))
-        return false;
+        return fail("the log's writer");
     while (started < count &&
            pthread_create(&threads[started], NULL, worker_run, workers[started]) == 0)
         started++;
-    bool good = started == count || fail("pthread_create") == EXIT_SUCCESS;
-    good = good && run_front(parts);
+    int code = started == count ? run_front(parts) : fail("pthread_create");
     (void)eventfd_write(wake, 1); // never read: it stays readable for every worker
     for (unsigned i = 0; i < started; i++)
         pthread_join(threads[i], NULL);
     if (log != NULL)
         log_writer_stop(log);
-    return good;
+    return code;
 }
 
 static int serve(const struct options *o, const struct parts *parts, const int *listeners) {
@@ -103,16 +105,16 @@ static int serve(const struct options *o, const struct parts *parts, const int *
         if (workers[i] == NULL)
             return fail("a worker's set-up");
     }
-    bool good = run_threads(parts, workers, o->threads, wake);
+    int code = run_threads(parts, workers, o->threads, wake);
     for (unsigned i = o->threads; i-- > 0;)
         worker_destroy(workers[i]);
     for (unsigned i = 0; i < o->threads; i++)
         close(listeners[i]);
     close(wake);
     sha256_stop();
-    if (!good)
-        return parts->front != NULL ? EXIT_FAILED : EXIT_ENVIRONMENT;
-    return log != NULL && log_writer_has_failed(log) ? EXIT_FAILED : EXIT_SUCCESS;
+    if (code == EXIT_SUCCESS && log != NULL && log_writer_has_failed(log))
+        code = EXIT_FAILED;
+    return code;
 }
 
 static int listen_and_serve(const struct options *o, const sigset_t *signals,

@@ -9,7 +9,7 @@
 
 #define INPUT_BYTES ((size_t)65536)
 #define OUTPUT_BYTES ((size_t)262144)
-#define INLINE_BODY_BYTES_MAX ((size_t)32768)
+#define INLINE_BODY_BYTES_MAX ((size_t)28672) // with its head it fits a FastCGI record
 // Room that one answer's head and inline body never exceed: what was kept of one head, what the
 // query of another overrides, and our own headers.
 #define ANSWER_BYTES_MAX (2 * (size_t)HEAD_BYTES_MAX + INLINE_BODY_BYTES_MAX + 2048)
