@@ -48,7 +48,7 @@ def capacity(**flags: Any) -> None:
     else:
         _tables(found)
         show.talk(f"every trial's run and report: {flags['output'] / found.folder}")
-    if any(answer.stopped for answer in found.answers):
+    if any(answer.ended_invalid for answer in found.answers):
         raise SystemExit(EXIT_NOT_VALID)
     if any(answer.rate_rps is None for answer in found.answers):
         raise SystemExit(EXIT_FAILURE)

@@ -96,6 +96,15 @@ class Answer(msgspec.Struct, frozen=True):
     stopped: str  # why the search ended early, "" when it did not
     trials: list[Tried]
 
+    @property
+    def ended_invalid(self) -> bool:
+        """Whether trials that were not valid stopped the search, also where a rate was confirmed.
+
+        A rate that stays invalid after its repetitions is never tried again.
+        """
+        last = {tried.rate_rps: tried.outcome for tried in self.trials}
+        return bool(self.stopped) and Outcome.INVALID in last.values()
+
 
 class Capacity(msgspec.Struct, frozen=True):
     """`capacity.json`, and what `bench capacity --json` prints."""

@@ -131,6 +131,38 @@ def test_a_late_generator_is_the_limit_and_is_named(
     assert "the generator, not the backend, is the limit at 1,600" in finished.stdout
 
 
+def test_confirming_trials_that_all_break_end_it_without_a_rate(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def act(load: FakeLoad) -> None:
+        if load.plan["duration_s"] == 8:
+            load.service_ns = SLOW_NS
+
+    _server(monkeypatch, holds_rps=1e9, act=act)
+    finished = _capacity(stage)
+    assert finished.code == 1, "every trial was valid"
+    answer = _only(stage)
+    assert (answer.state, answer.rate_rps) == (State.STOPPED, None)
+    assert answer.stopped == "8 confirming trials in a row broke it"
+    assert "not found" in finished.stdout
+
+
+def test_trials_that_are_not_valid_outweigh_a_subject_without_a_rate(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def act(load: FakeLoad) -> None:
+        if len(load.started) == 1:
+            load.service_ns = SLOW_NS
+        else:
+            load.send_lag_ns = LATE_NS
+
+    _server(monkeypatch, holds_rps=1e9, act=act)
+    finished = _capacity(stage, backends="alpha,beta")
+    assert finished.code == 3
+    states = [answer.state for answer in _written(stage).answers]
+    assert states == [State.BELOW, State.STOPPED]
+
+
 def test_wrong_answers_break_whatever_the_latency(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
