@@ -59,13 +59,16 @@ class Started:
     port: int
 
     def cpu_s(self) -> float:
-        """User and system seconds so far; of all its threads, and of nobody else."""
-        times = psutil.Process(self.pid).cpu_times()
-        return float(times.user + times.system)
+        """User and system seconds so far, of all its threads and of the front that it started."""
+        return sum(sum(one.cpu_times()[:2]) for one in self._tree())
 
     def resident_bytes(self) -> int:
-        """Resident set."""
-        return int(psutil.Process(self.pid).memory_info().rss)
+        """Resident set of the tree."""
+        return sum(int(one.memory_info().rss) for one in self._tree())
+
+    def _tree(self) -> list[psutil.Process]:
+        first = psutil.Process(self.pid)
+        return [first, *first.children(recursive=True)]
 
 
 def fail(what: str, hint: str) -> SystemExit:
