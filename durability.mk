@@ -13,6 +13,7 @@ durability:
 torn:
 	PAUSEMARK_EVERY_OFFSET=1 $(DURABILITY) -k torn_at_any_byte
 
-## crash         CRASH_ROUNDS=200 kills over backends and modes; nothing answered may be lost
+## crash         CRASH_ROUNDS=200 kills over variants and modes (CRASH="--backend rust/mio": of one)
 crash:
-	$(PYTHON) -m tests.durability.crash --backends-dir $(BACKENDS_DIR) --rounds $(CRASH_ROUNDS)
+	$(PYTHON) -m tests.durability.crash --backends-dir $(BACKENDS_DIR) \
+		--rounds $(CRASH_ROUNDS) $(CRASH)
