@@ -16,6 +16,7 @@ from tests.durability.kit import BUCKET, SEGMENT_BYTES, Fleet, end, kill, strace
 from tests.durability.log_format import read_log
 
 END_LIMIT_S = 5.0
+INTERVAL_S = 3.0  # so long that no sync is due before strace is attached and the write answered
 BODY = b"x" * 10_000
 
 
@@ -134,7 +135,7 @@ def test_a_failing_device_is_never_retried(
     fleet: Fleet, tmp_path: Path, mode: str, calls: str
 ) -> None:
     """The calls on the segment fail from the moment of the attachment on, in every thread."""
-    server = fleet.start(tmp_path, mode)
+    server = fleet.start(tmp_path, mode, "--sync-interval-ms", str(int(INTERVAL_S * 1000)))
     server.put(f"/{BUCKET}", b"")
     server.put(f"/{BUCKET}/before", b"x")
     segment = read_log(tmp_path).records[-1].file
@@ -147,7 +148,7 @@ def test_a_failing_device_is_never_retried(
             assert status == 200  # acknowledged when written; the sync of the interval fails
         else:
             assert status == 500
-        assert server.running.wait(END_LIMIT_S) == 1
+        assert server.running.wait(INTERVAL_S + END_LIMIT_S) == 1
     said = log_lines(server.running.output()[1])
     assert len([line for line in said if line.startswith("error: ")]) == 1, said
     (tmp_path / "trace").unlink()
