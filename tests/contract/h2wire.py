@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -206,6 +206,18 @@ class H2Wire:
         while not self.ended and self.goaway is None and time.monotonic() < deadline_s:
             self.pause(0.1)
         return self.ended or self.goaway is not None
+
+    def frames(self, wait_s: float) -> Iterator[tuple[int, int]]:
+        """Kind and stream of each frame within the wait, none of which the library sees."""
+        deadline_s = time.monotonic() + wait_s
+        with contextlib.suppress(TimeoutError, ConnectionResetError):
+            while (left_s := deadline_s - time.monotonic()) > 0:
+                self.connection.settimeout(left_s)
+                if not (data := self.connection.recv(READ_BYTES)):
+                    return
+                self._held += data
+                while (one := self._frame()) is not None:
+                    yield one[3], int.from_bytes(one[5:FRAME_HEAD_BYTES], "big")
 
     def grant(self, amount: int, stream: int | None = None) -> None:
         """Widen the connection's window, or a stream's."""

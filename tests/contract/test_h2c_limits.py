@@ -17,6 +17,8 @@ from tests.contract.wire import ClosedError
 pytestmark = pytest.mark.protocol("h2c")
 
 FLOOD_LIMIT_S = 5.0
+FLOOD_PAUSE_S = 0.3
+FRAMES_WAIT_S = 1.0
 GROWTH_BYTES_MAX = 64 << 20
 NO_ERROR, CANCEL = 0, 8
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW, CONTINUATION = (
@@ -39,15 +41,25 @@ def get(stream: int) -> bytes:
     return frame(HEADERS, END_STREAM | END_HEADERS, stream, block())
 
 
-def pour(server: Server, pieces: Iterator[bytes]) -> None:
-    """Send without reading until the server closes, stops taking, or the time is over."""
+def pour(server: Server, pieces: Iterator[bytes]) -> int:
+    """Send without reading until the server closes, stops taking, or the time is over.
+
+    Returns:
+        The most memory that the server held, in bytes, while the connection was open: what it
+        keeps for the flood is given back with it.
+    """
     end_s = time.monotonic() + FLOOD_LIMIT_S
-    with server.wire(timeout_s=1.0) as wire, contextlib.suppress(OSError):
-        wire.connection.sendall(BEGIN)
-        for piece in pieces:
-            wire.connection.sendall(piece)
-            if time.monotonic() > end_s:
-                break
+    peak = 0
+    with server.wire(timeout_s=1.0) as wire:
+        with contextlib.suppress(OSError):
+            wire.connection.sendall(BEGIN)
+            for piece in pieces:
+                wire.connection.sendall(piece)
+                peak = max(peak, server.running.memory_bytes())
+                if time.monotonic() > end_s:
+                    break
+        time.sleep(FLOOD_PAUSE_S)  # what was sent last may not have been taken yet
+        return max(peak, server.running.memory_bytes())
 
 
 def resets() -> Iterator[bytes]:
@@ -114,8 +126,7 @@ def test_a_flood_neither_ends_nor_grows_the_server(
     with H2Wire(server.port) as h2:
         assert h2.ask("GET", "/").status == 200
     before = server.running.memory_bytes()
-    pour(server, FLOODS[flood]())
-    assert server.running.memory_bytes() - before < GROWTH_BYTES_MAX
+    assert pour(server, FLOODS[flood]()) - before < GROWTH_BYTES_MAX
     with H2Wire(server.port) as h2:
         assert h2.ask("GET", "/").status == 200
     assert server.ask("GET", "/").status == 200
@@ -159,6 +170,9 @@ BROKEN = {
     "huffman padding of zeros": frame(HEADERS, END_STREAM | END_HEADERS, 1, b"\x00\x81\x00\x00"),
     "a preface that is none": b"",
 }
+# Go's library takes a frame that ends inside its own fields for the end of the client; the RFC
+# says no more than that an endpoint should tell why it closes.
+MAY_JUST_CLOSE = {"a priority of four bytes"}
 
 
 @pytest.mark.parametrize("what", BROKEN)
@@ -167,7 +181,7 @@ def test_a_broken_frame_ends_its_connection_and_no_other(server: Server, what: s
         h2.settled()
         h2.send(BROKEN[what] or frame(0xBE, 0, 0)[:5] + PREFACE * 3)
         assert h2.ends(), "the connection goes on"
-        assert h2.goaway != NO_ERROR
+        assert h2.goaway not in {None, NO_ERROR} or (what in MAY_JUST_CLOSE and h2.ended)
         assert other.ask("GET", "/").status == 200
 
 
@@ -252,9 +266,11 @@ def test_streams_beyond_the_limit_are_refused_one_by_one(server: Server, bucket:
         assert 100 <= limit <= 10_000
         for _ in range(limit):
             h2.head("PUT", f"/{bucket}/k", [("content-length", "1")])
-        h2.send(frame(HEADERS, END_STREAM | END_HEADERS, 2 * limit + 1, block()))
-        with contextlib.suppress(ProtocolError):
-            h2.pause(0.5)
+        excess = 2 * limit + 1
+        h2.send(get(excess))
+        came = set(h2.frames(FRAMES_WAIT_S))
+        assert (HEADERS, excess) not in came
+        assert (RST_STREAM, excess) in came or (GOAWAY, 0) in came
     assert server.ask("GET", "/").status == 200
 
 
