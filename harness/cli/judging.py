@@ -34,8 +34,9 @@ def _environment(folder: RunFolder) -> dict[str, str]:
         for section in ("machine", "software", "runtime")
         for key, value in document.get(section, {}).items()
     }
-    at_once = str(folder.plan().request.streams)
-    return {**flat, "streams": at_once, "fingerprint": str(document.get("fingerprint", ""))}
+    request = folder.plan().request
+    load = {"streams": str(request.streams), "grain": f"{request.grain_ns / 1000:g} us"}
+    return {**flat, **load, "fingerprint": str(document.get("fingerprint", ""))}
 
 
 def _spoken(request: Request) -> str:

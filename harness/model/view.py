@@ -343,6 +343,9 @@ class SiteEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     problem: str
     page: str  # relative to the site, "" for none
     clean_p99: list[HistoryPoint] = []
+    protocols: dict[str, str] = {}  # by subject's name
+    streams: int = 1  # at once on a connection of those that speak h2c
+    grain_ns: int | None = None  # None: listed before the site kept it
 
 
 class SiteIndex(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -374,9 +377,10 @@ class HistoryPanel(msgspec.Struct, frozen=True):
 
 
 class History(msgspec.Struct, frozen=True):
-    """All subjects over the runs of one machine."""
+    """All subjects over the runs of one machine under one kind of load."""
 
     fingerprint: str
+    load: str  # what the runs have in common beside the machine: "h2c, 8 streams, grain 20 us"
     runs: int
     x_ticks: list[Tick]
     panels: list[HistoryPanel]

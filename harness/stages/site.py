@@ -76,6 +76,7 @@ def _published(run: RunView, out: Path) -> SiteEntry:
             problem, page = "it has no report.html", ""
     elif not problem:
         problem = "it has no report.html"
+    request = run.plan.request if run.plan else None
     return SiteEntry(
         run_id=run.run_id,
         created_utc=run.created_utc,
@@ -85,6 +86,9 @@ def _published(run: RunView, out: Path) -> SiteEntry:
         problem=problem,
         page=page,
         clean_p99=[] if problem else _points(run),
+        protocols={s.name: request.protocol_of(s) for s in request.subjects} if request else {},
+        streams=request.streams if request else 1,
+        grain_ns=request.grain_ns if request else None,
     )
 
 

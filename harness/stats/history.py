@@ -1,7 +1,10 @@
-"""The history chart of the site: clean P99 by run, only among runs of one and the same machine."""
+"""The history chart of the site: clean P99 by run, only among runs of one machine and load."""
 
 from __future__ import annotations
 
+import msgspec
+
+from harness.model.plan import STREAMED
 from harness.model.view import (
     SLOTS,
     History,
@@ -19,22 +22,41 @@ _DATES_MOST = 4
 
 
 def histories(entries: list[SiteEntry]) -> list[History]:
-    """One history a fingerprint with two runs or more, the machine used last first."""
-    groups: dict[str, list[SiteEntry]] = {}
+    """One history a machine and load with two runs or more, the one used last first."""
+    groups: dict[tuple[str, str], list[SiteEntry]] = {}
     for entry in sorted(entries, key=lambda entry: (entry.created_utc, entry.run_id)):
         if entry.clean_p99 and entry.fingerprint and not entry.problem:
-            groups.setdefault(entry.fingerprint, []).append(entry)
-    kept = [group for group in groups.values() if len(group) >= 2]
-    kept.sort(key=lambda group: group[-1].created_utc, reverse=True)
-    return [_history(group) for group in kept]
+            for load, points in _by_load(entry).items():
+                part = msgspec.structs.replace(entry, clean_p99=points)
+                groups.setdefault((entry.fingerprint, load), []).append(part)
+    kept = [(load, group) for (_, load), group in groups.items() if len(group) >= 2]
+    kept.sort(key=lambda one: one[1][-1].created_utc, reverse=True)
+    return [_history(load, group) for load, group in kept]
 
 
-def _history(runs: list[SiteEntry]) -> History:
+def _by_load(entry: SiteEntry) -> dict[str, list[HistoryPoint]]:
+    """A run's points by how their subjects were asked: where transports are compared, in parts."""
+    found: dict[str, list[HistoryPoint]] = {}
+    for point in entry.clean_p99:
+        found.setdefault(_load(entry, point.subject), []).append(point)
+    return found
+
+
+def _load(entry: SiteEntry, subject: str) -> str:
+    protocol = entry.protocols.get(subject, "protocol not recorded")
+    plural = "" if entry.streams == 1 else "s"
+    streams = [f"{entry.streams} stream{plural}"] if protocol == STREAMED else []
+    grain = "not recorded" if entry.grain_ns is None else duration(entry.grain_ns)
+    return ", ".join([protocol, *streams, f"grain {grain}"])
+
+
+def _history(load: str, runs: list[SiteEntry]) -> History:
     points = [point for run in runs for point in run.clean_p99]
     titles = {point.subject: point.title for point in points}
     step = max(1, -(-len(runs) // _DATES_MOST))
     return History(
         fingerprint=runs[-1].fingerprint,
+        load=load,
         runs=len(runs),
         x_ticks=[
             Tick(_x(i, len(runs)), _date(runs[i].created_utc)) for i in range(0, len(runs), step)

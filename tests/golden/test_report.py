@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import re
 from html.parser import HTMLParser
@@ -197,6 +198,55 @@ def test_runs_of_two_machines_have_two_histories(tmp_path: Path) -> None:
     page = site(runs, tmp_path / "public").read_text(encoding="utf-8")
     assert "Clean P99 in 3 runs" in page
     assert "Clean P99 in 2 runs" in page
+
+
+def asked(folder: Path, day: int, **changes: object) -> RunView:
+    """A made-up run whose load differs from that of the others."""
+    made = run_view(folder, day)
+    assert made.plan is not None
+    request = msgspec.structs.replace(made.plan.request, **changes)
+    return msgspec.structs.replace(made, plan=msgspec.structs.replace(made.plan, request=request))
+
+
+@pytest.mark.parametrize(
+    ("changes", "load"),
+    [
+        ({"grain_ns": 100_000}, "http/1.1, grain 100 µs"),
+        ({"protocol": "h2c"}, "h2c, 1 stream, grain 50 µs"),
+        ({"protocol": "h2c", "streams": 8}, "h2c, 8 streams, grain 50 µs"),
+    ],
+)
+def test_runs_of_two_loads_have_two_histories(
+    tmp_path: Path, changes: dict[str, object], load: str
+) -> None:
+    runs = [run_view(tmp_path, day) for day in (1, 2, 3)]
+    runs += [asked(tmp_path, day, **changes) for day in (4, 5)]
+    page = site(runs, tmp_path / "public").read_text(encoding="utf-8")
+    assert page.count("Clean P99 in 3 runs") == page.count("Clean P99 in 2 runs") == 1
+    assert f"one load ({load})" in page
+
+
+def test_a_run_that_mixes_protocols_has_a_history_of_each(tmp_path: Path) -> None:
+    made = run_view(tmp_path, 1)
+    assert made.plan is not None
+    names = [subject.name for subject in made.plan.request.subjects]
+    protocols = {name: "h2c" if name == names[0] else "h1" for name in names}
+    runs = [asked(tmp_path, day, protocol="", protocols=protocols, streams=4) for day in (1, 2)]
+    page = site(runs, tmp_path / "public").read_text(encoding="utf-8")
+    assert "one load (h1, grain" in page
+    assert "one load (h2c, 4 streams, grain" in page
+
+
+def test_what_was_listed_before_the_load_was_kept_is_joined_with_no_other(tmp_path: Path) -> None:
+    out = tmp_path / "public"
+    site([run_view(tmp_path, day) for day in (1, 2)], out)
+    listed = json.loads((out / "runs.json").read_text(encoding="utf-8"))
+    for run in listed["runs"]:
+        del run["protocols"], run["streams"], run["grain_ns"]
+    (out / "runs.json").write_text(json.dumps(listed), encoding="utf-8")
+    page = site([run_view(tmp_path, day) for day in (3, 4, 5)], out).read_text(encoding="utf-8")
+    assert "Clean P99 in 3 runs" in page
+    assert "one load (protocol not recorded, grain not recorded)" in page
 
 
 def test_an_empty_site_is_a_page(tmp_path: Path) -> None:

@@ -223,3 +223,12 @@ def test_the_plan_and_the_machine_are_recorded(stage: Stage) -> None:
     assert all(line["state"] in {"off", "already", "absent", "refused"}
                for line in document["tuning"])  # fmt: skip
     assert len(document["fingerprint"]) == 12
+
+
+def test_runs_of_two_grains_are_compared_with_a_note(stage: Stage) -> None:
+    for grain in ("20us", "100us"):
+        assert stage.run("--grain", grain).code == 0
+    first, second = sorted(path.parent.name for path in stage.results.glob("*/plan.json"))
+    finished = stage.bench("compare", first, second, "--output", str(stage.results))
+    said = " ".join((finished.stdout + finished.stderr).split())
+    assert "grain: 20 us against 100 us" in said or "grain: 100 us against 20 us" in said
