@@ -149,17 +149,17 @@ impl Client {
         self.settled
     }
 
-    /// Whether the server said that it takes no more requests.
+    /// Whether the connection takes no more requests: the server said so, or its streams are used
+    /// up.
     #[must_use]
     pub fn is_draining(&self) -> bool {
-        self.draining
+        self.draining || self.next_stream >= f::STREAM_MAX
     }
 
     /// Whether another stream may begin beside `open` others, of `streams` at most.
     #[must_use]
     pub fn has_room(&self, open: usize, streams: usize) -> bool {
-        let fresh = self.next_stream < f::STREAM_MAX;
-        self.settled && !self.draining && fresh && open < streams.min(self.streams_max)
+        self.settled && !self.is_draining() && open < streams.min(self.streams_max)
     }
 
     /// Appends a request, with its body if that is small and the windows allow it; a longer one

@@ -377,3 +377,15 @@ fn a_goaway_ends_the_room() {
     let answer = frame(f::HEADERS, WHOLE, 1, OK);
     assert_eq!(wire.take(&answer), Ok(Some(Event::Answered(0))));
 }
+
+#[test]
+fn a_connection_whose_streams_are_used_up_is_draining() {
+    let mut wire = Wire::new(&[]);
+    wire.client.next_stream = f::STREAM_MAX - 2;
+    assert!(wire.client.has_room(0, 16) && !wire.client.is_draining());
+    let (last, _) = wire.send(Verb::Get, 1);
+    assert_eq!(last, f::STREAM_MAX - 2);
+    assert!(!wire.client.has_room(0, 16) && wire.client.is_draining());
+    let answer = frame(f::HEADERS, WHOLE, last, OK);
+    assert_eq!(wire.take(&answer), Ok(Some(Event::Answered(0))));
+}
