@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"pausemark/go/internal/gate"
 	"pausemark/go/internal/loop"
@@ -20,6 +21,13 @@ import (
 
 // streamsMax bounds what one connection of HTTP/2 asks at once.
 const streamsMax = 128
+
+// A client of HTTP/2 that answers no PING is gone, or stopped in a head, in which it cannot answer: both
+// together are the gate's limit.
+const (
+	pingAfter   = 20 * time.Second
+	pingTimeout = gate.ProgressTimeout - pingAfter
+)
 
 // server serves until the end is told, and returns nil when everything in flight was finished.
 type server func(handler *s3.Handler, end <-chan struct{}) error
@@ -52,7 +60,8 @@ func listenH2C(chosen settings, _ io.Writer) (server, error) {
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true)
 	return listenServer(chosen, &http.Server{Protocols: protocols, MaxHeaderBytes: wire.HeadBytesMax,
-		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: streamsMax}})
+		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: streamsMax, SendPingTimeout: pingAfter,
+			PingTimeout: pingTimeout}})
 }
 
 func listenServer(chosen settings, shape *http.Server) (server, error) {
