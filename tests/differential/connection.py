@@ -15,7 +15,11 @@ _TIMEOUT = struct.pack("ll", ANSWER_TIMEOUT_S, 0)
 
 
 class EndedError(Exception):
-    """The connection ended, or said nothing for too long, where an answer was expected."""
+    """The connection ended where an answer was expected, which may be what is asked of a server."""
+
+
+class NoAnswerError(Exception):
+    """What never is: silence where an answer was expected, bytes that are none, a port closed."""
 
 
 @dataclass(slots=True)
@@ -28,7 +32,10 @@ class Connection:
     @classmethod
     def to(cls, port: int) -> Connection:
         """A fresh one. The kernel keeps its timeouts: Python's own cost a poll() a read."""
-        connected = socket.create_connection(("127.0.0.1", port), ANSWER_TIMEOUT_S)
+        try:
+            connected = socket.create_connection(("127.0.0.1", port), ANSWER_TIMEOUT_S)
+        except OSError as error:
+            raise NoAnswerError(f"no connection: {error}") from error
         connected.settimeout(None)
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
@@ -43,12 +50,16 @@ class Connection:
             return
 
     def receive(self, method: str) -> Raw:
-        """The next answer, also an interim one."""
+        """The next answer, also an interim one.
+
+        Raises:
+            EndedError: The server closed the connection instead.
+            NoAnswerError: It stayed silent, or what it sent is not HTTP.
+        """
         while (end := self._buffer.find(b"\r\n\r\n")) < 0:
             self._fill()
         head = self._buffer[:end]
-        assert head.startswith(b"HTTP/1.1 "), head
-        status = int(head[9:12])
+        status = _status(head)
         body_at = end + 4
         if status < 200 or method == "HEAD" or status in BODYLESS:
             body = b""
@@ -68,15 +79,26 @@ class Connection:
     def _fill(self) -> None:
         try:
             data = self.socket.recv(READ_BYTES)
-        except (ConnectionResetError, BlockingIOError) as error:
+        except BlockingIOError as error:
+            told = f"silent for {ANSWER_TIMEOUT_S} s after {self._buffer[:200]!r}"
+            raise NoAnswerError(told) from error
+        except ConnectionResetError as error:
             raise EndedError from error
         if not data:
             raise EndedError
         self._buffer = self._buffer + data if self._buffer else data
 
 
+def _status(head: bytes) -> int:
+    if not head.startswith(b"HTTP/1.1 ") or not head[9:12].isdigit():
+        raise NoAnswerError(f"no status line of HTTP/1.1: {head!r}")
+    return int(head[9:12])
+
+
 def _length(head: bytes) -> int:
     lower = head.lower()
     at = lower.find(b"\r\ncontent-length:") + 17
-    assert lower.count(b"\r\ncontent-length:") == 1, f"one Content-Length expected: {head!r}"
-    return int(head[at:].partition(b"\r\n")[0])
+    value = head[at:].partition(b"\r\n")[0].strip()
+    if lower.count(b"\r\ncontent-length:") != 1 or not value.isdigit():
+        raise NoAnswerError(f"one Content-Length expected: {head!r}")
+    return int(value)

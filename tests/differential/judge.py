@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tests.differential.canonical import Raw, alike, canonical, same
+from tests.differential.connection import NoAnswerError
 from tests.differential.operations import BUCKETS, STRAY_BUCKET, Operation, deletion
 from tests.differential.player import Player
 from tests.differential.streams import Stream
@@ -20,7 +22,11 @@ LAST = tuple(
 
 
 class DifferenceError(AssertionError):
-    """Two servers answered one operation differently."""
+    """Two servers answered one operation differently, or one of them did not at all."""
+
+
+class LostServerError(DifferenceError):
+    """A difference after which a server is not as before: nothing can be played to it again."""
 
 
 @dataclass
@@ -38,20 +44,27 @@ class Judge:
         ]
 
     def play(self, stream: Stream) -> None:
-        """Play a stream from an empty store; DifferenceError at the first answer that differs.
+        """Play a stream from an empty store, until the first answer that differs.
 
         What begins and ends every stream is compared too: uploads end with their bucket.
+
+        Raises:
+            DifferenceError: An answer differs, or there is none; every store is empty again.
+            LostServerError: Likewise, but a store could not be emptied.
         """
         for player in self.players:
             player.forget()
         operations = (FIRST, *stream.operations)
         try:
             self._play(operations, stream.depth)
-        except DifferenceError:
-            self._empty()
+            self.close()  # the last answer may have been the last of its connection
+            self._play(LAST, len(LAST))
+        except DifferenceError as error:
+            try:
+                self._empty()
+            except DifferenceError as lost:
+                raise LostServerError(f"{error}\nand then: {lost}") from None
             raise
-        self.close()  # the last answer may have been the last of its connection
-        self._play(LAST, len(LAST))
 
     def close(self) -> None:
         """End every connection."""
@@ -70,12 +83,20 @@ class Judge:
     def _send(self, batch: Sequence[Operation]) -> None:
         requests = None if batch[0].is_named else [one.encoded() for one in batch]
         for player in self.players:
-            player.send(requests or [player.named(one).encoded() for one in batch])
+            with _told_of(player, batch[0]):
+                player.send(requests or [player.named(one).encoded() for one in batch])
+
+    def _receive(self, operation: Operation) -> list[Raw | None]:
+        answers = []
+        for player in self.players:
+            with _told_of(player, operation):
+                answers.append(player.receive(operation))
+        return answers
 
     def _answers(self, operation: Operation, number: int, depth: int) -> DifferenceError | None:
         """Take the answer of every server to one operation, and compare them."""
+        answers = self._receive(operation)
         self.operation_count += 1
-        answers = [player.receive(operation) for player in self.players]
         parted = [at for at in range(1, len(answers)) if not self._agree(answers, at)]
         if not parted:
             return None
@@ -95,14 +116,25 @@ class Judge:
 
     def _empty(self) -> None:
         """Back to an empty store after a difference, whatever each server has by now."""
-        self.close()
+        for player in self.players:
+            player.abandon()
         for operation in LAST:
             self._send([operation])
-            answers = [player.receive(operation) for player in self.players]
+            answers = self._receive(operation)
             statuses = {answer.status if answer else 0 for answer in answers}
             if operation.method == "DELETE" and not statuses <= {204, 404}:
                 raise DifferenceError(f"{operation.target} could not be emptied: {statuses}")
         self.close()
+
+
+@contextmanager
+def _told_of(player: Player, operation: Operation) -> Iterator[None]:
+    """Where a server gives no answer, that is what parts it from the others."""
+    try:
+        yield
+    except NoAnswerError as error:
+        told = f"{operation!r}\n  {player.server.backend.name}: no answer: {error}"
+        raise DifferenceError(told) from None
 
 
 def batches(operations: Sequence[Operation], depth: int) -> Iterator[Sequence[Operation]]:

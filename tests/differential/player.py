@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from tests.contract.conftest import Server
 from tests.differential.canonical import Raw
-from tests.differential.connection import Connection, EndedError
+from tests.differential.connection import Connection, EndedError, NoAnswerError
 from tests.differential.operations import Operation
 
 NO_UPLOAD = "0" * 32
@@ -41,6 +41,11 @@ class Player:
             self._connection.close()
             self._connection = None
 
+    def abandon(self) -> None:
+        """End the connection, and expect no answer to what was sent on it."""
+        self.close()
+        self._pending.clear()
+
     def named(self, operation: Operation) -> Operation:
         """The operation with the names that this server gave."""
         return replace(operation, target=_PLACE.sub(self._name, operation.target))
@@ -56,14 +61,17 @@ class Player:
 
         The connection goes on unless the server said or showed that it ends; what was sent behind
         that operation is sent again on a new one.
+
+        Raises:
+            NoAnswerError: There was neither an answer nor an end; nothing more is to be received.
         """
-        if self._connection is None:
-            self._push()
-        assert self._connection is not None
         try:
-            raw = self._answer(self._connection, operation)
+            raw = self._answer(self._connection or self._push(), operation)
         except EndedError:
             raw = None
+        except NoAnswerError:
+            self.abandon()
+            raise
         self._pending.popleft()
         if raw is None or raw.closes() or operation.framing == "raw":
             self.close()
@@ -71,10 +79,11 @@ class Player:
             self._learn(raw.body)
         return raw
 
-    def _push(self) -> None:
+    def _push(self) -> Connection:
         if self._connection is None:
             self._connection = Connection.to(self.server.port)
         self._connection.send(b"".join(self._pending))
+        return self._connection
 
     def _answer(self, connection: Connection, operation: Operation) -> Raw:
         interim: list[int] = []

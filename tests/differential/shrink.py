@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from tests.differential.judge import DifferenceError
+from tests.differential.judge import DifferenceError, LostServerError
 from tests.differential.operations import Operation
 from tests.differential.streams import Stream
 
@@ -21,8 +21,10 @@ def shortest(
 
     Operations are taken out in halves, quarters and one by one, then headers and bodies of those
     that are left, as long as any difference remains. One that never comes again leaves the stream
-    as it was, with a note.
+    as it was, with a note, and so does one that lost a server, which cannot be asked again.
     """
+    if isinstance(found, LostServerError):
+        return stream, found
     ends_s = time.monotonic() + seconds_max
     if (again := _difference(play, stream)) is None:
         found.add_note("it did not come again when the stream was played once more")
@@ -37,6 +39,8 @@ def shortest(
             if (difference := _difference(play, shorter)) is not None:
                 stream, found, improved = shorter, difference, True
                 break
+        if isinstance(found, LostServerError):
+            return stream, found
     return stream, found
 
 

@@ -14,6 +14,7 @@ from tests.differential.rounds import play
 FIRST_SEED = 1
 SECONDS = float(os.environ.get("PAUSEMARK_DIFFERENTIAL_S", "60"))
 ENOUGH = 1 << 30
+OPERATIONS_MIN = 1000  # a round is begun and played to its end, some 3000, however slow the machine
 
 
 def all_variants() -> Sequence[Backend]:
@@ -30,6 +31,7 @@ def test_every_variant_gives_the_same_answers() -> None:
         processes=2,
     )
     assert not played.failure, played.failure
+    assert played.operations >= OPERATIONS_MIN, "hardly anything was played"
 
 
 @pytest.mark.parametrize("processes", [1, 2])
