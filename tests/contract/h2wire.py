@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Self
 
 from h2 import events
 from h2.config import H2Configuration
@@ -16,7 +13,7 @@ from h2.connection import ConnectionState, H2Connection
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
 
-from tests.contract.wire import ANSWER_TIMEOUT_S, ClosedError, Reply
+from tests.contract.wire import ClosedError, Connected, Reply
 
 Pairs = Iterable[tuple[str, str]]
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -47,15 +44,12 @@ class Stream:
 
 
 @dataclass
-class H2Wire:
+class H2Wire(Connected):
     """One connection; received data is acknowledged at once unless `grants` is turned off."""
 
-    port: int
-    timeout_s: float = ANSWER_TIMEOUT_S
     settings: dict[SettingCodes, int] = field(default_factory=dict)
     strict: bool = True  # off: what HTTP/2 forbids may be sent
     grants: bool = True
-    connection: socket.socket = field(init=False)
     h2: H2Connection = field(init=False)
     streams: dict[int, Stream] = field(init=False, default_factory=dict)
     goaway: int | None = field(init=False, default=None)
@@ -64,8 +58,7 @@ class H2Wire:
     _held: bytes = field(init=False, default=b"")
 
     def __post_init__(self) -> None:
-        self.connection = socket.create_connection(("127.0.0.1", self.port), self.timeout_s)
-        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        super().__post_init__()
         config = H2Configuration(
             header_encoding="latin-1",
             validate_outbound_headers=self.strict,
@@ -78,25 +71,9 @@ class H2Wire:
         self.h2.initiate_connection()
         self.flush()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self.connection.close()
-
     def flush(self) -> None:
         """Send what the library wants to send; a closed connection is noticed when reading."""
         self.send(self.h2.data_to_send())
-
-    def send(self, data: bytes) -> None:
-        """Send raw bytes."""
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            self.connection.sendall(data)
 
     def ask(
         self, method: str, target: str, headers: Pairs = (), body: bytes | None = None

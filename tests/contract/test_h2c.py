@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import re
 import signal
 import time
@@ -343,6 +344,39 @@ def test_both_protocols_meet_on_one_port_however_the_preface_is_cut(server: Serv
         with server.wire() as wire:
             wire.send(request("GET", "/"))
             assert wire.answer().status == 200
+
+
+@pytest.mark.parametrize("cuts", [(1,), (2,), (3,), (4,), (1, 2, 3), (20,)])
+def test_http_1_that_begins_like_a_preface_may_come_in_pieces(
+    server: Server, bucket: str, cuts: tuple[int, ...]
+) -> None:
+    whole = request("PUT", f"/{bucket}/k", [], b"hello")
+    with server.wire() as wire:
+        for start, end in itertools.pairwise((0, *cuts, len(whole))):
+            wire.send(whole[start:end])
+            time.sleep(0.05)
+        assert wire.answer("PUT").status == 200
+        assert wire.ask("GET", f"/{bucket}/k").body == b"hello"
+
+
+@pytest.mark.parametrize("cut", [0, 3, 5])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"PRI / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+        b"PRI * HTTP/2.0\r\nHost: 127.0.0.1\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nNO\r\n\r\n" + frame(4, 0, 0),
+    ],
+    ids=["of HTTP/1.1", "with a header", "to its second half"],
+)
+def test_what_is_a_preface_at_first_alone_is_refused(server: Server, sent: bytes, cut: int) -> None:
+    with server.wire() as wire:
+        wire.send(sent[:cut])
+        time.sleep(0.05)
+        wire.send(sent[cut:])
+        with contextlib.suppress(ClosedError):
+            assert wire.answer().status in ({400, 405} if b"HTTP/1.1" in sent else {400})
+    assert server.ask("GET", "/").status == 200
 
 
 def test_unknown_frames_and_settings_are_ignored(h2: H2Wire) -> None:

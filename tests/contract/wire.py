@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import time
 from collections.abc import Iterable
@@ -48,13 +49,12 @@ class Reply:
 
 
 @dataclass
-class Wire:
-    """One connection; requests are bytes or built from parts, answers are read one by one."""
+class Connected:
+    """A connection to a server's port, which ends with its block; what is spoken on it is open."""
 
     port: int
     timeout_s: float = ANSWER_TIMEOUT_S
     connection: socket.socket = field(init=False)
-    _buffer: bytes = field(init=False, default=b"")
 
     def __post_init__(self) -> None:
         self.connection = socket.create_connection(("127.0.0.1", self.port), self.timeout_s)
@@ -73,10 +73,15 @@ class Wire:
 
     def send(self, data: bytes) -> None:
         """Send raw bytes; a server that already closed is noticed when its answer is read."""
-        try:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.connection.sendall(data)
-        except (BrokenPipeError, ConnectionResetError):
-            return
+
+
+@dataclass
+class Wire(Connected):
+    """One connection; requests are bytes or built from parts, answers are read one by one."""
+
+    _buffer: bytes = field(init=False, default=b"")
 
     def ask(
         self,
