@@ -8,10 +8,15 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
+#ifndef STACK
+#define STACK stack::epoll
+#endif
+
 using namespace pausemark;
 
 static const options &settings() {
     static options o;
+    o.http = STACK;
     o.object_bytes_max = 1 << 20;
     o.store_bytes_max = 16 << 20;
     return o;
@@ -30,7 +35,7 @@ static void prepare_store() {
     (void)store::create_bucket("bucket", 0);
     object_ref object = object::create({}, 3, 3);
     if (object != nullptr && object->append("abc"))
-        (void)store::put("bucket", "key", object, false);
+        (void)store::put("bucket", "key", object, {});
 }
 
 extern "C" int LLVMFuzzerInitialize(int *, char ***) {
