@@ -185,6 +185,7 @@ void h2_session::on_begin_head(std::int32_t id) {
     if (s == nullptr) {
         (void)nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, id,
                                         NGHTTP2_REFUSED_STREAM);
+        reset_last_ = std::max(reset_last_, id); // its trailers may stand in the same read
         return;
     }
     s->begin(*this, id);
