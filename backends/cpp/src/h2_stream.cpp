@@ -122,6 +122,8 @@ void h2_stream::close() noexcept {
     unended_link::unlink();
     if (waiting == 0)
         home_.give(*this);
+    else
+        home_.leave(*this);
 }
 
 void h2_stream::reset() noexcept {
@@ -134,6 +136,7 @@ void h2_stream::reset() noexcept {
 
 void h2_stream::on_commit() {
     if (session_ == nullptr) {
+        open_link::unlink(); // where it was left
         home_.give(*this);
         return;
     }
