@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from harness import __version__, pipeline
+from harness import __version__, calibrating, pipeline
 from harness.calibration import Reading
 from harness.drivers.probes import ProbeRoom
 from harness.errors import NotValid
@@ -23,7 +23,8 @@ from harness.model.capacity import (
 )
 from harness.model.plan import Request, Subject
 from harness.model.trial import Percentiles
-from harness.pipeline import Observer, Paths, Prepared
+from harness.paths import Paths
+from harness.pipeline import Observer, Prepared
 from harness.stats import slo
 from harness.stats.search import REPEATS_MAX, search
 from harness.store import run_folder
@@ -39,7 +40,7 @@ def find(asked: Search, paths: Paths, observer: Observer) -> Capacity:
         under = run_folder.scratch(paths.results, "capacity", stamp=clock.utc_stamp())
         longest_s = request.duration_s * 2**REPEATS_MAX
         plan = pipeline.plan_of(msgspec.structs.replace(request, duration_s=longest_s), ready)
-        readings = pipeline.calibrate(plan, paths, under, observer)
+        readings = calibrating.before_a_run(plan, paths, under, observer.say)
         _refuse_uncalibrated(readings)
         found = Capacity(SCHEMA, under.name, plan.created_utc, __version__, asked, [])
         with ProbeRoom(paths.root / "ebpf", plan=plan, log_folder=under, say=observer.say) as room:

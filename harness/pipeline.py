@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
-from harness import __version__, calibration
+from harness import __version__, calibrating
+from harness.calibration import Reading
 from harness.drivers import engine, manifests, runtimes
 from harness.drivers.command import effective_options
 from harness.drivers.load import Target
@@ -19,9 +20,10 @@ from harness.drivers.runtime import Launch, Runtime, Server
 from harness.errors import PausemarkError
 from harness.model.analysis import Second
 from harness.model.manifest import BackendManifest
-from harness.model.plan import Artifact, Layout, Plan, Request, Subject, TrialSpec
+from harness.model.plan import Artifact, Plan, Request, TrialSpec
 from harness.model.trial import TrialData
 from harness.model.view import ReportInputs
+from harness.paths import Paths
 from harness.stages import analyse, collect, judge, measure, render
 from harness.stages.plan import lay_out, make_plan
 from harness.store import run_folder, tables
@@ -33,36 +35,6 @@ from harness.system.ports import free_port
 from harness.system.tuning import Tuned, tuned_machine
 
 PIDS_LIMIT = 4096
-
-
-class Paths(msgspec.Struct, frozen=True):
-    """Where the rooms are; all absolute."""
-
-    root: Path
-    results: Path
-    backend_roots: list[Path]
-    baseline_root: Path | None = None  # another checkout, whose backends get the label "baseline"
-
-    @property
-    def build(self) -> Path:
-        """Where built things go."""
-        return self.root / "build"
-
-    @property
-    def locustfile(self) -> Path:
-        """Locust's side."""
-        return self.root / "loadgen" / "locust" / "locustfile.py"
-
-    @property
-    def programs(self) -> Path:
-        """Engine and freeze server."""
-        return self.build / "loadgen"
-
-    def backend(self, subject: Subject) -> Path:
-        """The folder that a subject is built from."""
-        if subject.label == "baseline" and self.baseline_root is not None:
-            return self.baseline_root / "backends" / subject.backend
-        return manifests.find_backends(self.backend_roots)[subject.backend]
 
 
 class Observer(Protocol):
@@ -103,7 +75,7 @@ def run(request: Request, paths: Paths, observer: Observer) -> RunFolder:
     with prepared(request, paths, observer, command="bench run") as ready:
         plan = plan_of(request, ready)
         folder = begin(plan, paths.results, ready)
-        readings = calibrate(plan, paths, folder.path, observer)
+        readings = calibrating.before_a_run(plan, paths, folder.path, observer.say)
         rooms = paths.root / "ebpf"
         with ProbeRoom(rooms, plan=plan, log_folder=folder.path, say=observer.say) as room:
             finish(folder, paths, ready, readings, room, observer)
@@ -149,7 +121,7 @@ def finish(
     folder: RunFolder,
     paths: Paths,
     ready: Prepared,
-    readings: list[calibration.Reading],
+    readings: list[Reading],
     room: ProbeRoom,
     observer: Observer,
 ) -> None:
@@ -206,92 +178,11 @@ def plan_of(request: Request, ready: Prepared) -> Plan:
     )
 
 
-def calibrate(
-    plan: Plan, paths: Paths, under: Path, observer: Observer
-) -> list[calibration.Reading]:
-    """The known-answer test before the first trial, if it was asked for; its files go `under`."""
-    readings = []
-    if plan.request.calibrate:
-        case = calibration.SHORT
-        observer.say(f"calibrate: {case.name}")
-        tries = [calibrate_case(case, plan.layout, paths, under / "calibration", observer)]
-        while not tries[0].passed and len(tries) < calibration.SHORT_TRIES:
-            observer.say("calibrate: again; the median of three tries counts")
-            again = under / "calibration" / str(len(tries))
-            tries.append(calibrate_case(case, plan.layout, paths, again, observer))
-        readings.append(calibration.median(tries))
-    return readings
-
-
-def calibrate_case(
-    case: calibration.Case, layout: Layout, paths: Paths, under: Path, observer: Observer
-) -> calibration.Reading:
-    """A known-answer test, repeated while its own verdict says that it was disturbed by steal."""
-    slug = "".join(c if c.isalnum() else "-" for c in case.name)
-    for attempt in range(calibration.TRIES_MAX):
-        reading = calibration.try_case(
-            case,
-            programs=paths.programs,
-            locustfile=paths.locustfile,
-            layout=layout,
-            folder=under / f"{slug}-{attempt}",
-            version=__version__,
-        )
-        if reading.passed or not reading.disturbed:
-            break
-        observer.say(f"calibrate: disturbed by steal, again ({reading.text})")
-    observer.say(f"calibrate: {'passed' if reading.passed else 'FAILED'}: {reading.text}")
-    return reading
-
-
-class CaseResult(msgspec.Struct, frozen=True):
-    """A known-answer test over several tries; the try with the median error speaks for it."""
-
-    name: str
-    passed: bool
-    tries: int
-    text: str
-    readings: list[calibration.Reading]
-
-
-def calibrate_all(
-    cases: Sequence[calibration.Case], paths: Paths, observer: Observer, *, tries: int
-) -> list[CaseResult]:
-    """`bench calibrate`: every case `tries` times on the tuned machine."""
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(only_one())
-        journal = Journal()
-        stack.callback(journal.close)
-        journal.begin("bench calibrate")
-        engine.build(paths.root, paths.build, observer.say)
-        layout = lay_out("split", environment.usable_cpus())
-        stack.enter_context(machine.quiet_harness(layout.engine_cpus))
-        stack.enter_context(tuned_machine(journal, apply=True))
-        under = run_folder.scratch(paths.results, "calibration", stamp=clock.utc_stamp())
-        results = []
-        for case in cases:
-            readings = [
-                calibrate_case(case, layout, paths, under / str(number), observer)
-                for number in range(tries)
-            ]
-            results.append(_result(case, readings))
-        return results
-
-
-def _result(case: calibration.Case, readings: list[calibration.Reading]) -> CaseResult:
-    if case.stop_generator:
-        passed, text = all(r.passed for r in readings), readings[-1].text
-    else:
-        median = calibration.median(readings)
-        passed, text = median.passed, median.text
-    return CaseResult(case.name, passed, len(readings), text, readings)
-
-
 def _measure_all(
     folder: RunFolder,
     paths: Paths,
     ready: Prepared,
-    readings: list[calibration.Reading],
+    readings: list[Reading],
     room: ProbeRoom,
     observer: Observer,
 ) -> None:

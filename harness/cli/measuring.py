@@ -16,6 +16,7 @@ from harness.errors import EXIT_FAILURE, EXIT_GOOD, EXIT_NOT_VALID, NotValid, Us
 from harness.model.manifest import TRACKS
 from harness.model.plan import STREAMED, Request
 from harness.model.verdict import Status
+from harness.paths import Paths
 
 DEFAULT_CONNECTIONS = 64
 DEFAULT_STREAMS = 16
@@ -59,7 +60,7 @@ def run(**flags: Any) -> None:
     from harness import pipeline
 
     display = show.Display(quiet=flags["as_json"])
-    paths = pipeline.Paths(
+    paths = Paths(
         root=ROOT,
         results=flags["output"],
         backend_roots=flags["backend_roots"],
@@ -221,13 +222,13 @@ def load(
 def calibrate(tries: int, output: Path, *, as_json: bool) -> None:
     """Known-answer tests: does the instrument read what is certain to be true?"""
     asked.number("--tries", tries, low=1, high=100, unit="")
-    from harness import calibration, pipeline
+    from harness import calibrating, calibration
 
     display = show.Display(quiet=as_json)
-    results = pipeline.calibrate_all(
+    results = calibrating.all_cases(
         calibration.CASES,
-        pipeline.Paths(root=ROOT, results=output, backend_roots=[]),
-        display,
+        Paths(root=ROOT, results=output, backend_roots=[]),
+        display.say,
         tries=tries,
     )
     if as_json:

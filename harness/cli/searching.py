@@ -13,6 +13,7 @@ from harness.cli.options import ROOT
 from harness.errors import EXIT_FAILURE, EXIT_NOT_VALID, UsageError
 from harness.model import words
 from harness.model.capacity import Answer, Capacity, Search, State, Tried
+from harness.paths import Paths
 from harness.stats.slo import PERCENTILES
 
 # What `bench run` has beyond a single trial at a searched rate.
@@ -37,10 +38,9 @@ def capacity(**flags: Any) -> None:
     """Find the highest fixed rate that keeps an SLO, for each backend."""
     search = _search(flags)
     from harness import capacity as finding
-    from harness import pipeline
 
     display = show.Display(quiet=flags["as_json"])
-    paths = pipeline.Paths(root=ROOT, results=flags["output"], backend_roots=flags["backend_roots"])
+    paths = Paths(root=ROOT, results=flags["output"], backend_roots=flags["backend_roots"])
     with contextlib.closing(display):
         found = finding.find(search, paths, display)
     if flags["as_json"]:

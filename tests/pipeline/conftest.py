@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import pipeline
+from harness import calibrating, pipeline
 from harness.cli import main as command
 from harness.cli import measuring, searching
 from harness.drivers import engine, load, runtimes
@@ -161,8 +161,9 @@ def stage(
     monkeypatch.setattr(engine, "build", lambda *_: None)
     # The lock and the journal of this machine belong to whoever measures on it now.
     private = tmp_path / "run"
-    monkeypatch.setattr(pipeline, "only_one", functools.partial(journal.only_one, private))
-    monkeypatch.setattr(pipeline, "Journal", functools.partial(journal.Journal, private))
+    for module in (pipeline, calibrating):
+        monkeypatch.setattr(module, "only_one", functools.partial(journal.only_one, private))
+        monkeypatch.setattr(module, "Journal", functools.partial(journal.Journal, private))
     monkeypatch.setattr(journal, "recover", list)
     for commands in (measuring, searching):
         monkeypatch.setattr(commands, "ROOT", tmp_path)

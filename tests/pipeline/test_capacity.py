@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from harness import pipeline
+from harness import calibrating
 from harness.model.capacity import Answer, Capacity, State
 from harness.store import run_folder
 from tests.pipeline.conftest import Finished, Stage
@@ -198,7 +198,7 @@ def test_a_failed_calibration_ends_it_before_the_first_trial(
         passed = False
         text = "read 25 ms for 20"
 
-    monkeypatch.setattr(pipeline, "calibrate", lambda *_: [Failed])
+    monkeypatch.setattr(calibrating, "before_a_run", lambda *_: [Failed])
     finished = _capacity(stage)
     assert finished.code == 3
     assert "error: calibration: read 25 ms for 20" in finished.stderr
