@@ -40,9 +40,10 @@ def find(asked: Search, paths: Paths, observer: Observer) -> Capacity:
         under = run_folder.scratch(paths.results, "capacity", stamp=clock.utc_stamp())
         longest_s = request.duration_s * 2**REPEATS_MAX
         plan = pipeline.plan_of(msgspec.structs.replace(request, duration_s=longest_s), ready)
+        found = Capacity(SCHEMA, under.name, plan.created_utc, __version__, asked, [])
+        run_folder.write_capacity(under, found)  # first: without it, prune does not see the folder
         readings = calibrating.before_a_run(plan, paths, under, observer.say)
         _refuse_uncalibrated(readings)
-        found = Capacity(SCHEMA, under.name, plan.created_utc, __version__, asked, [])
         with ProbeRoom(paths.root / "ebpf", plan=plan, log_folder=under, say=observer.say) as room:
             hunt = _Hunt(found, under, paths, ready, readings, room, observer)
             for subject in request.subjects:
@@ -81,7 +82,6 @@ class _Hunt:
         self._readings = readings
         self._room = room
         self._observer = observer
-        run_folder.write_capacity(under, found)
 
     def search(self, subject: Subject) -> None:
         """One subject's capacity."""

@@ -203,6 +203,9 @@ def test_a_failed_calibration_ends_it_before_the_first_trial(
     assert finished.code == 3
     assert "error: calibration: read 25 ms for 20" in finished.stderr
     assert stage.loads == []
+    assert _written(stage).answers == []
+    stage.bench("prune", "--keep", "0", "--output", str(stage.results))
+    assert _folders(stage) == []
 
 
 def test_a_search_is_pruned_as_one(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
