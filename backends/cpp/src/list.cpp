@@ -9,11 +9,9 @@ class object_listing final : public key_listing {
   public:
     explicit object_listing(const request &r) noexcept : key_listing(r, "max-keys") {}
 
-    // False when a parameter is not valid.
-    [[nodiscard]] bool read_query();
-    [[nodiscard]] std::string document();
-
   private:
+    [[nodiscard]] bool read_query() override;
+    [[nodiscard]] std::string document() override;
     void read_parameter(text name, text raw);
     void read_start(text name, text raw);
     void read_token();
@@ -116,13 +114,7 @@ std::string object_listing::document() {
 }
 
 void list_objects(call &c) {
-    object_listing l(c.asked);
-    if (!l.read_query())
-        answer_error(c, error::invalid_argument, c.asked.path);
-    else if (store::list(c.asked.bucket, l.from(), l) == store::result::no_bucket)
-        answer_error(c, error::no_such_bucket, c.asked.path);
-    else
-        answer(c, 200).document(l.document());
+    object_listing(c.asked).answer_page(c);
 }
 
 } // namespace pausemark::s3

@@ -24,17 +24,7 @@ class upload_listing final : public listing {
 };
 
 bool upload_listing::read_query() {
-    text name, raw, rest = request_.query;
-    while (next_parameter(rest, name, raw)) {
-        std::string value = decode(raw);
-        if (read_shared(name, value))
-            continue;
-        if (name == "key-marker")
-            after_ = std::move(value);
-        else if (name == "upload-id-marker")
-            id_marker_ = std::move(value);
-    }
-    return !bad_;
+    return read_marked_query("upload-id-marker", id_marker_);
 }
 
 // A key marker alone stands behind every upload of its key.

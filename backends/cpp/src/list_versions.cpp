@@ -9,11 +9,9 @@ class version_listing final : public key_listing {
   public:
     explicit version_listing(const request &r) noexcept : key_listing(r, "max-keys") {}
 
-    // False when a parameter is not valid.
-    [[nodiscard]] bool read_query();
-    [[nodiscard]] std::string document();
-
   private:
+    [[nodiscard]] bool read_query() override;
+    [[nodiscard]] std::string document() override;
     void add_item(const store::listed &item) override;
 
     std::string version_marker_;
@@ -21,17 +19,7 @@ class version_listing final : public key_listing {
 
 // A version marker changes nothing: behind the one version of its key stands the next key.
 bool version_listing::read_query() {
-    text name, raw, rest = request_.query;
-    while (next_parameter(rest, name, raw)) {
-        std::string value = decode(raw);
-        if (read_shared(name, value))
-            continue;
-        if (name == "key-marker")
-            after_ = std::move(value);
-        else if (name == "version-id-marker")
-            version_marker_ = std::move(value);
-    }
-    return !bad_;
+    return read_marked_query("version-id-marker", version_marker_);
 }
 
 void version_listing::add_item(const store::listed &item) {
@@ -62,13 +50,7 @@ std::string version_listing::document() {
 }
 
 void list_versions(call &c) {
-    version_listing l(c.asked);
-    if (!l.read_query())
-        answer_error(c, error::invalid_argument, c.asked.path);
-    else if (store::list(c.asked.bucket, l.from(), l) == store::result::no_bucket)
-        answer_error(c, error::no_such_bucket, c.asked.path);
-    else
-        answer(c, 200).document(l.document());
+    version_listing(c.asked).answer_page(c);
 }
 
 } // namespace pausemark::s3

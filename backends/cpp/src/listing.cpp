@@ -2,6 +2,7 @@
 #include "listing.h"
 #include "date.h"
 #include "etag.h"
+#include "s3.h"
 #include "xml_writer.h"
 #include <algorithm>
 
@@ -46,6 +47,20 @@ bool listing::read_shared(text name, const std::string &value) {
         return false;
     }
     return true;
+}
+
+bool listing::read_marked_query(text second_name, std::string &second) {
+    text name, raw, rest = request_.query;
+    while (next_parameter(rest, name, raw)) {
+        std::string value = decode(raw);
+        if (read_shared(name, value))
+            continue;
+        if (name == "key-marker")
+            after_ = std::move(value);
+        else if (name == second_name)
+            second = std::move(value);
+    }
+    return !bad_;
 }
 
 // The first text in byte order that does not start with the last prefix. UTF-8 has no 0xff, so the
@@ -95,6 +110,15 @@ store::step key_listing::visit(const store::listed &item, text &seek) {
         break;
     }
     return store::step::next;
+}
+
+void key_listing::answer_page(call &c) {
+    if (!read_query())
+        answer_error(c, error::invalid_argument, c.asked.path);
+    else if (store::list(c.asked.bucket, from(), *this) == store::result::no_bucket)
+        answer_error(c, error::no_such_bucket, c.asked.path);
+    else
+        answer(c, 200).document(document());
 }
 
 void listing::add_name(std::string &to, text name) const {

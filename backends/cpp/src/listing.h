@@ -1,6 +1,6 @@
 // What all listings by name share: prefix, delimiter, pages, and names as the client wants them.
 #pragma once
-#include "request.h"
+#include "call.h"
 #include "store.h"
 #include <algorithm>
 #include <string>
@@ -24,6 +24,9 @@ class listing {
     [[nodiscard]] std::string decode(text value);
     // True when it is a parameter that all listings have.
     bool read_shared(text name, const std::string &value);
+    // A whole query of which only a key's marker and a second one are this listing's own. False
+    // when a parameter is not valid.
+    [[nodiscard]] bool read_marked_query(text second_name, std::string &second);
     // Where a key stands on the page; `before` says that the page begins behind it.
     enum class fate { stop, passed, listed, prefix };
     [[nodiscard]] fate place(text key, bool before);
@@ -51,10 +54,15 @@ class key_listing : public listing, public store::key_visitor {
         return std::max(text(after_), text(prefix_));
     }
     store::step visit(const store::listed &item, text &seek) override;
+    // The page that is asked for, or what is wrong with the query.
+    void answer_page(call &c);
 
   protected:
     using listing::listing;
     ~key_listing() = default;
+    // False when a parameter is not valid.
+    [[nodiscard]] virtual bool read_query() = 0;
+    [[nodiscard]] virtual std::string document() = 0;
     virtual void add_item(const store::listed &item) = 0;
     // LastModified, ETag and Size.
     static void add_facts(std::string &to, const store::listed &item);
