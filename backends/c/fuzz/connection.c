@@ -33,7 +33,8 @@ int LLVMFuzzerInitialize(int *count, char ***arguments) {
     checksum_start();
     if (!store_start() || !sha256_start())
         abort();
-    worker = worker_create(&options, 0, eventfd(0, EFD_NONBLOCK), eventfd(0, EFD_NONBLOCK), NULL);
+    const struct worker_source source = {.listener = eventfd(0, EFD_NONBLOCK)};
+    worker = worker_create(&options, 0, &source, eventfd(0, EFD_NONBLOCK), NULL);
     if (worker == NULL)
         abort();
     return 0;

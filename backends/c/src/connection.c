@@ -2,6 +2,7 @@
 #include "commit.h"
 #include "fastcgi.h"
 #include "s3.h"
+#include "stream.h"
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -10,39 +11,62 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-struct connection *connection_accept(struct worker *w, int fd) {
+static struct connection *begin(struct worker *w) {
     struct connection *c = w->free_connections;
-    int on = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (c != NULL)
         w->free_connections = (struct connection *)c->all.next;
     else
         c = malloc(sizeof *c);
-    if (c == NULL) {
-        close(fd);
+    if (c == NULL)
         return NULL;
-    }
     memset(c, 0, sizeof *c);
     c->fastcgi = w->options->front ? fastcgi_create() : NULL;
     c->dead = w->options->front && c->fastcgi == NULL;
     c->worker = w;
-    c->fd = fd;
+    c->fd = -1;
     c->parser.data = c;
     request_parser_init(&c->parser);
     links_add(&w->all, &c->all);
     c->watched = EPOLLIN;
+    return c;
+}
+
+struct connection *connection_accept(struct worker *w, int fd) {
+    struct connection *c = begin(w);
+    int on = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (c == NULL) {
+        close(fd);
+        return NULL;
+    }
+    c->fd = fd;
     struct epoll_event event = {.events = c->watched, .data.ptr = c};
     if (c->dead || epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &event) != 0)
         connection_close(c);
     return c;
 }
 
+struct connection *connection_accept_stream(struct worker *w, struct stream *s) {
+    struct connection *c = begin(w);
+    if (c == NULL)
+        return NULL;
+    c->stream = s;
+    if (!c->dead)
+        return c;
+    connection_close(c);
+    return NULL;
+}
+
 // The structure itself stays until the round of events is over: an event may still name it.
 void connection_close(struct connection *c) {
     struct worker *w = c->worker;
-    if (c->fd < 0)
+    if (c->fd < 0 && c->stream == NULL)
         return;
-    close(c->fd);
+    if (c->stream != NULL)
+        stream_close(c->stream);
+    else
+        close(c->fd);
+    c->stream = NULL;
     c->fd = -1;
     c->dead = true;
     object_release(c->source);
@@ -164,7 +188,9 @@ static size_t take_head(struct connection *c, const char *input, size_t n) {
 // After the last answer: say that nothing more comes, then read what the peer still sends, so that
 // a reset does not destroy the answer on its way.
 static void linger(struct connection *c) {
-    if (c->eof || shutdown(c->fd, SHUT_WR) != 0) {
+    if (c->stream != NULL && !c->eof)
+        stream_shut_down(c->stream);
+    else if (c->eof || shutdown(c->fd, SHUT_WR) != 0) {
         connection_close(c);
         return;
     }
@@ -235,7 +261,9 @@ static void on_readable(struct connection *c) {
     struct worker *w = c->worker;
     if (c->kept_n > 0)
         memcpy(w->input, c->kept, c->kept_n);
-    ssize_t got = recv(c->fd, w->input + c->kept_n, INPUT_BYTES, 0);
+    char *to = w->input + c->kept_n;
+    ssize_t got = c->stream != NULL ? stream_receive(c->stream, to, INPUT_BYTES)
+                                    : recv(c->fd, to, INPUT_BYTES, 0);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (got <= 0 || c->lingering) {

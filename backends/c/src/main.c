@@ -1,4 +1,5 @@
 // pausemark-c: starts the workers, waits for a signal, ends them.
+#include "bridge.h"
 #include "checksum.h"
 #include "front.h"
 #include "listen.h"
@@ -6,6 +7,7 @@
 #include "replay.h"
 #include "sha256.h"
 #include "slab.h"
+#include "stream.h"
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -42,18 +44,22 @@ static void stop_for_failure(void) {
     kill(getpid(), SIGTERM);
 }
 
-// What runs beside the workers; `log` is NULL in ram, `front` where there is no nginx.
+// What runs beside the workers; `log` is NULL in ram, `front` where there is no nginx, `bridge`
+// where workers have the sockets.
 struct parts {
     const sigset_t *signals;
     struct log_writer *log;
     struct front *front;
+    struct bridge *bridge;
 };
 
-// False when nginx ended by itself.
+// False when nginx or the bridge ended by itself.
 static bool wait_for_signal(const struct parts *parts) {
     int caught = 0;
     while (sigwait(parts->signals, &caught) != 0 || caught == SIGCHLD) {
         if (parts->front != NULL && front_has_ended(parts->front))
+            return false;
+        if (parts->bridge != NULL && bridge_has_ended(parts->bridge))
             return false;
     }
     return true;
@@ -66,7 +72,7 @@ static int run_front(const struct parts *parts) {
     if (front != NULL && !front_start(front))
         code = EXIT_ENVIRONMENT;
     else if (!wait_for_signal(parts))
-        code = EXIT_FAILED; // nginx ended by itself
+        code = EXIT_FAILED; // nginx or the bridge ended by itself
     if (front != NULL)
         front_stop(front);
     return code;
@@ -93,7 +99,8 @@ static int run_threads(const struct parts *parts, struct worker **workers, unsig
     return code;
 }
 
-static int serve(const struct options *o, const struct parts *parts, const int *listeners) {
+static int serve(const struct options *o, const struct parts *parts, const int *listeners,
+                 struct channel *channels) {
     struct log_writer *log = parts->log;
     struct worker *workers[THREADS_MAX];
     int wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -101,7 +108,8 @@ static int serve(const struct options *o, const struct parts *parts, const int *
         return fail("eventfd");
     for (unsigned i = 0; i < o->threads; i++) {
         struct log_gate *gate = log == NULL ? NULL : log_writer_gate(log, i);
-        workers[i] = worker_create(o, i, listeners[i], wake, gate);
+        const struct worker_source source = {listeners[i], channels == NULL ? NULL : &channels[i]};
+        workers[i] = worker_create(o, i, &source, wake, gate);
         if (workers[i] == NULL)
             return fail("a worker's set-up");
     }
@@ -112,8 +120,16 @@ static int serve(const struct options *o, const struct parts *parts, const int *
         close(listeners[i]);
     close(wake);
     sha256_stop();
-    if (code == EXIT_SUCCESS && log != NULL && log_writer_has_failed(log))
-        code = EXIT_FAILED;
+    bool has_failed = streams_have_failed() || (log != NULL && log_writer_has_failed(log));
+    return code == EXIT_SUCCESS && has_failed ? EXIT_FAILED : code;
+}
+
+static int serve_bridge(const struct options *o, const struct parts *parts, const int *listeners) {
+    struct channel channels[THREADS_MAX];
+    if (!bridge_start(parts->bridge, o->threads, listeners, channels))
+        return EXIT_ENVIRONMENT;
+    int code = serve(o, parts, listeners, channels);
+    bridge_stop(parts->bridge);
     return code;
 }
 
@@ -121,16 +137,19 @@ static int listen_and_serve(const struct options *o, const sigset_t *signals,
                             struct log_writer *log) {
     int listeners[THREADS_MAX];
     struct front front;
-    struct parts parts = {signals, log, o->front ? &front : NULL};
+    struct bridge bridge;
+    struct parts parts = {signals, log, o->front ? &front : NULL, o->bridge ? &bridge : NULL};
     bool good = listen_can(o);
     if (good && o->front) {
-        int code =
-            front_open(&front, o, listeners) ? serve(o, &parts, listeners) : EXIT_ENVIRONMENT;
+        int code = EXIT_ENVIRONMENT;
+        if (front_open(&front, o, listeners))
+            code =
+                o->bridge ? serve_bridge(o, &parts, listeners) : serve(o, &parts, listeners, NULL);
         front_close(&front);
         return code;
     }
     if (good && listen_on_port(o, listeners))
-        return serve(o, &parts, listeners);
+        return serve(o, &parts, listeners, NULL);
     fprintf(stderr, "error: listen: cannot use %s port %u: %s\n", o->address, (unsigned)o->port,
             strerror(errno));
     return EXIT_ENVIRONMENT;
@@ -184,6 +203,8 @@ static int run(const struct options *o, const sigset_t *signals) {
 int main(int count, char **arguments) {
     struct options options;
     sigset_t signals;
+    if (count == 2 && strcmp(arguments[1], BRIDGE_ARGUMENT) == 0)
+        return bridge_main();
     switch (options_read(count, arguments, &options)) {
     case OPTIONS_VERSION:
         printf("pausemark-c 0.1.0 llhttp %d.%d.%d\n", LLHTTP_VERSION_MAJOR, LLHTTP_VERSION_MINOR,

@@ -125,6 +125,10 @@ static const char *apply(struct options *o, struct text name, const char *value)
         o->front = text_is(text, TEXT("fastcgi"));
         return o->front || text_is(text, TEXT("epoll")) ? NULL : "epoll or fastcgi";
     }
+    if (text_is(name, TEXT("--storage"))) {
+        o->bridge = text_is(text, TEXT("process"));
+        return o->bridge || text_is(text, TEXT("thread")) ? NULL : "thread or process";
+    }
     if (text_is(name, TEXT("--allocator")) || text_is(name, TEXT("--huge-pages")))
         return apply_memory(o, name, text);
     if (text_is(name, TEXT("--auth"))) {
@@ -143,7 +147,8 @@ static const char *apply(struct options *o, struct text name, const char *value)
     const char *expected = apply_log(o, name, value, &is_other);
     if (!is_other)
         return expected;
-    return "one of --address --port --threads --stack --allocator --huge-pages --auth --credential "
+    return "one of --address --port --threads --stack --storage --allocator --huge-pages --auth "
+           "--credential "
            "--object-bytes-max "
            "--store-bytes-max --durability --data-directory --sync-interval-ms --segment-bytes "
            "--log-bytes-max --version";
@@ -177,6 +182,11 @@ enum options_result options_read(int count, char **arguments, struct options *op
     }
     if (options->verify && options->credential_count == 0) {
         fprintf(stderr, "error: --auth: verify without a key, expected --credential, got none\n");
+        return OPTIONS_BAD;
+    }
+    if (options->bridge && !options->front) {
+        fprintf(stderr, "error: --storage: process is FastCGI's, expected --stack=fastcgi, "
+                        "got epoll\n");
         return OPTIONS_BAD;
     }
     if (options->use_huge_pages && !options->use_pool) {

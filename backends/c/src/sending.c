@@ -1,5 +1,6 @@
 // Gets answers to the socket: the worker's output first, then the connection's large source.
 #include "fastcgi.h"
+#include "stream.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -11,6 +12,10 @@ void connection_watch(struct connection *c, uint32_t events) {
     if (c->watched == events)
         return;
     c->watched = events;
+    if (c->stream != NULL) {
+        stream_watch(c->stream);
+        return;
+    }
     struct epoll_event event = {.events = events, .data.ptr = c};
     if (epoll_ctl(c->worker->epoll, EPOLL_CTL_MOD, c->fd, &event) != 0)
         c->dead = true;
@@ -54,15 +59,21 @@ static bool has_more(const struct connection *c) {
     return c->source_at < c->source_end || (c->fastcgi != NULL && fastcgi_owes(c));
 }
 
+static ssize_t send_pieces(struct connection *c, struct iovec *pieces, int count) {
+    struct msghdr message = {.msg_iov = pieces, .msg_iovlen = (size_t)count};
+    if (c->stream != NULL)
+        return stream_send(c->stream, pieces, count);
+    return count == 1 ? send(c->fd, pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL)
+                      : sendmsg(c->fd, &message, MSG_NOSIGNAL);
+}
+
 // Sends until done or blocked. Returns how much of the head is gone.
 static size_t push(struct connection *c, const char *head, size_t head_n) {
     size_t gone = 0;
     struct iovec pieces[PIECES_MAX];
     while (gone < head_n || has_more(c)) {
         int count = gather(c, head + gone, head_n - gone, pieces);
-        struct msghdr message = {.msg_iov = pieces, .msg_iovlen = (size_t)count};
-        ssize_t sent = count == 1 ? send(c->fd, pieces[0].iov_base, pieces[0].iov_len, MSG_NOSIGNAL)
-                                  : sendmsg(c->fd, &message, MSG_NOSIGNAL);
+        ssize_t sent = send_pieces(c, pieces, count);
         if (sent < 0 && errno == EINTR)
             continue;
         if (sent < 0) {

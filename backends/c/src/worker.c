@@ -1,6 +1,7 @@
 // The event loop: accept, serve, keep the clock, end what is silent too long.
 #include "auth.h"
 #include "commit.h"
+#include "stream.h"
 #include "upload.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -19,14 +20,23 @@ static void links_init(struct links *list) {
     list->next = list->previous = list;
 }
 
-// `who` tells what is readable: NULL the listener, the worker its wake, its gate's place the log.
+// `who` tells what is readable: NULL the listener, the worker its wake, its gate's place the log,
+// that of its streams the bridge.
 static bool watch(struct worker *w, int fd, void *who) {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = who};
     return epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
 }
 
-struct worker *worker_create(const struct options *options, unsigned index, int listener, int wake,
-                             struct log_gate *gate) {
+static bool watch_source(struct worker *w, const struct worker_source *source) {
+    w->listener = source->listener;
+    if (source->channel == NULL)
+        return watch(w, w->listener, NULL);
+    w->streams = streams_create(w, source->channel);
+    return w->streams != NULL && watch(w, streams_wake_fd(w->streams), &w->streams);
+}
+
+struct worker *worker_create(const struct options *options, unsigned index,
+                             const struct worker_source *source, int wake, struct log_gate *gate) {
     struct worker *w = calloc(1, sizeof *w);
     if (w == NULL)
         return NULL;
@@ -35,13 +45,12 @@ struct worker *worker_create(const struct options *options, unsigned index, int 
     links_init(&w->dead);
     w->options = options;
     w->index = index;
-    w->listener = listener;
     w->wake = wake;
     w->gate = gate;
     w->epoll = epoll_create1(EPOLL_CLOEXEC);
     w->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     w->auth = options->verify ? auth_create(options) : NULL;
-    if ((options->verify && w->auth == NULL) || w->epoll < 0 || !watch(w, listener, NULL) ||
+    if ((options->verify && w->auth == NULL) || w->epoll < 0 || !watch_source(w, source) ||
         !watch(w, wake, w) || (gate != NULL && !watch(w, gate->wake_fd, &w->gate))) {
         worker_destroy(w);
         return NULL;
@@ -71,6 +80,8 @@ void worker_destroy(struct worker *w) {
     }
     commit_free_all(w);
     upload_free_all(w);
+    if (w->streams != NULL)
+        streams_destroy(w->streams);
     auth_destroy(w->auth);
     if (w->spare_fd >= 0)
         close(w->spare_fd);
@@ -149,7 +160,9 @@ static void close_idle(struct worker *w) {
     }
 }
 
-static void dispatch(struct worker *w, const struct epoll_event *events, int count) {
+// Whether the bridge has woken us.
+static bool dispatch(struct worker *w, const struct epoll_event *events, int count) {
+    bool was_woken = false;
     for (int i = 0; i < count; i++) {
         if (events[i].data.ptr == NULL && !w->stopping)
             accept_all(w);
@@ -157,9 +170,12 @@ static void dispatch(struct worker *w, const struct epoll_event *events, int cou
             stop(w);
         else if (events[i].data.ptr == &w->gate)
             commit_take_back(w);
+        else if (events[i].data.ptr == &w->streams)
+            was_woken = true;
         else if (events[i].data.ptr != NULL)
             connection_event(events[i].data.ptr, events[i].events);
     }
+    return was_woken;
 }
 
 static int64_t steady_ms(void) {
@@ -177,11 +193,15 @@ void *worker_run(void *context) {
     tick(w);
     while (!w->stopping || (w->all.next != &w->all && steady_ms() < deadline_ms)) {
         int wait_ms = w->stopping ? 50 : w->timed.next == &w->timed ? -1 : 1000;
+        if (w->streams != NULL && !streams_lie_down(w->streams))
+            wait_ms = 0;
         int count = epoll_wait(w->epoll, events, EVENTS_MAX, wait_ms);
         bool was_stopping = w->stopping;
         tick(w);
-        dispatch(w, events, count);
+        bool was_woken = dispatch(w, events, count);
         end_silent(w);
+        if (w->streams != NULL)
+            streams_turn(w->streams, was_woken);
         if (w->stopping) {
             if (!was_stopping)
                 deadline_ms = steady_ms() + STOP_MS;

@@ -32,14 +32,18 @@ struct options {
     size_t credential_count;
     struct credential credentials[CREDENTIALS_MAX]; // views of the command line
     uint64_t object_bytes_max, store_bytes_max;
+    bool bridge;                // another process has the sockets (`front` only)
     bool front;                 // FastCGI behind nginx in place of HTTP
     struct log_settings log;    // in ram only its mode counts
     const char *data_directory; // of the log
 };
 
 struct auth;
+struct channel;
 struct commit;
 struct fastcgi;
+struct stream;
+struct streams;
 struct upload;
 
 struct links {
@@ -51,7 +55,8 @@ struct connection {
     struct links timed; // those that owe us bytes, the longest silent first
     llhttp_t parser;
     struct worker *worker;
-    int fd;
+    int fd;                // -1 once it is closed, and where there is a stream
+    struct stream *stream; // its bytes where they come by shared memory; NULL where it has a socket
     bool in_body, closing, lingering, blocked, dead, head_only, is_timed, eof;
     bool committed;   // the log is done, and the answer waits for the output to clear
     uint32_t watched; // what epoll reports beside errors
@@ -78,8 +83,9 @@ struct worker {
     char date[HTTP_DATE_BYTES];
     uint64_t request_count, request_seed;
     char request_id[16];
-    struct auth *auth;     // NULL when signatures are not verified
-    struct log_gate *gate; // to the log writer; NULL in ram
+    struct streams *streams; // NULL where connections are sockets
+    struct auth *auth;       // NULL when signatures are not verified
+    struct log_gate *gate;   // to the log writer; NULL in ram
     struct upload *free_uploads;
     struct commit *free_commits;
     struct connection *free_connections;
@@ -92,17 +98,24 @@ struct worker {
 
 // Runs until `wake` becomes readable and what is in flight is done. Returns NULL.
 void *worker_run(void *worker);
+// Where its connections come from: a listener, or a channel that it takes over.
+struct worker_source {
+    int listener;
+    struct channel *channel; // NULL: there is a listener
+};
 // Allocates; NULL with a line on stderr when the system refuses.
-struct worker *worker_create(const struct options *options, unsigned index, int listener, int wake,
-                             struct log_gate *gate);
-// The log writer has ended by now.
+struct worker *worker_create(const struct options *options, unsigned index,
+                             const struct worker_source *source, int wake, struct log_gate *gate);
 // Frees what was closed in this round of events.
 void worker_free_dead(struct worker *w);
+// The log writer has ended by now.
 void worker_destroy(struct worker *w);
 
 // connection.c
 // Takes the socket over; NULL when memory is exhausted.
 struct connection *connection_accept(struct worker *w, int fd);
+// The same for a stream; not taken over when NULL.
+struct connection *connection_accept_stream(struct worker *w, struct stream *s);
 void connection_event(struct connection *c, uint32_t events);
 void connection_close(struct connection *c);
 bool connection_is_idle(const struct connection *c);

@@ -283,7 +283,8 @@ int main(void) {
     request_on_body(connection_sink);
     checksum_start();
     EXPECT(store_start() && sha256_start());
-    worker = worker_create(&options, 0, eventfd(0, EFD_NONBLOCK), eventfd(0, EFD_NONBLOCK), NULL);
+    const struct worker_source source = {.listener = eventfd(0, EFD_NONBLOCK)};
+    worker = worker_create(&options, 0, &source, eventfd(0, EFD_NONBLOCK), NULL);
     EXPECT(worker != NULL);
     store_create_bucket(TEXT("bucket"), 0);
     test_requests_in_any_pieces();

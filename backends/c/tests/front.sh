@@ -1,16 +1,16 @@
 #!/bin/sh
 # What becomes of nginx when its parent ends, and of us when nginx ends or is not there.
-# Arguments: binary
+# Arguments: binary storage
 set -eu
-server=$1
+server=$1 storage=$2
 port=$((30000 + $$ % 2000)) folder=$(mktemp -d) # below the kernel's own ports
 url=http://127.0.0.1:$port
 pid=
 trap '[ -z "$pid" ] || kill -9 "$pid" 2>/dev/null || true; rm -rf "$folder"' EXIT
 fail() { echo "error: front: $1: $(cat "$folder/stderr")" >&2; exit 1; }
 start() {
-    "$server" --stack=fastcgi --port "$port" --threads 2 --data-directory "$folder" \
-        2>"$folder/stderr" &
+    "$server" --stack=fastcgi --storage="$storage" --port "$port" --threads 2 \
+        --data-directory "$folder" 2>"$folder/stderr" &
     pid=$!
     tries=0
     until curl -s -o /dev/null "$url/"; do
@@ -19,11 +19,15 @@ start() {
         sleep 0.1
     done
     nginx=$(cat "$folder/front-$port/nginx.pid")
+    bridge=
+    for one in $(cat "/proc/$pid/task/$pid/children"); do
+        [ "$one" = "$nginx" ] || bridge=$one
+    done
     children=$(cat "/proc/$nginx/task/$nginx/children")
 }
 ended() {
     tries=0
-    for one in $nginx $children; do
+    for one in $nginx $children $bridge; do
         while [ -e "/proc/$one" ]; do
             tries=$((tries + 1))
             [ "$tries" -lt 100 ] || fail "nginx ($one) is still there after $1"
@@ -47,6 +51,18 @@ kill -KILL "$nginx"
 expect_code 1 "nginx killed"
 ended "the death of nginx"
 grep -q 'nginx has ended by itself' "$folder/stderr" || fail "the end of nginx is not told"
+if [ "$storage" = process ]; then
+    start
+    kill -KILL "$bridge"
+    expect_code 1 "bridge killed"
+    ended "the death of the bridge"
+    grep -q 'bridge: it has ended by itself' "$folder/stderr" || fail "its end is not told"
+    start
+    kill -KILL "$pid"
+    expect_code 137 "killed"
+    ended "the death of the storage"
+    grep -q 'storage process has ended' "$folder/stderr" || fail "the bridge says nothing"
+fi
 start
 kill -TERM "$pid"
 expect_code 0 "stopped"
@@ -62,4 +78,4 @@ elif unshare -rm true 2>/dev/null; then
     expect_code 4 "without nginx"
     [ "$(grep -c 'nginx is not installed' "$folder/stderr")" = 1 ] || fail "it is not told"
 fi
-echo "front: good"
+echo "front: storage=$storage: good"
