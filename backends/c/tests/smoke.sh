@@ -4,7 +4,7 @@
 set -eu
 server=$1 allocator=$2 threads=$3
 shift 3
-port=$((20000 + $$ % 20000)) url=http://127.0.0.1:$((20000 + $$ % 20000))
+port=$((10000 + $$ % 20000)) url=http://127.0.0.1:$((10000 + $$ % 20000)) # below the kernel's own
 "$server" --port "$port" --threads "$threads" --allocator "$allocator" \
     --store-bytes-max 40MiB "$@" &
 pid=$!
