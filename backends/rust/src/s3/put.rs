@@ -116,8 +116,9 @@ fn keep_headers(asked: &Asked, kept: &mut Kept) -> Result<(), &'static Failure> 
 }
 
 fn keep(asked: &Asked, name: &str, kept: &mut Kept) {
-    let value = asked.header(name).filter(|value| !value.is_empty());
-    value.into_iter().for_each(|value| kept.push(name, value));
+    if let Some(value) = asked.header(name).filter(|value| !value.is_empty()) {
+        kept.push(name, value);
+    }
 }
 
 fn keep_metadata(asked: &Asked, kept: &mut Kept) -> Result<(), &'static Failure> {
