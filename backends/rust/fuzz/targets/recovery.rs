@@ -17,12 +17,26 @@ const SEGMENT_HEAD_BYTES: usize = 64;
 const RECORD_HEAD_BYTES: usize = 80;
 const ALIGNMENT: usize = 8;
 
+const PARENT: &str = "/dev/shm";
+const PREFIX: &str = "pausemark-fuzz-rust-";
+
 /// A folder in memory: a device would sync, and there is nothing to learn from that.
 static FOLDER: LazyLock<PathBuf> = LazyLock::new(|| {
-    let folder = PathBuf::from(format!("/dev/shm/pausemark-fuzz-rust-{}", std::process::id()));
-    fs::create_dir_all(&folder).unwrap();
-    folder
+    remove_left_behind();
+    Path::new(PARENT).join(format!("{PREFIX}{}", std::process::id()))
 });
+
+/// A fuzzer that is killed or panics cannot clean up: the next one does, but for those that
+/// still run.
+fn remove_left_behind() {
+    for entry in fs::read_dir(PARENT).unwrap().flatten() {
+        let name = entry.file_name();
+        let id = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
+        if id.is_some_and(|id| !Path::new("/proc").join(id).exists()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
 
 fn settings() -> Settings {
     Settings {
@@ -62,12 +76,6 @@ fn write_segment(first_lsn: u64, data: &[u8], has_crcs: bool) {
     fs::write(FOLDER.join(format!("segment-{first_lsn:016x}.log")), bytes).unwrap();
 }
 
-fn remove_segments(folder: &Path) {
-    for entry in fs::read_dir(folder).unwrap() {
-        fs::remove_file(entry.unwrap().path()).unwrap();
-    }
-}
-
 /// The last LSN, without a gap before it; `None` when the log is refused.
 fn recovered() -> Option<u64> {
     let count = Cell::new(0);
@@ -92,7 +100,7 @@ fuzz_target!(|data: &[u8]| {
     let Some((&first, input)) = data.split_first() else { return };
     let (has_crcs, is_cut) = (first & 1 != 0, first & 2 != 0);
     let cut = if is_cut { input.len() * usize::from(first) / 255 } else { input.len() };
-    remove_segments(&FOLDER);
+    fs::create_dir(&*FOLDER).unwrap();
     write_segment(1, &input[..cut], has_crcs);
     if is_cut {
         write_segment(2, &input[cut..], has_crcs);
@@ -102,4 +110,5 @@ fuzz_target!(|data: &[u8]| {
         assert_eq!(recovered(), Some(last_lsn));
         let _ = restore();
     }
+    fs::remove_dir_all(&*FOLDER).unwrap();
 });
