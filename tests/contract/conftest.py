@@ -20,6 +20,7 @@ from tests.contract.servers import (
     build,
     discover,
 )
+from tests.contract.silence import Silences
 from tests.contract.wire import Reply, Wire, request
 
 STALL_LIMIT_S = 30.0
@@ -91,6 +92,7 @@ class Server:
     backend: Backend
     running: Running
     stalled: Stalled | None = None
+    silences: Silences | None = None
 
     @property
     def port(self) -> int:
@@ -151,6 +153,8 @@ class Fleet:
             self.servers[key] = server  # before anything that may fail: it must be ended
             if not extra:
                 server.stalled = _stall(server)
+            if not extra and "h2c" in backend.protocols:
+                server.silences = Silences.begin(server.port, server.new_bucket())
         return self.servers[key]
 
 

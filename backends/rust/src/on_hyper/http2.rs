@@ -22,9 +22,10 @@ use crate::http::HEAD_BYTES_MAX;
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Of one connection; the contract wants 100 at least.
 const STREAMS_MAX: u32 = 128;
-/// A client that answers no PING for so long is gone, also in the middle of a head.
-const PING_INTERVAL: Duration = PROGRESS_TIMEOUT;
-const PING_TIMEOUT: Duration = Duration::from_secs(10);
+/// A client that answers no PING for so long is gone, also in the middle of a head: both together
+/// are `PROGRESS_TIMEOUT`.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+const PING_TIMEOUT: Duration = PROGRESS_TIMEOUT.saturating_sub(PING_INTERVAL);
 /// What a stream, and all of a connection, may send before it is read. hyper's are a MiB each: with
 /// many connections the store's limit would not be the greatest part of the memory.
 const WINDOW_BYTES: u32 = 256 << 10;

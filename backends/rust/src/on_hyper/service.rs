@@ -107,9 +107,10 @@ pub async fn handle(
             let mut body = request.into_body();
             let outcome = answer(worker, &exchange, progress, (&mut body, is_http1)).await;
             is_closing |= outcome.as_ref().is_err_and(|failed| failed.closing);
-            if !is_closing {
-                // hyper would end the connection of a body that nobody has read.
-                while let Some(Ok(_)) = body.frame().await {}
+            if is_http1 && !is_closing {
+                // hyper would end the connection of a body that nobody has read; in HTTP/2 it
+                // resets the stream behind the answer.
+                while let Ok(Some(Ok(_))) = next_frame(&mut body, is_http1).await {}
             }
             outcome
         }
