@@ -5,7 +5,6 @@
 set -eu
 server=$1 mode=$2
 shift 2
-flags=$*
 port=$((10000 + $$ % 20000)) url=http://127.0.0.1:$((10000 + $$ % 20000)) # below the kernel's own
 folder=$(mktemp -d)
 pid=
@@ -18,9 +17,10 @@ expect() {
     got=$(status "$@")
     [ "$got" = "$want" ] || fail "$*: expected $want, got $got"
 }
+# Flags are its arguments.
 start() {
     "$server" --port "$port" --threads 2 --durability "$mode" --data-directory "$folder/log" \
-        --segment-bytes 256KiB $flags 2>>"$folder/stderr" &
+        --segment-bytes 256KiB "$@" 2>>"$folder/stderr" &
     pid=$!
     tries=0
     until [ "$(status "$url/")" = 200 ]; do
@@ -31,7 +31,7 @@ start() {
 }
 head_of() { curl -s -I "$url/bucket/$1" | grep -v -i -e '^date' -e '^x-amz-request-id'; }
 
-start
+start "$@"
 expect 404 -X PUT -d x "$url/bucket/early"
 expect 200 -X PUT "$url/bucket"
 head -c 1000000 /dev/urandom >"$folder/large"
@@ -76,7 +76,7 @@ done
 sleep 0.5
 kill -9 "$pid"
 wait
-start
+start "$@"
 cat "$folder"/answered-* >"$folder/answered"
 [ -s "$folder/answered" ] || fail "no write was answered before the kill"
 while read -r key; do

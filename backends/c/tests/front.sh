@@ -20,7 +20,8 @@ start() {
     done
     nginx=$(cat "$folder/front-$port/nginx.pid")
     bridge=
-    for one in $(cat "/proc/$pid/task/$pid/children"); do
+    read -r ours <"/proc/$pid/task/$pid/children" || true
+    for one in $ours; do
         [ "$one" = "$nginx" ] || bridge=$one
     done
     children=$(cat "/proc/$nginx/task/$nginx/children")
@@ -71,6 +72,7 @@ ended "a stop"
 if [ ! -e /usr/sbin/nginx ]; then
     echo "front: nginx is not in /usr/sbin: not looked at how it is missed"
 elif unshare -rm true 2>/dev/null; then
+    # shellcheck disable=SC2016 # the inner shell expands them
     unshare -rm sh -c 'mount --bind /dev/null /usr/sbin/nginx &&
         PATH=/nowhere exec "$0" --stack=fastcgi --port "$1" --data-directory "$2"' \
         "$server" "$port" "$folder" 2>"$folder/stderr" &
