@@ -39,9 +39,16 @@ type settings struct {
 	stack          string
 	objectBytesMax int64
 	storeBytesMax  int64
+	index          string
 	log            journal.Settings
 	verifier       *sigv4.Verifier // nil with --auth=parse
 	version        bool
+}
+
+// stores are what --index chooses from.
+var stores = map[string]func(bytesMax int64) (*store.Store, error){
+	"pointers": func(bytesMax int64) (*store.Store, error) { return store.New(bytesMax), nil },
+	"offheap":  store.NewOffHeap,
 }
 
 func main() {
@@ -61,7 +68,11 @@ func run(arguments []string, stdout, stderr io.Writer) int {
 	if os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(processors(chosen))
 	}
-	held := store.New(chosen.storeBytesMax)
+	held, err := stores[chosen.index](chosen.storeBytesMax)
+	if err != nil {
+		fmt.Fprintf(stderr, "error: store: %s\n", err)
+		return exitEnvironment
+	}
 	written, err := openJournal(chosen.log, held, stderr)
 	if err != nil {
 		fmt.Fprintf(stderr, "error: log: %s\n", strings.ReplaceAll(err.Error(), "\n", "; "))
@@ -107,6 +118,7 @@ func parseFlags(arguments []string) (settings, error) {
 	flags.IntVar(&s.threads, "threads", 1, "worker threads (GOMAXPROCS, and one more for the log)")
 	flags.Int64Var(&s.objectBytesMax, "object-bytes-max", 64<<20, "largest object")
 	flags.Int64Var(&s.storeBytesMax, "store-bytes-max", 4<<30, "all objects together")
+	flags.StringVar(&s.index, "index", "pointers", "pointers or offheap: where keys and objects lie")
 	flags.StringVar(&s.stack, "stack", "nethttp", "nethttp, h2c or loop: what reads requests")
 	parseLog, parseAuth := logFlags(flags, &s), authFlags(flags, &s)
 	flags.BoolVar(&s.version, "version", false, "print the version and exit")
@@ -125,6 +137,8 @@ func parseFlags(arguments []string) (settings, error) {
 		return s, fmt.Errorf("--threads: expected 1 to 1024, got %d", s.threads)
 	case stacks[s.stack] == nil:
 		return s, fmt.Errorf("--stack: expected nethttp, h2c or loop, got %q", s.stack)
+	case stores[s.index] == nil:
+		return s, fmt.Errorf("--index: expected pointers or offheap, got %q", s.index)
 	case s.objectBytesMax < 0 || s.storeBytesMax < 0:
 		return s, errors.New("limits: expected 0 or more bytes, got a negative number")
 	}

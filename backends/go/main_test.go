@@ -17,6 +17,7 @@ func TestWrongFlagsOfTheLogEndWithTwo(t *testing.T) {
 		"interval":          {"--durability=ram", "--sync-interval-ms=0"},
 		"segment too small": {"--segment-bytes=64"},
 		"segment not of 8":  {"--segment-bytes=4100"},
+		"index":             {"--index=heap"},
 		"log too small":     {"--segment-bytes=8192", "--log-bytes-max=8000"},
 	} {
 		var said strings.Builder

@@ -17,7 +17,7 @@ import (
 )
 
 // freePort is a port that nobody had a moment ago.
-func freePort(b *testing.B) netip.AddrPort {
+func freePort(b testing.TB) netip.AddrPort {
 	b.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -61,25 +61,31 @@ func BenchmarkRequests(b *testing.B) {
 
 func serveOn(b *testing.B, stack string) net.Conn {
 	b.Helper()
+	conn, err := net.DialTimeout("tcp", serveStore(b, stack, store.New(1<<30)), time.Second)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = conn.Close() }) // before the server ends
+	return conn
+}
+
+// serveStore serves until the test ends.
+func serveStore(b testing.TB, stack string, held *store.Store) (at string) {
+	b.Helper()
 	address := freePort(b)
 	serve, err := stacks[stack](settings{address: address, threads: 1}, io.Discard)
 	if err != nil {
 		b.Fatal(err)
 	}
 	end, ended := make(chan struct{}), make(chan error, 1)
-	go func() { ended <- serve(s3.New(store.New(1<<30), nil, nil, 1<<20), end) }()
-	conn, err := net.DialTimeout("tcp", address.String(), time.Second)
-	if err != nil {
-		b.Fatal(err)
-	}
+	go func() { ended <- serve(s3.New(held, nil, nil, 64<<20), end) }()
 	b.Cleanup(func() {
-		_ = conn.Close()
 		close(end)
 		if err := <-ended; err != nil {
 			b.Error(err)
 		}
 	})
-	return conn
+	return address.String()
 }
 
 // exchange allocates nothing itself.

@@ -259,11 +259,10 @@ func (w *worker) takeExchange(c *connection) *exchange {
 }
 
 func (w *worker) giveExchange(x *exchange) {
-	if len(w.free) == exchangesKeptMax {
-		return
+	x.reset() // it may hold an object
+	if len(w.free) < exchangesKeptMax {
+		w.free = append(w.free, x)
 	}
-	x.reset()
-	w.free = append(w.free, x)
 }
 
 // beginStop takes who is in the backlog, who may have asked, and nobody else.

@@ -17,10 +17,25 @@ func (e *Exchange) leave(write store.Write, committed func(*Handler, *Exchange))
 	e.write, e.committed = write, committed
 }
 
-// putting is the write of an object whose bytes are reserved; on a failure they are still the caller's.
-func (e *Exchange) putting(object *store.Object) store.Write {
-	return store.Write{Operation: store.PutObject, Bucket: e.bucket, Key: e.key, Object: object,
-		Condition: e.condition, Time: object.Modified}
+// leavePut leaves the write of the exchange's object.
+func (h *Handler) leavePut(e *Exchange, committed func(*Handler, *Exchange)) *failure {
+	write, failed := h.putting(e)
+	if failed == nil {
+		e.leave(write, committed)
+	}
+	return failed
+}
+
+// putting is the write of the exchange's object, whose bytes are reserved; on a failure they are still the
+// caller's.
+func (h *Handler) putting(e *Exchange) (store.Write, *failure) {
+	kept, err := h.store.Keep(e.key, e.object)
+	if err != nil {
+		return store.Write{}, errSlowDown
+	}
+	e.hold(kept)
+	return store.Write{Operation: store.PutObject, Bucket: e.bucket, Key: e.key, Object: kept,
+		Condition: e.condition, Time: kept.Modified}, nil
 }
 
 // commit does the write that was left; with a journal it waits.

@@ -57,8 +57,9 @@ func (h *Handler) finishUpload(e *Exchange) *failure {
 	}
 	open := e.upload.Complete(func(parts map[int]*store.Part) (kept int64, done bool) {
 		if e.object, failed = h.assemble(e.upload, named, parts); failed == nil {
-			e.write = e.putting(e.object)
-			failed = writeFailure(h.commit(e))
+			if e.write, failed = h.putting(e); failed == nil {
+				failed = writeFailure(h.commit(e))
+			}
 		}
 		if failed != nil {
 			return 0, false

@@ -34,7 +34,7 @@ func (h *Handler) copyObject(e *Exchange) *failure {
 	if failed := h.findPlace(e); failed != nil {
 		return failed
 	}
-	object, failed := h.findSource(from, &e.Request)
+	object, failed := h.findSource(from, e)
 	if failed != nil {
 		return failed
 	}
@@ -42,7 +42,7 @@ func (h *Handler) copyObject(e *Exchange) *failure {
 	if e.object != nil {
 		copied.ContentType, copied.Headers = e.object.ContentType, e.object.Headers
 	}
-	e.object = &copied
+	e.object = &copied // whose bytes the exchange holds as the source's
 	e.finish = (*Handler).finishCopy
 	return nil
 }
@@ -55,8 +55,7 @@ func (h *Handler) finishCopy(e *Exchange) *failure {
 	}
 	e.body.reserved = size
 	stampNow(e.object)
-	e.leave(e.putting(e.object), (*Handler).answerCopy)
-	return nil
+	return h.leavePut(e, (*Handler).answerCopy)
 }
 
 func (h *Handler) answerCopy(e *Exchange) {
@@ -96,8 +95,8 @@ type source struct {
 var sourceConditions = conditions{"x-amz-copy-source-if-match", "x-amz-copy-source-if-none-match",
 	"x-amz-copy-source-if-modified-since", "x-amz-copy-source-if-unmodified-since"}
 
-// findSource finds the object that is copied and judges the request's conditions on it.
-func (h *Handler) findSource(from source, request *wire.Request) (*store.Object, *failure) {
+// findSource finds the object that is copied, holds it, and judges the request's conditions on it.
+func (h *Handler) findSource(from source, e *Exchange) (*store.Object, *failure) {
 	bucket := h.store.Bucket(from.bucket)
 	if bucket == nil {
 		return nil, errNoSuchBucket
@@ -106,7 +105,8 @@ func (h *Handler) findSource(from source, request *wire.Request) (*store.Object,
 	if object == nil {
 		return nil, errNoSuchKey
 	}
-	if status := sourceConditions.judge(request, object); status != http.StatusOK {
+	e.hold(object)
+	if status := sourceConditions.judge(&e.Request, object); status != http.StatusOK {
 		return nil, errPrecondition // also where a GET is told that nothing was modified
 	}
 	return object, nil

@@ -58,11 +58,26 @@ type Exchange struct {
 	// What Begin found for finish:
 	in          *store.Bucket
 	object      *store.Object
+	held        [heldMax]*store.Object // what is let go when the exchange is over
 	condition   store.Condition
 	overriding  bool // whether the query tells other values than the kept ones
 	upload      *store.Upload
 	part        *store.Part
 	first, last int64 // of the source's bytes that are copied
+}
+
+// heldMax is a copy's source and what is made of it.
+const heldMax = 2
+
+// hold keeps an object's bytes as they are until the exchange is over, its answer sent.
+func (e *Exchange) hold(object *store.Object) {
+	for at := range e.held {
+		if e.held[at] == nil {
+			e.held[at] = object
+			return
+		}
+	}
+	panic("an exchange holds more objects than any operation has")
 }
 
 // Reset makes the exchange as new, but for the memory that it has.
@@ -72,6 +87,9 @@ func (e *Exchange) Reset() {
 	fields, parameters := e.Request.Fields[:0], e.query[:0]
 	line, digest := e.body.line[:0], e.body.digest
 	e.pending.Reset()
+	for _, object := range e.held {
+		object.LetGo()
+	}
 	*e = Exchange{Answer: e.Answer, pending: e.pending}
 	e.Request.Fields, e.query, e.body.line, e.body.digest = fields, parameters, line, digest
 }

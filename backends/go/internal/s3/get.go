@@ -25,6 +25,7 @@ func (h *Handler) getObject(e *Exchange) *failure {
 	if object == nil {
 		return errNoSuchKey
 	}
+	e.hold(object)
 	status := readConditions.judge(&e.Request, object)
 	if status == http.StatusPreconditionFailed {
 		return errPrecondition

@@ -38,6 +38,21 @@ func (s *served) refusal() int {
 	return 0
 }
 
+// copiedBytes is two frames of the usual size.
+const copiedBytes = 32 << 10
+
+// writeCopied writes bytes that may soon be another's: when a stream is reset, net/http may go on reading
+// what it was given, though Write has returned. The buffer is then left to it.
+func (s *served) writeCopied(data []byte) (written int, err error) {
+	buffer := make([]byte, min(len(data), copiedBytes))
+	for err == nil && written < len(data) {
+		count := copy(buffer, data[written:])
+		count, err = s.Write(buffer[:count])
+		written += count
+	}
+	return written, err
+}
+
 // hurry gives the body of HTTP/2 its time to go on; that of HTTP/1.1 the gate watches.
 func (s *served) hurry() {
 	if !s.isHTTP2() {

@@ -186,8 +186,12 @@ func (s *served) Document(content []byte) {
 // Object implements Answer.
 func (s *served) Object(object *store.Object, first, end int64) {
 	s.end(end - first)
+	write := s.Write
+	if s.isHTTP2() && object.IsLent() {
+		write = s.writeCopied
+	}
 	for slice := range object.Range(first, end) {
-		if _, err := s.Write(slice); err != nil {
+		if _, err := write(slice); err != nil {
 			return // as in Document
 		}
 	}

@@ -45,10 +45,7 @@ func (h *Handler) findPlace(e *Exchange) *failure {
 
 // judgeCondition judges a write's condition before its body is asked for.
 func (e *Exchange) judgeCondition() *failure {
-	if !e.condition.IsAsked() {
-		return nil
-	}
-	return writeFailure(e.condition.Judge(e.in.Get(e.key)))
+	return writeFailure(e.in.Judge(e.key, &e.condition))
 }
 
 // describe makes an object without a body: what the request says of it, and of its key.
@@ -112,8 +109,7 @@ func (h *Handler) finishPut(e *Exchange) *failure {
 	object.ETag = quotedHex(sum)
 	object.Checksums = e.body.kept()
 	stampNow(object)
-	e.leave(e.putting(object), (*Handler).answerPut)
-	return nil
+	return h.leavePut(e, (*Handler).answerPut)
 }
 
 func (h *Handler) answerPut(e *Exchange) {

@@ -123,7 +123,7 @@ func (h *Handler) copyPart(e *Exchange) *failure {
 	if failed := h.findUpload(e); failed != nil {
 		return failed
 	}
-	if e.object, failed = h.findSource(from, &e.Request); failed != nil {
+	if e.object, failed = h.findSource(from, e); failed != nil {
 		return failed
 	}
 	size := e.object.Size()

@@ -7,6 +7,9 @@ import "iter"
 // Size is the length of the whole body.
 func (o *Object) Size() int64 {
 	size := int64(len(o.Body))
+	if o.lent != nil {
+		size += o.lent.told
+	}
 	for _, part := range o.Rest {
 		size += int64(len(part))
 	}

@@ -32,31 +32,39 @@ func (b *Bucket) List(query Query) Page {
 	if query.Max == 0 {
 		return page
 	}
-	at := b.ordered.seek(max(query.After, query.Prefix))
-	for at != nil && strings.HasPrefix(at.key, query.Prefix) {
-		common := query.common(at.key)
-		entry := Entry{common, nil}
-		if common == "" {
-			entry = Entry{at.key, at.object}
+	at := b.index.seek(max(query.After, query.Prefix))
+	for !at.isEnd() {
+		key := b.index.key(at)
+		if !strings.HasPrefix(key, query.Prefix) {
+			return page
+		}
+		common := query.common(key)
+		name := key
+		if common != "" {
+			name = common
 		}
 		// Told before is the marker itself, and a common prefix that it is in.
-		told := query.After != "" && entry.Name <= query.After
+		told := query.After != "" && name <= query.After
 		if !told && len(page.Entries) == query.Max {
 			page.Truncated = true
 			return page
 		}
-		if !told {
-			page.Entries = append(page.Entries, entry)
+		switch {
+		case told:
+		case common == "":
+			page.Entries = append(page.Entries, b.index.entry(at))
+		default:
+			page.Entries = append(page.Entries, Entry{b.index.text(common), nil})
 		}
 		if common == "" {
-			at = at.next[0]
+			at = b.index.next(at)
 			continue
 		}
 		beyond, exists := successor(common)
 		if !exists {
 			return page
 		}
-		at = b.ordered.seek(beyond)
+		at = b.index.seek(beyond)
 	}
 	return page
 }

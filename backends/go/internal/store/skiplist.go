@@ -50,10 +50,7 @@ func (l *skipList) path(key string, links *[levelsMax]**node) **node {
 func (l *skipList) insert(key string, object *Object) *node {
 	var links [levelsMax]**node
 	l.path(key, &links)
-	levels := 1
-	for bits := rand.Uint32(); bits&3 == 0 && levels < levelsMax; bits >>= 2 {
-		levels++
-	}
+	levels := randomLevels()
 	added := &node{key: key, object: object, next: make([]*node, levels)}
 	for level := range levels {
 		added.next[level] = *links[level]
@@ -70,4 +67,13 @@ func (l *skipList) remove(key string) {
 	for level := range gone.next {
 		*links[level] = gone.next[level]
 	}
+}
+
+// randomLevels is how many levels a node of either list has: each a quarter as often as the one below.
+func randomLevels() int {
+	levels := 1
+	for bits := rand.Uint32(); bits&3 == 0 && levels < levelsMax; bits >>= 2 {
+		levels++
+	}
+	return levels
 }

@@ -14,7 +14,7 @@ import (
 
 func filled(t *testing.T, keys ...string) *Bucket {
 	t.Helper()
-	s := New(1 << 20)
+	s := newStore(1 << 20)
 	s.Create("bucket")
 	bucket := s.Bucket("bucket")
 	for _, key := range keys {
@@ -78,7 +78,7 @@ func TestRandomInsertionsAndRemovalsKeepTheOrder(t *testing.T) {
 }
 
 func TestTheAccountFollowsBodies(t *testing.T) {
-	s := New(100)
+	s := newStore(100)
 	s.Create("b")
 	bucket := s.Bucket("b")
 	for range 3 {

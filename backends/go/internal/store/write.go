@@ -50,12 +50,10 @@ func (s *Store) Judge(w *Write) (changes bool, err error) {
 	}
 	switch w.Operation {
 	case PutObject:
-		if w.Condition.IsAsked() {
-			err = w.Condition.Judge(bucket.Get(w.Key))
-		}
+		err = bucket.Judge(w.Key, &w.Condition)
 		return err == nil, err
 	case DeleteObject:
-		return bucket.Get(w.Key) != nil, nil
+		return bucket.has(w.Key), nil
 	case DeleteBucket:
 		if !bucket.empty() {
 			return false, ErrNotEmpty
@@ -105,5 +103,5 @@ func (s *Store) Usage() (used, bytesMax int64) {
 func (b *Bucket) empty() bool {
 	b.mutex.RLock()
 	defer b.mutex.RUnlock()
-	return len(b.index) == 0
+	return b.index.count() == 0
 }
