@@ -16,7 +16,7 @@ from harness.paths import Paths
 from harness.stages.plan import lay_out
 from harness.store import run_folder
 from harness.system import clock, environment, machine
-from harness.system.journal import Journal, only_one
+from harness.system.journal import owned_machine
 from harness.system.tuning import tuned_machine
 
 Say = Callable[[str], None]
@@ -47,6 +47,11 @@ def before_a_run(plan: Plan, paths: Paths, under: Path, say: Say) -> list[Readin
     return readings
 
 
+def failures(readings: Sequence[Reading]) -> list[str]:
+    """What the failed ones read; empty where the instrument may be trusted, or was not asked."""
+    return [reading.text for reading in readings if not reading.passed]
+
+
 def one_case(case: Case, layout: Layout, paths: Paths, under: Path, say: Say) -> Reading:
     """A known-answer test, repeated while its own verdict says that it was disturbed by steal."""
     slug = "".join(c if c.isalnum() else "-" for c in case.name)
@@ -69,10 +74,7 @@ def one_case(case: Case, layout: Layout, paths: Paths, under: Path, say: Say) ->
 def all_cases(cases: Sequence[Case], paths: Paths, say: Say, *, tries: int) -> list[CaseResult]:
     """`bench calibrate`: every case `tries` times on the tuned machine."""
     with contextlib.ExitStack() as stack:
-        stack.enter_context(only_one())
-        journal = Journal()
-        stack.callback(journal.close)
-        journal.begin("bench calibrate")
+        journal = stack.enter_context(owned_machine("bench calibrate"))
         engine.build(paths.root, paths.build, say)
         layout = lay_out("split", environment.usable_cpus())
         stack.enter_context(machine.quiet_harness(layout.engine_cpus))

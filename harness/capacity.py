@@ -24,7 +24,7 @@ from harness.model.capacity import (
 from harness.model.plan import Request, Subject
 from harness.model.trial import Percentiles
 from harness.paths import Paths
-from harness.pipeline import Observer, Prepared
+from harness.pipeline import Observer, Session
 from harness.stats import slo
 from harness.stats.search import REPEATS_MAX, search
 from harness.store import run_folder
@@ -45,14 +45,15 @@ def find(asked: Search, paths: Paths, observer: Observer) -> Capacity:
         readings = calibrating.before_a_run(plan, paths, under, observer.say)
         _refuse_uncalibrated(readings)
         with ProbeRoom(paths.root / "ebpf", plan=plan, log_folder=under, say=observer.say) as room:
-            hunt = _Hunt(found, under, paths, ready, readings, room, observer)
+            session = Session(paths, ready, readings, room, observer)
+            hunt = _Hunt(found, under, session)
             for subject in request.subjects:
                 hunt.search(subject)
     return hunt.found
 
 
 def _refuse_uncalibrated(readings: list[Reading]) -> None:
-    failed = [reading.text for reading in readings if not reading.passed]
+    failed = calibrating.failures(readings)
     if failed:
         raise NotValid(
             "calibration",
@@ -64,24 +65,11 @@ def _refuse_uncalibrated(readings: list[Reading]) -> None:
 class _Hunt:
     """Makes the trials of a search, and notes each of them in capacity.json."""
 
-    def __init__(
-        self,
-        found: Capacity,
-        under: Path,
-        paths: Paths,
-        ready: Prepared,
-        readings: list[Reading],
-        room: ProbeRoom,
-        observer: Observer,
-    ) -> None:
+    def __init__(self, found: Capacity, under: Path, session: Session) -> None:
         self.found = found
         self._asked = found.search
         self._under = under
-        self._paths = paths
-        self._ready = ready
-        self._readings = readings
-        self._room = room
-        self._observer = observer
+        self._session = session
 
     def search(self, subject: Subject) -> None:
         """One subject's capacity."""
@@ -107,11 +95,9 @@ class _Hunt:
         run_folder.write_capacity(self._under, self.found)
 
     def _try(self, request: Request, *, step: str) -> Tried:
-        plan = pipeline.plan_of(request, self._ready)
-        folder = pipeline.begin(plan, self._under, self._ready)
-        pipeline.finish(
-            folder, self._paths, self._ready, self._readings, self._room, self._observer
-        )
+        ready = self._session.ready
+        folder = pipeline.begin(pipeline.plan_of(request, ready), self._under, ready)
+        pipeline.finish(folder, self._session)
         (trial,) = folder.trials()
         data = trial.read_data()
         judged = slo.judge(self._asked.slo, data)
@@ -146,7 +132,7 @@ class _Hunt:
             Outcome.INVALID: "counts neither for nor against",
         }[judged.outcome]
         why = f": {'; '.join(judged.why)}" if judged.why else ""
-        self._observer.say(f"  {words.number(rate_rps)} requests/s: {said}{why}")
+        self._session.observer.say(f"  {words.number(rate_rps)} requests/s: {said}{why}")
 
 
 def _figures(values: Percentiles | None) -> dict[str, int | None] | None:

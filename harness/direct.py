@@ -28,7 +28,7 @@ from harness.store import run_folder
 from harness.store.records import read_recording
 from harness.store.run_folder import TrialFolder
 from harness.system import clock, environment, machine
-from harness.system.journal import Journal, only_one
+from harness.system.journal import owned_machine
 from harness.system.network import connects
 from harness.system.tuning import tuned_machine
 
@@ -137,10 +137,7 @@ def drive(
         tune=tune,
     )
     with contextlib.ExitStack() as stack:
-        stack.enter_context(only_one())
-        journal = Journal()
-        stack.callback(journal.close)
-        journal.begin("bench load")
+        journal = stack.enter_context(owned_machine("bench load"))
         engine.build(root, root / "build", say)
         plan = make_plan(
             request,

@@ -30,7 +30,7 @@ from harness.store import run_folder, tables
 from harness.store.records import read_recording
 from harness.store.run_folder import RunFolder
 from harness.system import clock, environment, machine
-from harness.system.journal import Journal, only_one
+from harness.system.journal import owned_machine
 from harness.system.ports import free_port
 from harness.system.tuning import Tuned, tuned_machine
 
@@ -70,6 +70,16 @@ class Prepared(msgspec.Struct, frozen=True):
     cpus: list[int]  # as they were before the harness confined itself to the engine's
 
 
+class Session(msgspec.Struct, frozen=True):
+    """What the trials of one run or of many share: instruments that were read, and who listens."""
+
+    paths: Paths
+    ready: Prepared
+    readings: list[Reading]  # of the known-answer test; empty where none was asked for
+    room: ProbeRoom
+    observer: Observer
+
+
 def run(request: Request, paths: Paths, observer: Observer) -> RunFolder:
     """One run; finished trials survive whatever happens."""
     with prepared(request, paths, observer, command="bench run") as ready:
@@ -78,7 +88,7 @@ def run(request: Request, paths: Paths, observer: Observer) -> RunFolder:
         readings = calibrating.before_a_run(plan, paths, folder.path, observer.say)
         rooms = paths.root / "ebpf"
         with ProbeRoom(rooms, plan=plan, log_folder=folder.path, say=observer.say) as room:
-            finish(folder, paths, ready, readings, room, observer)
+            finish(folder, Session(paths, ready, readings, room, observer))
     return folder
 
 
@@ -88,10 +98,7 @@ def prepared(
 ) -> Iterator[Prepared]:
     """Builds, and tunes the machine; all of it is undone after the block."""
     with contextlib.ExitStack() as stack:
-        stack.enter_context(only_one())
-        journal = Journal()
-        stack.callback(journal.close)
-        journal.begin(command)
+        journal = stack.enter_context(owned_machine(command))
         engine.build(paths.root, paths.build, observer.say)
         runtime, why = runtimes.choose(request.runtime, build=paths.build, say=observer.say)
         observer.say(f"runtime: {runtime.name} ({why})")
@@ -117,20 +124,13 @@ def begin(plan: Plan, results: Path, ready: Prepared) -> RunFolder:
     return folder
 
 
-def finish(
-    folder: RunFolder,
-    paths: Paths,
-    ready: Prepared,
-    readings: list[Reading],
-    room: ProbeRoom,
-    observer: Observer,
-) -> None:
+def finish(folder: RunFolder, session: Session) -> None:
     """Measures all of a run that has begun, and concludes it."""
-    folder.write_document("calibration", {"readings": readings})
+    folder.write_document("calibration", {"readings": session.readings})
     try:
-        _measure_all(folder, paths, ready, readings, room, observer)
+        _measure_all(folder, session)
     except BaseException:
-        _keep_finished(folder, observer)
+        _keep_finished(folder, session.observer)
         raise
     conclude(folder)
 
@@ -178,29 +178,22 @@ def plan_of(request: Request, ready: Prepared) -> Plan:
     )
 
 
-def _measure_all(
-    folder: RunFolder,
-    paths: Paths,
-    ready: Prepared,
-    readings: list[Reading],
-    room: ProbeRoom,
-    observer: Observer,
-) -> None:
+def _measure_all(folder: RunFolder, session: Session) -> None:
     """Every trial of the plan, saved one by one."""
-    failed = [reading.text for reading in readings if not reading.passed]
+    failed = calibrating.failures(session.readings)
     plan = folder.plan()
     for spec in plan.trials:
-        observer.trial_begins(plan, spec)
+        session.observer.trial_begins(plan, spec)
         instruments = measure.Instruments(
-            engine=paths.programs / "pausemark-engine",
-            locustfile=paths.locustfile,
-            probes=room.ready(),
-            probes_absent=room.absent(),
-            calibration_passed=not failed if readings else None,
+            engine=session.paths.programs / "pausemark-engine",
+            locustfile=session.paths.locustfile,
+            probes=session.room.ready(),
+            probes_absent=session.room.absent(),
+            calibration_passed=not failed if session.readings else None,
             calibration_text="; ".join(failed),
         )
-        data = _measure_one(plan, spec, folder, ready, instruments)
-        observer.trial_ends(plan, spec, data)
+        data = _measure_one(plan, spec, folder, session.ready, instruments)
+        session.observer.trial_ends(plan, spec, data)
 
 
 def _measure_one(

@@ -104,6 +104,18 @@ def recover(folder: Path = FOLDER) -> list[str]:
 
 
 @contextlib.contextmanager
+def owned_machine(command: str, folder: Path = FOLDER) -> Iterator[Journal]:
+    """The machine is this command's alone; yields the journal of what to undo if it dies."""
+    with only_one(folder):
+        journal = Journal(folder)
+        try:
+            journal.begin(command)
+            yield journal
+        finally:
+            journal.close()
+
+
+@contextlib.contextmanager
 def only_one(folder: Path = FOLDER) -> Iterator[None]:
     """Holds the lock that lets one measuring command run at a time on this machine."""
     try:

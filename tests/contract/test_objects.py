@@ -230,7 +230,7 @@ def test_an_overwrite_replaces_body_and_headers(server: Server, bucket: str) -> 
         ("octets=0-5", 200, 0, 1023),
         ("bytes=", 200, 0, 1023),
         ("bytes=-", 200, 0, 1023),
-        ("bytes=99999999999999999999999-", 416, 0, 0),
+        ("bytes=99999999999999999999999-", 200, 0, 1023),  # beyond 64 bits: malformed
     ],
 )
 def test_ranges(
@@ -238,8 +238,6 @@ def test_ranges(
 ) -> None:
     server.put(f"/{bucket}/k", BODY)
     reply = server.ask("GET", f"/{bucket}/k", [("Range", range_text)])
-    if range_text.startswith("bytes=9999999999999999999") and reply.status == 200:
-        return  # a number beyond 64 bits may be read as malformed instead of beyond the end
     assert reply.status == status
     if status == 416:
         assert reply.code() == "InvalidRange"

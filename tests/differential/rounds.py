@@ -122,4 +122,6 @@ def _begin(over: Event) -> None:
 
 
 def _play_share(share: Share) -> Played:
-    return play_share(share, _OVER[0].is_set)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    return play_share(share, lambda: _OVER[0].is_set() or not parent.is_alive())

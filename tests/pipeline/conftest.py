@@ -162,8 +162,8 @@ def stage(
     # The lock and the journal of this machine belong to whoever measures on it now.
     private = tmp_path / "run"
     for module in (pipeline, calibrating):
-        monkeypatch.setattr(module, "only_one", functools.partial(journal.only_one, private))
-        monkeypatch.setattr(module, "Journal", functools.partial(journal.Journal, private))
+        owned = functools.partial(journal.owned_machine, folder=private)
+        monkeypatch.setattr(module, "owned_machine", owned)
     monkeypatch.setattr(journal, "recover", list)
     for commands in (measuring, searching):
         monkeypatch.setattr(commands, "ROOT", tmp_path)
