@@ -162,6 +162,7 @@ static void test_ends(void) {
     put(CHANNEL_DATA, c, "x", 1);
     put(CHANNEL_END, c, NULL, 0);
     EXPECT(recv(c.fd, last, 1, 0) == 1 && recv(c.fd, last, 1, 0) == 0);
+    expect_record(CHANNEL_HANG_UP, c); // both directions are shut, which the kernel tells so
     put(CHANNEL_CLOSE, c, NULL, 0);
     close(c.fd);
     c = enter();
