@@ -15,6 +15,16 @@ pub struct Rest {
 }
 
 impl Rest {
+    /// The whole body that a PUT carries.
+    #[must_use]
+    pub fn whole(ask: &Ask) -> Self {
+        Self {
+            index: ask.index,
+            offset: 0,
+            size: ask.length,
+        }
+    }
+
     /// Renders up to `limit` more bytes into `out`; what is left after that.
     #[must_use]
     pub fn render(self, limit: usize, out: &mut Vec<u8>) -> Option<Self> {
@@ -40,7 +50,6 @@ pub struct Form {
     host: String,
     /// From the version to the end of the Host line.
     tail: Vec<u8>,
-    size: u64,
 }
 
 impl Form {
@@ -61,7 +70,6 @@ impl Form {
                 key: None,
                 host,
                 tail,
-                size: 0,
             };
         };
         let bucket = &scenario.objects.bucket;
@@ -76,7 +84,6 @@ impl Form {
             key: Key::parse(&scenario.objects.key).ok(),
             host,
             tail,
-            size: scenario.objects.size_bytes,
         }
     }
 
@@ -90,7 +97,7 @@ impl Form {
         });
         self.target(ask, out);
         match ask.verb {
-            Verb::Put => return self.render_put(ask.index, limit, out),
+            Verb::Put => return self.render_put(ask, limit, out),
             Verb::Range => self.render_range(ask, out),
             _ => self.finish(out),
         }
@@ -114,12 +121,6 @@ impl Form {
         self.host.as_bytes()
     }
 
-    /// The size of a body that is put.
-    #[must_use]
-    pub fn size(&self) -> u64 {
-        self.size
-    }
-
     /// The bucket's target.
     #[must_use]
     pub fn bucket(&self) -> &[u8] {
@@ -131,17 +132,12 @@ impl Form {
         out.extend_from_slice(b"\r\n");
     }
 
-    fn render_put(&self, index: u64, limit: usize, out: &mut Vec<u8>) -> Option<Rest> {
+    fn render_put(&self, ask: &Ask, limit: usize, out: &mut Vec<u8>) -> Option<Rest> {
         out.extend_from_slice(&self.tail);
         out.extend_from_slice(b"Content-Length: ");
-        push_number(self.size, 0, out);
+        push_number(ask.length, 0, out);
         out.extend_from_slice(b"\r\n\r\n");
-        Rest {
-            index,
-            offset: 0,
-            size: self.size,
-        }
-        .render(limit, out)
+        Rest::whole(ask).render(limit, out)
     }
 
     fn render_range(&self, ask: &Ask, out: &mut Vec<u8>) {
@@ -220,7 +216,7 @@ mod tests {
             ),
             (
                 Verb::Put,
-                format!("PUT /bench/o-005 {tail}Content-Length: 20\r\n\r\n"),
+                format!("PUT /bench/o-005 {tail}Content-Length: 10\r\n\r\n"),
             ),
         ] {
             assert_eq!(text(&form_of_objects, verb), expected);

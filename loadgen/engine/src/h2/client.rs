@@ -165,11 +165,7 @@ impl Client {
     /// Appends a request, with its body if that is small and the windows allow it; a longer one
     /// follows through `pump`. Returns the stream and the bytes that it costs in all.
     pub fn request(&mut self, form: &Form, ask: &Ask, out: &mut Vec<u8>) -> (u32, u64) {
-        let size = if ask.verb == Verb::Put {
-            form.size()
-        } else {
-            0
-        };
+        let size = if ask.verb == Verb::Put { ask.length } else { 0 };
         let mut text = std::mem::take(&mut self.text);
         text.clear();
         form.target(ask, &mut text);
@@ -193,12 +189,7 @@ impl Client {
         let frames = size.div_ceil(f::PAYLOAD_BYTES_MAX as u64) * f::HEAD_BYTES as u64;
         let cost = (out.len() - at) as u64 + size + frames;
         if size > 0 {
-            let rest = Rest {
-                index: ask.index,
-                offset: 0,
-                size,
-            };
-            self.send_body(stream, rest, out);
+            self.send_body(stream, Rest::whole(ask), out);
         }
         (stream, cost)
     }

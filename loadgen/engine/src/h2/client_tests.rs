@@ -3,10 +3,10 @@
 use super::*;
 use crate::plan::Plan;
 
-fn form(size: u64) -> Form {
+fn form() -> Form {
     let plan = serde_json::json!({"schema": 1, "target": {"address": "127.0.0.1", "port": 9000},
         "scenario": {"schema": 1, "name": "s",
-            "objects": {"bucket": "bench", "count": 10, "size_bytes": size, "key": "o-{index}"},
+            "objects": {"bucket": "bench", "count": 10, "size_bytes": 20, "key": "o-{index}"},
             "operations": [{"name": "put", "weight": 1, "status": 200}],
             "check": {"digest_one_in": 0}},
         "rate_rps": 1, "warmup_s": 0, "duration_s": 1, "connections": 1, "seed": 1});
@@ -64,8 +64,12 @@ impl Wire {
 
     fn send(&mut self, verb: Verb, size: u64) -> (u32, Vec<u8>) {
         let mut out = Vec::new();
-        let (stream, bytes) = self.client.request(&form(size), &ask(verb), &mut out);
-        let mut flight = Flight::new(1, ask(verb));
+        let mut asked = ask(verb);
+        if verb == Verb::Put {
+            asked.length = size;
+        }
+        let (stream, bytes) = self.client.request(&form(), &asked, &mut out);
+        let mut flight = Flight::new(1, asked);
         (flight.stream.id, flight.request_bytes) = (stream, bytes);
         self.flights.push_back(flight);
         (stream, out)
