@@ -48,3 +48,13 @@ bench-idle:
 ## bench-allocations  heap allocations of a request, counted by eBPF
 bench-allocations:
 	$(BENCHMARK)/allocations.py $(FLAGS)
+
+.PHONY: bench-engine bench-grain
+
+## bench-engine  what a request costs the engine, beside wrk2 and others (WRK2= names wrk2)
+bench-engine:
+	.venv/bin/python benchmarks/engine/pairs.py $(FLAGS)
+
+## bench-grain   what a coarser grain saves and costs (CHART= also writes docs/grain.svg)
+bench-grain:
+	.venv/bin/python benchmarks/engine/grain.py $(if $(CHART),--chart docs/grain.svg) $(FLAGS)
