@@ -42,12 +42,20 @@ def shares(plan: Mapping[str, Any], workers: Sequence[str]) -> dict[str, JsonObj
     for index, worker in enumerate(workers):
         share = dict(plan)
         share["rate_rps"] = float(plan["rate_rps"]) / count
+        if "parts" in plan:
+            share["parts"] = [_divided(part, count) for part in plan["parts"]]
         share["connections"] = max(1, whole + (1 if index < rest else 0))
         share["share"] = {"index": index, "count": count}
         if index > 0 and plan.get("records_path"):
             share["records_path"] = f"{plan['records_path']}.{index}"
         divided[worker] = share
     return divided
+
+
+def _divided(part: Mapping[str, Any], count: int) -> JsonObject:
+    """A step or ramp at one worker's part of its rates."""
+    rates = {name: float(part[name]) / count for name in ("from_rps", "to_rps")}
+    return {**part, **rates}
 
 
 def decode(encoded: str) -> HdrHistogram:

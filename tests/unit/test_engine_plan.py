@@ -42,6 +42,12 @@ def test_shares_add_up_and_shift_their_phase() -> None:
     assert len({share["records_path"] for share in found.values()}) == 3
 
 
+def test_steps_and_ramps_are_divided_and_keep_their_length() -> None:
+    part = {"from_rps": 3000.0, "to_rps": 9000.0, "duration_s": 10.0}
+    for share in shares({**PLAN, "parts": [part]}, ["a", "b", "c"]).values():
+        assert share["parts"] == [{"from_rps": 1000.0, "to_rps": 3000.0, "duration_s": 10.0}]
+
+
 def test_one_worker_gets_the_plan_as_it_is() -> None:
     assert shares(PLAN, ["a"])["a"] == {**PLAN, "share": {"index": 0, "count": 1}}
 

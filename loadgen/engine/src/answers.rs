@@ -320,8 +320,11 @@ impl Worker {
         let second = &mut *self.second;
         second.counts.end(kind);
         second.counts.overflow += u64::from(second.times.response.record(response_ns));
-        second.times.own_fault_lag.record(own_ns);
-        second.times.backlog_lag.record(flight.backlog_ns);
+        let has_lag = !self.schedule.is_closed_loop();
+        if has_lag {
+            second.times.own_fault_lag.record(own_ns);
+            second.times.backlog_lag.record(flight.backlog_ns);
+        }
         if sent {
             second.times.service.record(service_ns);
         }
@@ -330,8 +333,10 @@ impl Worker {
             totals.counts.end(kind);
             totals.counts.bytes_in += answer.map_or(0, |answer| answer.wire_bytes);
             totals.good_by_end += u64::from(kind.is_none() && now_ns < self.span.end_ns);
-            totals.times.own_fault_lag.record(own_ns);
-            totals.times.backlog_lag.record(flight.backlog_ns);
+            if has_lag {
+                totals.times.own_fault_lag.record(own_ns);
+                totals.times.backlog_lag.record(flight.backlog_ns);
+            }
             if sent {
                 totals.times.service.record(service_ns);
             }

@@ -1,6 +1,7 @@
 //! The plan: one JSON object on stdin that says everything a run needs, refused by key when wrong.
 
 use crate::fault::Fault;
+use crate::pace::Asked;
 use crate::scenario::Scenario;
 use serde::Deserialize;
 use std::io::Read;
@@ -9,7 +10,9 @@ use std::path::PathBuf;
 
 /// The largest plan that is read; a scenario is a few kilobytes.
 const PLAN_BYTES_MAX: u64 = 4 << 20;
+const RATE_RPS_MIN: f64 = 0.001;
 const RATE_RPS_MAX: f64 = 5e6;
+const PARTS_MAX: usize = 1000;
 const SECONDS_MAX: f64 = 7.0 * 86_400.0;
 const CONNECTIONS_MAX: u32 = 60_000;
 const THREADS_MAX: u32 = 256;
@@ -24,7 +27,15 @@ pub struct Plan {
     pub schema: u32,
     pub target: Target,
     pub scenario: Option<Scenario>,
+    /// Of the warm-up, and of the measured part where there are no `parts`.
     pub rate_rps: f64,
+    /// The measured part's stretches; their lengths together are `duration_s`.
+    #[serde(default)]
+    pub parts: Vec<Part>,
+    /// Every connection always has its depth of requests in flight, and nothing has an intended
+    /// time: rates are not used.
+    #[serde(default)]
+    pub closed_loop: bool,
     pub warmup_s: f64,
     pub duration_s: f64,
     pub connections: u32,
@@ -43,6 +54,8 @@ pub struct Plan {
     #[serde(default = "default_grain_ns")]
     pub grain_ns: u64,
     #[serde(default)]
+    pub pace: Asked,
+    #[serde(default)]
     pub share: Share,
     #[serde(default = "default_timeout_ns")]
     pub timeout_ns: u64,
@@ -52,6 +65,15 @@ pub struct Plan {
     pub start_at_ns: Option<u64>,
     #[serde(default)]
     pub records_path: Option<PathBuf>,
+}
+
+/// A step (both rates the same) or a ramp.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Part {
+    pub from_rps: f64,
+    pub to_rps: f64,
+    pub duration_s: f64,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -149,15 +171,10 @@ impl Plan {
     }
 
     fn validate_load(&self) -> Result<(), Fault> {
-        let above = |place: &str, found: f64, least: f64, most: f64| {
-            let good = found >= least && found <= most; // false for NaN as well
-            let expected = format!("{least} to {most}");
-            good.then_some(())
-                .ok_or_else(|| Fault::usage(place, "out of range", expected, found))
-        };
-        above("rate_rps", self.rate_rps, 0.001, RATE_RPS_MAX)?;
-        above("warmup_s", self.warmup_s, 0.0, SECONDS_MAX)?;
-        above("duration_s", self.duration_s, 0.001, SECONDS_MAX)?;
+        between("rate_rps", self.rate_rps, RATE_RPS_MIN, RATE_RPS_MAX)?;
+        between("warmup_s", self.warmup_s, 0.0, SECONDS_MAX)?;
+        between("duration_s", self.duration_s, 0.001, SECONDS_MAX)?;
+        self.validate_parts()?;
         let within = |place: &str, found: u64, least: u64, most: u64| {
             let expected = format!("{least} to {most}");
             (least..=most)
@@ -174,6 +191,30 @@ impl Plan {
         within("share.count", self.share.count.into(), 1, 1_000_000)?;
         let most = u64::from(self.share.count) - 1;
         within("share.index", self.share.index.into(), 0, most)
+    }
+
+    fn validate_parts(&self) -> Result<(), Fault> {
+        if self.parts.is_empty() {
+            return Ok(());
+        }
+        if self.closed_loop || self.parts.len() > PARTS_MAX {
+            let expected = format!("at most {PARTS_MAX}, and none with closed_loop");
+            let found = self.parts.len();
+            return Err(Fault::usage("parts", "too many", expected, found));
+        }
+        for (at, part) in self.parts.iter().enumerate() {
+            let place = |key: &str| format!("parts[{at}].{key}");
+            let (least, most) = (RATE_RPS_MIN, RATE_RPS_MAX);
+            between(&place("from_rps"), part.from_rps, least, most)?;
+            between(&place("to_rps"), part.to_rps, least, most)?;
+            between(&place("duration_s"), part.duration_s, 0.001, SECONDS_MAX)?;
+        }
+        let sum: f64 = self.parts.iter().map(|part| part.duration_s).sum();
+        if (sum - self.duration_s).abs() > 1e-6 * self.duration_s {
+            let expected = format!("durations that make {} s together", self.duration_s);
+            return Err(Fault::usage("parts", "another length", expected, sum));
+        }
+        Ok(())
     }
 
     fn validate_protocol(&self) -> Result<(), Fault> {
@@ -251,6 +292,13 @@ impl Plan {
     }
 }
 
+fn between(place: &str, found: f64, least: f64, most: f64) -> Result<(), Fault> {
+    let good = found >= least && found <= most; // false for NaN as well
+    let expected = format!("{least} to {most}");
+    good.then_some(())
+        .ok_or_else(|| Fault::usage(place, "out of range", expected, found))
+}
+
 /// serde's message, cut into what, expected and found.
 fn explain(error: &serde_path_to_error::Error<serde_json::Error>) -> Fault {
     let path = error.path().to_string();
@@ -265,88 +313,5 @@ fn explain(error: &serde_path_to_error::Error<serde_json::Error>) -> Fault {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn valid() -> serde_json::Value {
-        json!({"schema": 1, "target": {"address": "127.0.0.1", "port": 9000, "path": "/"},
-               "scenario": null, "rate_rps": 10000.0, "warmup_s": 5.0, "duration_s": 30.0,
-               "connections": 64, "threads": 1, "protocol": "h1", "pipeline": 1,
-               "streams": 1, "arrivals": "uniform", "seed": 1, "grain_ns": 20000,
-               "share": {"index": 0, "count": 1}, "timeout_ns": 10_000_000_000_u64,
-               "cpus": [0], "start_at_ns": null, "records_path": null})
-    }
-
-    #[test]
-    fn the_contract_example_is_accepted() {
-        let plan = Plan::parse(&valid().to_string()).unwrap();
-        assert_eq!(plan.address().to_string(), "127.0.0.1:9000");
-    }
-
-    #[test]
-    fn wrong_values_are_named() {
-        let cases = [
-            ("/schema", json!(2), "schema"),
-            ("/rate_rps", json!(0), "rate_rps"),
-            ("/rate_rps", json!(1e7), "rate_rps"),
-            ("/rate_rps", json!("fast"), "rate_rps"),
-            ("/duration_s", json!(0), "duration_s"),
-            ("/warmup_s", json!(-1), "warmup_s"),
-            ("/connections", json!(0), "connections"),
-            ("/threads", json!(65), "threads"),
-            ("/grain_ns", json!(0), "grain_ns"),
-            ("/protocol", json!("h3"), "protocol"),
-            ("/pipeline", json!(4), "pipeline"),
-            ("/streams", json!(4), "streams"),
-            ("/share/index", json!(1), "share.index"),
-            ("/target/address", json!("localhost"), "target.address"),
-            ("/target/path", json!("x"), "target.path"),
-            ("/target/path", json!(null), "scenario"),
-            (
-                "/target",
-                json!({"address": "::1", "port": 0}),
-                "target.port",
-            ),
-            ("/arrivals", json!("burst"), "arrivals"),
-        ];
-        for (pointer, value, place) in cases {
-            let mut plan = valid();
-            *plan.pointer_mut(pointer).unwrap() = value;
-            let fault = Plan::parse(&plan.to_string()).unwrap_err();
-            assert_eq!(
-                (fault.place.as_str(), fault.exit_code()),
-                (place, 2),
-                "{fault}"
-            );
-        }
-    }
-
-    #[test]
-    fn streams_go_with_h2c_and_pipelining_does_not() {
-        let plan = |pipeline: u32, streams: u32| {
-            let mut plan = valid();
-            plan["protocol"] = "h2c".into();
-            plan["pipeline"] = pipeline.into();
-            plan["streams"] = streams.into();
-            Plan::parse(&plan.to_string()).map_err(|fault| fault.place)
-        };
-        assert_eq!(plan(1, 16).unwrap().depth(), 16);
-        for (pipeline, streams, place) in
-            [(2, 16, "pipeline"), (1, 0, "streams"), (1, 1025, "streams")]
-        {
-            assert_eq!(plan(pipeline, streams).unwrap_err(), place);
-        }
-    }
-
-    #[test]
-    fn an_unknown_key_is_named() {
-        let mut plan = valid();
-        plan["share"]["colour"] = json!(1);
-        let fault = Plan::parse(&plan.to_string()).unwrap_err();
-        assert_eq!(fault.place, "share.colour");
-        assert_eq!(fault.what, "unknown field `colour`");
-        assert!(Plan::parse("").is_err() && Plan::parse("[]").is_err());
-        assert!(Plan::parse(&format!("{}{{}}", valid())).is_err());
-    }
-}
+#[path = "plan_tests.rs"]
+mod tests;

@@ -5,6 +5,7 @@ use crate::fault::Fault;
 use crate::h2::{Client, Event};
 use crate::load::{Each, Load, Objects};
 use crate::out::Out;
+use crate::pace::Pace;
 use crate::parser::Parser;
 use crate::plan::Plan;
 use crate::request::Form;
@@ -165,6 +166,7 @@ impl Pass<'_> {
             operations: 1,
             recorders: Vec::new(),
             list_failures: true,
+            pace: Pace::Sleep,
         };
         let session = Session::open(self.plan, self.stop, work)?;
         // Measured from the first object on, without an end.

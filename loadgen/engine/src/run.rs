@@ -3,6 +3,7 @@
 use crate::fault::{Blame, Fault};
 use crate::load::{Load, Mix};
 use crate::out::Out;
+use crate::pace;
 use crate::plan::Plan;
 use crate::records::{self, Writer};
 use crate::schedule::Schedule;
@@ -34,7 +35,9 @@ pub fn run(plan: &Plan, stop: &Arc<AtomicBool>, out: &Out) -> Result<bool, Fault
         Some((writer, recorders, header)) => (Some(writer), recorders, Some(header)),
         None => (None, Vec::new(), None),
     };
+    let choice = pace::choose(plan);
     let work = Work {
+        pace: choice.pace,
         loads: loads(plan),
         operations: names.len(),
         recorders,
@@ -60,6 +63,9 @@ pub fn run(plan: &Plan, stop: &Arc<AtomicBool>, out: &Out) -> Result<bool, Fault
     let (written, fault) = writer.map_or_else(Default::default, Writer::finish);
     let interrupted = totals.interrupted;
     let mut done = reporter.done(&names, &totals);
+    done["pace"] = choice.json(plan.pace);
+    done["grain_ns"] = plan.grain_ns.into();
+    done["closed_loop"] = plan.closed_loop.into();
     done["cpu_ns"] = (system::process_cpu_ns() - cpu_before_ns).into();
     done["wall_ns"] = wall_ns.into();
     done["records"] = written.records.into();
@@ -144,7 +150,7 @@ impl<'a> Reporter<'a> {
         if begin_ns >= self.span.end_ns && counts.completed + counts.sent == 0 {
             return; // nothing was left to wait for
         }
-        let mut offered = 0;
+        let mut offered = self.sent_on_its_own(counts.sent);
         for schedule in &mut self.offered {
             schedule.cut(self.cut_ns);
             offered += schedule.advance_to(begin_ns + SECOND_NS);
@@ -160,8 +166,18 @@ impl<'a> Reporter<'a> {
         self.out.event(&event);
     }
 
+    /// A closed loop offers what it sends.
+    fn sent_on_its_own(&self, sent: u64) -> u64 {
+        let closed = self.whole.iter().all(Schedule::is_closed_loop);
+        if closed {
+            sent
+        } else {
+            0
+        }
+    }
+
     fn done(mut self, names: &[&str], totals: &Totals) -> Value {
-        let mut offered = 0;
+        let mut offered = self.sent_on_its_own(totals.counts.sent);
         for schedule in &mut self.whole {
             schedule.cut(self.cut_ns);
             schedule.advance_to(self.span.measure_ns);

@@ -11,6 +11,7 @@ const BATCH_BYTES: usize = 64 << 10;
 impl Worker {
     /// Sends every slot that is due, as far as connections are free.
     pub(crate) fn dispatch(&mut self) {
+        self.schedule.end_by(self.now_ns);
         while self
             .schedule
             .next_ns()
@@ -18,7 +19,8 @@ impl Worker {
         {
             if let Some(index) = self.free.front() {
                 self.send_batch(*index as usize);
-            } else if self.down == self.connections.len() {
+                self.schedule.end_by(self.now_ns);
+            } else if self.down == self.connections.len() && !self.schedule.is_closed_loop() {
                 self.fail_slot();
             } else {
                 return;
@@ -59,7 +61,9 @@ impl Worker {
         self.now_ns = clock_ns();
         for flight in connection.flights.iter_mut().rev().take(count) {
             flight.sent_ns = self.now_ns;
-            if flight.intended_ns >= starved_since_ns {
+            if self.schedule.is_closed_loop() {
+                flight.intended_ns = self.now_ns;
+            } else if flight.intended_ns >= starved_since_ns {
                 flight.backlog_ns = connection.free_since_ns.saturating_sub(flight.intended_ns);
             }
         }

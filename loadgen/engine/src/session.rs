@@ -2,7 +2,9 @@
 
 use crate::fault::Fault;
 use crate::load::Load;
+use crate::pace::Pace;
 use crate::plan::{Arrivals, Plan};
+use crate::profile::{whole_rate, Profile, Stretch};
 use crate::records::Recorder;
 use crate::request::Form;
 use crate::schedule::Schedule;
@@ -27,6 +29,7 @@ pub struct Work {
     pub operations: usize,
     pub recorders: Vec<Recorder>,
     pub list_failures: bool,
+    pub pace: Pace,
 }
 
 pub struct Session {
@@ -53,7 +56,12 @@ impl Session {
         let mut recorders = work.recorders.into_iter();
         let form = Form::new(plan);
         for (lane, load) in work.loads.into_iter().enumerate() {
-            let settings = settings(plan, lane, lanes, work.operations, work.list_failures);
+            let settings = Settings {
+                operations: work.operations,
+                list_failures: work.list_failures,
+                spins: work.pace == Pace::Spin,
+                ..settings(plan, lane, lanes)
+            };
             let (spares, spare) = mpsc::channel();
             (0..SPARE_SECONDS).for_each(|_| drop(spares.send(Box::default())));
             let (starts, start) = mpsc::channel();
@@ -190,13 +198,7 @@ impl Seconds {
     }
 }
 
-fn settings(
-    plan: &Plan,
-    lane: usize,
-    lanes: usize,
-    operations: usize,
-    list_failures: bool,
-) -> Settings {
+fn settings(plan: &Plan, lane: usize, lanes: usize) -> Settings {
     let connections = plan.connections as usize;
     Settings {
         lane,
@@ -207,8 +209,9 @@ fn settings(
         depth: plan.depth(),
         grain_ns: plan.grain_ns,
         timeout_ns: plan.timeout_ns,
-        operations,
-        list_failures,
+        operations: 0,
+        list_failures: false,
+        spins: false,
     }
 }
 
@@ -245,24 +248,50 @@ fn live(
     }
 }
 
-/// The threads' schedules of a run: thread j of n takes every n-th slot of this process.
+/// The threads' schedules of a run: thread j of n takes every n-th slot of this process, and this
+/// process every n-th of the run.
 #[must_use]
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // the plan's limits hold
 pub fn schedules(plan: &Plan, span: Span) -> Vec<Schedule> {
-    let lanes = plan.threads;
-    let rate_rps = plan.rate_rps / f64::from(lanes);
-    let share = f64::from(plan.share.index) / f64::from(plan.share.count);
+    let (lanes, count) = (u64::from(plan.threads), u64::from(plan.share.count));
+    let profile = profile(plan, span);
     let one = |lane: u32| match plan.arrivals {
+        _ if plan.closed_loop => Schedule::always(span.start_ns, span.end_ns),
         Arrivals::Uniform => {
-            let phase = (f64::from(lane) + share) / f64::from(lanes);
-            Schedule::uniform(span.start_ns, span.end_ns, rate_rps, phase)
+            let first = u64::from(lane) * count + u64::from(plan.share.index);
+            Schedule::uniform(profile.clone(), first, lanes * count)
         }
         Arrivals::Poisson => {
             let stream = crate::draw::Stream::new(plan.seed, lane_seed(plan, lane), 0);
-            Schedule::poisson(span.start_ns, span.end_ns, rate_rps, stream)
+            Schedule::poisson(profile.clone(), lanes * count, stream)
         }
     };
-    (0..lanes).map(one).collect()
+    (0..plan.threads).map(one).collect()
+}
+
+/// The whole run's rate over time: the warm-up, then the plan's parts or its one rate.
+fn profile(plan: &Plan, span: Span) -> Profile {
+    let whole = |rate_rps| whole_rate(rate_rps, plan.share.count);
+    let level = |end_ns| Stretch {
+        end_ns,
+        from_rps: whole(plan.rate_rps),
+        to_rps: whole(plan.rate_rps),
+    };
+    let mut stretches = vec![level(span.measure_ns)];
+    let mut seconds = 0.0;
+    for part in &plan.parts {
+        seconds += part.duration_s;
+        stretches.push(Stretch {
+            end_ns: after(span.measure_ns, seconds).min(span.end_ns),
+            from_rps: whole(part.from_rps),
+            to_rps: whole(part.to_rps),
+        });
+    }
+    match stretches.as_mut_slice() {
+        [_] => stretches.push(level(span.end_ns)),
+        [.., last] => last.end_ns = span.end_ns, // whatever rounding made of the sum
+        [] => {}
+    }
+    Profile::new(span.start_ns, &stretches)
 }
 
 /// Tells the random streams of a thread from those of every thread of every process of the run.
@@ -273,14 +302,17 @@ pub fn lane_seed(plan: &Plan, lane: u32) -> u64 {
 
 /// The run's ends, from the plan and its first slot.
 #[must_use]
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // the plan's limits hold
 pub fn span(plan: &Plan, start_ns: u64) -> Span {
-    let after = |seconds: f64| start_ns + (seconds * SECOND_NS as f64).round() as u64;
     Span {
         start_ns,
-        measure_ns: after(plan.warmup_s),
-        end_ns: after(plan.warmup_s + plan.duration_s),
+        measure_ns: after(start_ns, plan.warmup_s),
+        end_ns: after(start_ns, plan.warmup_s + plan.duration_s),
     }
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // the plan's limits hold
+fn after(time_ns: u64, seconds: f64) -> u64 {
+    time_ns + (seconds * SECOND_NS as f64).round() as u64
 }
 
 #[cfg(test)]
@@ -308,6 +340,42 @@ mod tests {
         assert!(seconds.take_whole().is_none());
         seconds.end(1);
         assert_eq!(seconds.take_whole().unwrap().counts.sent, 2);
+    }
+
+    #[test]
+    fn processes_and_threads_make_up_the_whole_schedule_to_the_nanosecond() {
+        let plan = |index: u32, count: u32| {
+            let rate = |rps: f64| rps / f64::from(count);
+            let plan = serde_json::json!({"schema": 1, "seed": 1, "connections": 4, "threads": 2,
+                "target": {"address": "::1", "port": 1, "path": "/"}, "scenario": null,
+                "rate_rps": rate(1000.0), "warmup_s": 0.5, "duration_s": 3,
+                "parts": [{"from_rps": rate(1000.0), "to_rps": rate(1000.0), "duration_s": 1},
+                    {"from_rps": rate(1000.0), "to_rps": rate(3000.0), "duration_s": 2}],
+                "share": {"index": index, "count": count}});
+            Plan::parse(&plan.to_string()).unwrap()
+        };
+        let times = |plan: &Plan| {
+            let mut times = Vec::new();
+            for mut schedule in schedules(plan, span(plan, 77)) {
+                while let Some(time_ns) = schedule.next_ns() {
+                    times.push(time_ns);
+                    schedule.advance();
+                }
+            }
+            times.sort_unstable();
+            times
+        };
+        let single = times(&plan(0, 1));
+        assert_eq!(single.len(), 500 + 1000 + 4000);
+        let reached = single.partition_point(|time_ns| *time_ns < 77 + 1_500_000_000);
+        assert_eq!(reached, 1500);
+        for count in [2, 3, 7] {
+            let mut together: Vec<u64> = (0..count)
+                .flat_map(|index| times(&plan(index, count)))
+                .collect();
+            together.sort_unstable();
+            assert_eq!(together, single, "{count}");
+        }
     }
 
     #[test]

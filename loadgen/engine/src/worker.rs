@@ -55,6 +55,8 @@ pub struct Settings {
     pub operations: usize,
     /// Whether failed objects are listed (preload).
     pub list_failures: bool,
+    /// Whether the thread looks again at once instead of sleeping.
+    pub spins: bool,
 }
 
 /// When a run begins and ends.
@@ -229,11 +231,16 @@ impl Worker {
         self.finish();
     }
 
-    /// Sleeps until something can be read or the next grain with something to do begins. The timer
-    /// stays armed while answers come: arming it for each sleep is what a sleep costs most in a VM.
+    /// Sleeps until something can be read or the next grain with something to do begins; a thread
+    /// that spins only looks. The timer stays armed while answers come: arming it for each sleep is
+    /// what a sleep costs most in a VM.
     fn sleep(&mut self, events: &mut Vec<epoll::Event>) -> Result<(), Errno> {
-        let wake_ns = self.wake_ns();
-        let immediate = wake_ns <= clock_ns();
+        let wake_ns = if self.settings.spins {
+            0
+        } else {
+            self.wake_ns()
+        };
+        let immediate = wake_ns == 0 || wake_ns <= clock_ns();
         if !immediate && wake_ns != self.armed_ns {
             self.arm(wake_ns)?;
         }
@@ -269,7 +276,8 @@ impl Worker {
 
     fn wake_ns(&self) -> u64 {
         let wake_ns = self.scan_ns.min(self.second_end_ns);
-        let can_send = !self.free.is_empty() || self.down == self.connections.len();
+        let fails = self.down == self.connections.len() && !self.schedule.is_closed_loop();
+        let can_send = !self.free.is_empty() || fails;
         match self.schedule.next_ns() {
             Some(next_ns) if can_send => {
                 let since_start_ns = next_ns - self.span.start_ns;
