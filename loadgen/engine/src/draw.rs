@@ -42,8 +42,11 @@ impl Stream {
 /// Which of `count` objects is asked for.
 #[derive(Clone, Debug)]
 pub enum Popularity {
-    Uniform { count: u64 },
-    Zipf(Zipf),
+    Uniform {
+        count: u64,
+    },
+    /// The popular ones lie anywhere among the others: ranks are scattered over the indices.
+    Zipf(Zipf, Scatter),
 }
 
 impl Popularity {
@@ -51,7 +54,44 @@ impl Popularity {
     pub fn index(&self, stream: &mut Stream) -> u64 {
         match self {
             Self::Uniform { count } => stream.below(*count),
-            Self::Zipf(zipf) => zipf.index(stream),
+            Self::Zipf(zipf, scatter) => scatter.of(zipf.index(stream)),
+        }
+    }
+}
+
+/// A fixed permutation of `0..count`, the same for every thread and every run: constant time and no
+/// table.
+#[derive(Clone, Debug)]
+pub struct Scatter {
+    count: u64,
+    mask: u64,
+    shift: u32,
+}
+
+impl Scatter {
+    #[must_use]
+    pub fn new(count: u64) -> Self {
+        let bits = (64 - count.saturating_sub(1).leading_zeros()).max(1);
+        Self {
+            count,
+            mask: u64::MAX >> (64 - bits),
+            shift: (bits / 2).max(1),
+        }
+    }
+
+    /// Where number `rank` lies. Steps through a permutation of the next power of two until it is
+    /// within, less than two steps on average.
+    #[must_use]
+    pub fn of(&self, rank: u64) -> u64 {
+        let mut at = rank;
+        loop {
+            for odd in [0x9e37_79b9_7f4a_7c15_u64, 0xbf58_476d_1ce4_e5b9] {
+                at = at.wrapping_add(odd >> 1).wrapping_mul(odd) & self.mask;
+                at ^= at >> self.shift;
+            }
+            if at < self.count {
+                return at;
+            }
         }
     }
 }
@@ -160,6 +200,23 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn scattering_is_a_permutation_and_no_order_is_left() {
+        for count in [1, 2, 3, 7, 64, 1000, 4097] {
+            let scatter = Scatter::new(count);
+            let mut seen: Vec<u64> = (0..count).map(|rank| scatter.of(rank)).collect();
+            seen.sort_unstable();
+            assert_eq!(seen, (0..count).collect::<Vec<_>>());
+        }
+        let scatter = Scatter::new(10_000);
+        let first = (0..1000).filter(|rank| scatter.of(*rank) < 1000).count();
+        assert!(
+            (70..130).contains(&first),
+            "{first} of 1000 stayed among the first"
+        );
+        assert!((0..100).all(|rank| scatter.of(rank).abs_diff(scatter.of(rank + 1)) > 1));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod answers;
 pub mod body;
+pub mod churn;
 pub mod connection;
 pub mod draw;
 pub mod fault;
@@ -9,6 +10,7 @@ pub mod h2;
 pub mod key;
 pub mod kind;
 pub mod load;
+pub mod objects;
 pub mod out;
 pub mod pace;
 pub mod parser;
@@ -22,6 +24,7 @@ pub mod scenario;
 pub mod schedule;
 mod sending;
 pub mod session;
+pub mod size;
 pub mod stats;
 mod streams;
 pub mod system;

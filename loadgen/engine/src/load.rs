@@ -1,7 +1,10 @@
 //! Which request each slot sends: drawn from a scenario's mix, one path, or each object in turn.
 
-use crate::draw::{Popularity, Stream, Zipf};
-use crate::scenario::{Operation, PopularityName, Scenario, Verb};
+use crate::churn::Churn;
+use crate::draw::{Popularity, Scatter, Stream, Zipf};
+use crate::objects::PopularityName;
+use crate::scenario::{Operation, Scenario, Verb};
+use crate::size::Sizes;
 
 /// One request to send, and what its answer must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,14 +53,27 @@ impl Load {
     }
 }
 
+/// Which of the run's threads this is, over all processes.
+#[derive(Clone, Copy, Debug)]
+pub struct Lane {
+    /// Tells its random streams from those of the others.
+    pub seed: u64,
+    pub number: u64,
+    pub of: u64,
+}
+
 /// Weighted operations on objects drawn by popularity.
 #[derive(Debug)]
 pub struct Mix {
     operations: Vec<Operation>,
     /// Sums of the weights up to and with each operation.
     reach: Vec<u64>,
-    popularity: Popularity,
-    size: u64,
+    /// Of what is read, and of what is written.
+    read: Popularity,
+    written: Popularity,
+    /// What DELETE takes and PUT brings back, where the scenario has it.
+    churn: Option<Churn>,
+    sizes: Sizes,
     compare_one_in: u64,
     compared: u64,
     choices: Stream,
@@ -65,49 +81,74 @@ pub struct Mix {
 }
 
 impl Mix {
-    /// Thread `lane`'s draws of the run with `seed`.
+    /// A thread's draws of the run with `seed`.
     #[must_use]
-    pub fn new(scenario: &Scenario, seed: u64, lane: u64) -> Self {
+    pub fn new(scenario: &Scenario, seed: u64, lane: Lane) -> Self {
         let mut sum = 0;
         let reach = scenario.operations.iter().map(|operation| {
             sum += u64::from(operation.weight);
             sum
         });
-        let count = scenario.objects.count;
-        let popularity = match (scenario.objects.popularity, scenario.objects.exponent) {
-            (PopularityName::Zipf, Some(exponent)) => Popularity::Zipf(Zipf::new(count, exponent)),
+        let objects = &scenario.objects;
+        let popularity = |count: u64| match (objects.popularity, objects.exponent) {
+            (PopularityName::Zipf, Some(exponent)) => {
+                Popularity::Zipf(Zipf::new(count, exponent), Scatter::new(count))
+            }
             _ => Popularity::Uniform { count },
         };
+        let slots = objects.churn;
+        let churn = || Churn::new(objects.count, slots, lane.number, lane.of);
         Self {
             reach: reach.collect(),
             operations: scenario.operations.clone(),
-            popularity,
-            size: scenario.objects.size_bytes,
+            read: popularity(scenario.readable().max(1)),
+            written: popularity(objects.count),
+            churn: (slots > 0).then(churn),
+            sizes: objects.sizes(),
             compare_one_in: scenario.check.digest_one_in,
             compared: 0,
-            choices: Stream::new(seed, lane, 1),
-            objects: Stream::new(seed, lane, 2),
+            choices: Stream::new(seed, lane.seed, 1),
+            objects: Stream::new(seed, lane.seed, 2),
         }
     }
 
     fn ask(&mut self) -> Ask {
         let draw = self.choices.below(self.reach.last().copied().unwrap_or(1));
         let chosen = self.reach.partition_point(|reach| *reach <= draw);
+        let verb = self.operations[chosen].name;
+        let index = self.index(verb);
         let operation = &self.operations[chosen];
-        let index = self.popularity.index(&mut self.objects);
-        let length = operation.length_bytes.unwrap_or(self.size);
-        let offset = self.objects.below(self.size - length + 1);
-        let fetches = matches!(operation.name, Verb::Get | Verb::Range);
+        let size = self.sizes.of(index);
+        // A range is never longer than its object.
+        let length = operation.length_bytes.unwrap_or(size).min(size);
+        let offset = self.objects.below(size - length + 1);
+        let fetches = matches!(verb, Verb::Get | Verb::Range);
         Ask {
-            verb: operation.name,
+            verb,
             operation: u8::try_from(chosen).unwrap_or(u8::MAX),
             index,
             offset,
             length,
             status: operation.status,
-            sized: fetches || operation.name == Verb::Head,
+            sized: verb.reads(),
             compare: fetches && self.compares(),
         }
+    }
+
+    fn index(&mut self, verb: Verb) -> u64 {
+        let of_churn = match (verb, &mut self.churn) {
+            (Verb::Delete, Some(churn)) => Some(churn.take()),
+            (Verb::Put, Some(churn)) => churn.bring(),
+            _ => None,
+        };
+        of_churn.unwrap_or_else(|| {
+            let popularity = if matches!(verb, Verb::Put | Verb::Delete) {
+                &self.written
+            } else {
+                &self.read
+            };
+            popularity.index(&mut self.objects)
+        })
     }
 
     fn compares(&mut self) -> bool {
@@ -125,12 +166,17 @@ impl Mix {
 pub struct Each {
     pub verb: Verb,
     pub objects: Objects,
-    pub size: u64,
+    pub sizes: Sizes,
 }
 
 #[derive(Debug)]
 pub enum Objects {
-    Stride { first: u64, step: u64 },
+    /// Every `step`-th of what the scenario preloads.
+    Stride {
+        first: u64,
+        step: u64,
+        scenario: Box<Scenario>,
+    },
     List(Vec<u64>),
 }
 
@@ -139,18 +185,23 @@ impl Each {
     #[must_use]
     pub fn index(&self, number: u64) -> u64 {
         match &self.objects {
-            Objects::Stride { first, step } => first + number * step,
+            Objects::Stride {
+                first,
+                step,
+                scenario,
+            } => scenario.preloaded_index(first + number * step),
             Objects::List(list) => usize::try_from(number).map_or(0, |at| list[at]),
         }
     }
 
     fn ask(&self, number: u64) -> Ask {
+        let index = self.index(number);
         Ask {
             verb: self.verb,
             operation: 0,
-            index: self.index(number),
+            index,
             offset: 0,
-            length: self.size,
+            length: self.sizes.of(index),
             status: 0,
             sized: self.verb == Verb::Get,
             compare: self.verb == Verb::Get,
@@ -162,38 +213,100 @@ impl Each {
 mod tests {
     use super::*;
 
-    fn scenario() -> Scenario {
-        serde_json::from_value(serde_json::json!({
-            "schema": 1, "name": "s",
-            "objects": {"bucket": "bench", "count": 10, "size_bytes": 100, "key": "o-{index}"},
-            "operations": [{"name": "get", "weight": 90, "status": 200},
-                           {"name": "put", "weight": 5, "status": 200},
-                           {"name": "range", "weight": 5, "status": 206, "length_bytes": 10}],
+    fn scenario(objects: &serde_json::Value) -> Scenario {
+        let scenario: Scenario = serde_json::from_value(serde_json::json!({
+            "schema": 1, "name": "s", "objects": objects,
+            "operations": [{"name": "get", "weight": 80, "status": 200},
+                           {"name": "put", "weight": 10, "status": 200},
+                           {"name": "range", "weight": 5, "status": 206, "length_bytes": 10},
+                           {"name": "delete", "weight": 5, "status": 204}],
+            "preload": {"count": 8},
             "check": {"digest_one_in": 10}}))
-        .unwrap()
+        .unwrap();
+        scenario.validate().unwrap();
+        scenario
     }
+
+    fn fixed() -> Scenario {
+        scenario(
+            &serde_json::json!({"bucket": "bench", "count": 10, "size_bytes": 100,
+            "key": "o-{index}", "churn": 8}),
+        )
+    }
+
+    const LANE: Lane = Lane {
+        seed: 0,
+        number: 0,
+        of: 1,
+    };
 
     #[test]
     fn the_mix_follows_weights_and_compares_one_in_n() {
-        let mut load = Load::Mix(Box::new(Mix::new(&scenario(), 1, 0)));
-        let mut seen = [0_u32; 3];
+        let mut load = Load::Mix(Box::new(Mix::new(&fixed(), 1, LANE)));
+        let mut seen = [0_u32; 4];
         let (mut compared, mut fetched) = (0, 0);
         for number in 0..100_000 {
             let ask = load.ask(number);
             seen[usize::from(ask.operation)] += 1;
             compared += u32::from(ask.compare);
-            fetched += u32::from(ask.verb != Verb::Put);
-            assert!(ask.index < 10 && ask.offset + ask.length <= 100);
-            assert_eq!(ask.sized, ask.verb != Verb::Put);
+            fetched += u32::from(ask.sized);
+            assert!(ask.offset + ask.length <= 100);
+            assert_eq!(ask.sized, ask.verb.reads());
+            match ask.verb {
+                Verb::Delete => assert!((10..18).contains(&ask.index)),
+                Verb::Put => assert!(ask.index < 18),
+                _ => assert!(ask.index < 8, "only what was preloaded is read"),
+            }
         }
-        assert!((89_500..90_500).contains(&seen[0]) && (4_700..5_300).contains(&seen[1]));
+        assert!((79_500..80_500).contains(&seen[0]) && (4_700..5_300).contains(&seen[2]));
         assert_eq!(compared, fetched / 10);
+    }
+
+    #[test]
+    fn puts_bring_back_what_deletes_took() {
+        let mut mix = Mix::new(&fixed(), 1, LANE);
+        let (mut taken, mut brought) = (0_i32, 0_i32);
+        for _ in 0..100_000 {
+            let ask = mix.ask();
+            taken += i32::from(ask.verb == Verb::Delete);
+            brought += i32::from(ask.verb == Verb::Put && ask.index >= 10);
+        }
+        // Twice as many puts as deletes: half of them write over what is there.
+        assert!(
+            (4_700..5_300).contains(&taken) && (taken - brought) < 20,
+            "{taken} {brought}"
+        );
+    }
+
+    #[test]
+    fn a_range_ends_with_its_object_and_every_ask_knows_the_size() {
+        let rows = serde_json::json!({"distribution": "table", "rows": [[4, 1], [100, 1]]});
+        let scenario = scenario(
+            &serde_json::json!({"bucket": "bench", "count": 50, "size": rows,
+            "key": "o-{index}", "churn": 8, "popularity": "zipf", "exponent": 1.0}),
+        );
+        let mut mix = Mix::new(&scenario, 1, LANE);
+        let sizes = scenario.objects.sizes();
+        let mut whole = 0;
+        for ask in (0..20_000).map(|_| mix.ask()) {
+            let size = sizes.of(ask.index);
+            let length = if ask.verb == Verb::Range {
+                size.min(10)
+            } else {
+                size
+            };
+            assert_eq!(ask.length, length);
+            assert!(ask.offset + ask.length <= size);
+            whole += u32::from(ask.verb == Verb::Range && size == 4);
+        }
+        assert!(whole > 0);
     }
 
     #[test]
     fn lanes_draw_differently_and_seeds_repeat() {
         let draw = |seed, lane| {
-            let mut mix = Mix::new(&scenario(), seed, lane);
+            let lane = Lane { seed: lane, ..LANE };
+            let mut mix = Mix::new(&fixed(), seed, lane);
             (0..20).map(|_| mix.ask().index).collect::<Vec<_>>()
         };
         assert_eq!(draw(1, 0), draw(1, 0));
@@ -202,16 +315,20 @@ mod tests {
     }
 
     #[test]
-    fn strides_cover_every_object_once() {
+    fn strides_cover_every_preloaded_object_once() {
         let each = |first| Each {
             verb: Verb::Put,
-            objects: Objects::Stride { first, step: 3 },
-            size: 1,
+            objects: Objects::Stride {
+                first,
+                step: 3,
+                scenario: Box::new(fixed()),
+            },
+            sizes: Sizes::Fixed(1),
         };
         let mut all: Vec<u64> = (0..3)
             .flat_map(|lane| (0..4).map(move |n| each(lane).index(n)))
             .collect();
         all.sort_unstable();
-        assert_eq!(all, (0..12).collect::<Vec<_>>());
+        assert_eq!(all, (0..8).chain(10..14).collect::<Vec<_>>());
     }
 }

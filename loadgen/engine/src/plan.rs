@@ -1,5 +1,6 @@
 //! The plan: one JSON object on stdin that says everything a run needs, refused by key when wrong.
 
+use crate::churn;
 use crate::fault::Fault;
 use crate::pace::Asked;
 use crate::scenario::Scenario;
@@ -161,7 +162,11 @@ impl Plan {
         self.validate_protocol()?;
         self.validate_target()?;
         match (&self.scenario, &self.target.path) {
-            (Some(scenario), _) => scenario.validate(),
+            (Some(scenario), _) => {
+                scenario.validate()?;
+                let lanes = u64::from(self.share.count) * u64::from(self.threads);
+                churn::suffices(scenario.objects.churn, lanes)
+            }
             (None, Some(_)) => Ok(()),
             (None, None) => {
                 let expected = "a scenario, or target.path";

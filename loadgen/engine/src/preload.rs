@@ -44,8 +44,9 @@ pub fn preload(plan: &Plan, stop: &Arc<AtomicBool>, out: &Out) -> Result<bool, F
         ));
     };
     make_bucket(plan)?;
+    let plan = &with_parallel(plan, scenario);
     let begin_ns = system::clock_ns();
-    let count = scenario.objects.count;
+    let count = scenario.preloaded();
     let mut errors = Counts::default();
     let mut totals = Pass {
         plan,
@@ -70,10 +71,11 @@ pub fn preload(plan: &Plan, stop: &Arc<AtomicBool>, out: &Out) -> Result<bool, F
     }
     let missing = totals.failed.len() as u64 + totals.unfinished;
     let mut sample = Totals::default();
-    if missing == 0 {
+    if missing == 0 && count > 0 {
         let stride = count.div_ceil(SAMPLE.min(count));
         let list: Vec<u64> = (0..count)
             .step_by(usize::try_from(stride).unwrap_or(1))
+            .map(|place| scenario.preloaded_index(place))
             .collect();
         sample = Pass {
             plan,
@@ -85,7 +87,7 @@ pub fn preload(plan: &Plan, stop: &Arc<AtomicBool>, out: &Out) -> Result<bool, F
     }
     let stored = count - missing;
     out.event(
-        &json!({"event": "done", "objects": stored, "bytes": stored * scenario.objects.size_bytes,
+        &json!({"event": "done", "objects": stored, "bytes": stored_bytes(scenario, &totals),
         "wall_ns": system::clock_ns() - begin_ns, "errors": errors.errors_json(),
         "digests_checked": sample.digests_checked, "digests_wrong": sample.digests_wrong,
         "interrupted": totals.interrupted || sample.interrupted}),
@@ -99,8 +101,27 @@ pub fn preload(plan: &Plan, stop: &Arc<AtomicBool>, out: &Out) -> Result<bool, F
     verdict(scenario, missing, &sample, &why).map(|()| true)
 }
 
+/// The plan with as many connections as the scenario wants to put with.
+fn with_parallel(plan: &Plan, scenario: &Scenario) -> Plan {
+    let wanted = scenario.preload.parallel.unwrap_or(plan.connections);
+    let connections = plan.connections.min(wanted);
+    Plan {
+        connections,
+        threads: plan.threads.min(connections),
+        ..plan.clone()
+    }
+}
+
+/// What the objects hold that were stored; none when it is not known which those are.
+fn stored_bytes(scenario: &Scenario, totals: &Totals) -> Option<u64> {
+    let sizes = scenario.objects.sizes();
+    let all = (0..scenario.preloaded()).map(|place| sizes.of(scenario.preloaded_index(place)));
+    let failed = totals.failed.iter().map(|index| sizes.of(*index));
+    (totals.unfinished == 0).then(|| all.sum::<u64>() - failed.sum::<u64>())
+}
+
 fn verdict(scenario: &Scenario, missing: u64, sample: &Totals, why: &str) -> Result<(), Fault> {
-    let count = scenario.objects.count;
+    let count = scenario.preloaded();
     if missing > 0 {
         let found = format!("{} ({why})", count - missing);
         return Err(other(
@@ -139,16 +160,17 @@ impl Pass<'_> {
         errors: &mut Counts,
     ) -> Result<Totals, Fault> {
         let lanes = self.plan.threads as usize;
-        let count = list.map_or(self.scenario.objects.count, |list| list.len() as u64);
+        let count = list.map_or(self.scenario.preloaded(), |list| list.len() as u64);
         let start_ns = system::clock_ns();
         let shares = (0..lanes as u64).map(|lane| (count + lanes as u64 - 1 - lane) / lanes as u64);
         let schedules: Vec<_> = shares.map(|n| Schedule::immediate(start_ns, n)).collect();
-        let size = self.scenario.objects.size_bytes;
+        let sizes = self.scenario.objects.sizes();
         let loads = (0..lanes).map(|lane| {
             let objects = match list {
                 None => Objects::Stride {
                     first: lane as u64,
                     step: lanes as u64,
+                    scenario: Box::new(self.scenario.clone()),
                 },
                 Some(list) => {
                     Objects::List(list.iter().copied().skip(lane).step_by(lanes).collect())
@@ -157,7 +179,7 @@ impl Pass<'_> {
             Load::Each(Each {
                 verb,
                 objects,
-                size,
+                sizes: sizes.clone(),
             })
         });
         let loads = loads.collect();
@@ -186,7 +208,7 @@ impl Pass<'_> {
             errors.add(&second.counts);
             self.out.event(
                 &json!({"event": "progress", "step": verb.name(), "objects": good,
-                "of": self.scenario.objects.count, "errors": errors.errors_json()}),
+                "of": self.scenario.preloaded(), "errors": errors.errors_json()}),
             );
         });
         Ok(totals)

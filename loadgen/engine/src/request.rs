@@ -4,7 +4,7 @@ use crate::body;
 use crate::key::{push_number, Key};
 use crate::load::Ask;
 use crate::plan::Plan;
-use crate::scenario::Verb;
+use crate::scenario::{Operation, Verb};
 
 /// The part of a large body that is not rendered yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,8 +43,9 @@ impl Rest {
 pub struct Form {
     /// `/bucket/`, or the whole path of `target.path`.
     path: String,
-    /// The target of a list.
+    /// The target of a list, and what its keys begin with.
     list: Vec<u8>,
+    prefix: Option<Key>,
     key: Option<Key>,
     /// The Host, or the authority.
     host: String,
@@ -67,21 +68,24 @@ impl Form {
             return Self {
                 path,
                 list: Vec::new(),
+                prefix: None,
                 key: None,
                 host,
                 tail,
             };
         };
         let bucket = &scenario.objects.bucket;
-        let keys = scenario
-            .operations
-            .iter()
-            .find_map(|operation| operation.keys)
-            .unwrap_or(100);
+        let lists = |one: &&Operation| one.name == Verb::List;
+        let list = scenario.operations.iter().find(lists);
+        let keys = list.and_then(|list| list.keys).unwrap_or(100);
+        let prefix = list.and_then(|list| list.prefix.as_ref());
+        let objects = &scenario.objects;
+        let begun = if prefix.is_some() { "&prefix=" } else { "" };
         Self {
             path: format!("/{bucket}/"),
-            list: format!("/{bucket}?list-type=2&max-keys={keys}").into_bytes(),
-            key: Key::parse(&scenario.objects.key).ok(),
+            list: format!("/{bucket}?list-type=2&max-keys={keys}{begun}").into_bytes(),
+            prefix: prefix.and_then(|one| Key::of_prefix("prefix", one, objects).ok()),
+            key: Key::of_object(objects).ok(),
             host,
             tail,
         }
@@ -107,7 +111,11 @@ impl Form {
     /// Appends a request's target.
     pub fn target(&self, ask: &Ask, out: &mut Vec<u8>) {
         if ask.verb == Verb::List {
-            return out.extend_from_slice(&self.list);
+            out.extend_from_slice(&self.list);
+            if let Some(prefix) = &self.prefix {
+                prefix.render(ask.index, out);
+            }
+            return;
         }
         out.extend_from_slice(self.path.as_bytes());
         if let Some(key) = &self.key {
@@ -175,8 +183,9 @@ mod tests {
             "target": {"address": "::1", "port": 9000, "path": path},
             "scenario": {"schema": 1, "name": "s",
                 "objects": {"bucket": "bench", "count": 10, "size_bytes": 20,
-                    "key": "o-{index:03d}"},
-                "operations": [{"name": "list", "weight": 1, "status": 200, "keys": 7}],
+                    "key": "{group}/o-{index:03d}", "group": 5},
+                "operations": [{"name": "list", "weight": 1, "status": 200, "keys": 7,
+                    "prefix": "{group}/"}],
                 "check": {"digest_one_in": 0}},
             "rate_rps": 1, "warmup_s": 0, "duration_s": 1, "connections": 1, "seed": 1});
         Form::new(&Plan::parse(&plan.to_string()).unwrap())
@@ -203,20 +212,20 @@ mod tests {
         let tail = "HTTP/1.1\r\nHost: [::1]:9000\r\n";
         let form_of_objects = form(None);
         for (verb, expected) in [
-            (Verb::Get, format!("GET /bench/o-005 {tail}\r\n")),
-            (Verb::Head, format!("HEAD /bench/o-005 {tail}\r\n")),
-            (Verb::Delete, format!("DELETE /bench/o-005 {tail}\r\n")),
+            (Verb::Get, format!("GET /bench/1/o-005 {tail}\r\n")),
+            (Verb::Head, format!("HEAD /bench/1/o-005 {tail}\r\n")),
+            (Verb::Delete, format!("DELETE /bench/1/o-005 {tail}\r\n")),
             (
                 Verb::List,
-                format!("GET /bench?list-type=2&max-keys=7 {tail}\r\n"),
+                format!("GET /bench?list-type=2&max-keys=7&prefix=1%2F {tail}\r\n"),
             ),
             (
                 Verb::Range,
-                format!("GET /bench/o-005 {tail}Range: bytes=3-12\r\n\r\n"),
+                format!("GET /bench/1/o-005 {tail}Range: bytes=3-12\r\n\r\n"),
             ),
             (
                 Verb::Put,
-                format!("PUT /bench/o-005 {tail}Content-Length: 10\r\n\r\n"),
+                format!("PUT /bench/1/o-005 {tail}Content-Length: 10\r\n\r\n"),
             ),
         ] {
             assert_eq!(text(&form_of_objects, verb), expected);

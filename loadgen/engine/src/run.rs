@@ -93,7 +93,7 @@ fn loads(plan: &Plan) -> Vec<Load> {
         (Some(scenario), None) => Load::Mix(Box::new(Mix::new(
             scenario,
             plan.seed,
-            session::lane_seed(plan, lane),
+            session::lane(plan, lane),
         ))),
         _ => Load::Path,
     };

@@ -3,11 +3,11 @@
 
 use crate::fault::Fault;
 use crate::key::Key;
+use crate::objects::{Objects, Preload};
 use serde::Deserialize;
 
 /// 5 GiB, the largest object of S3's single PUT; also the largest answer that the engine reads.
 pub const BODY_BYTES_MAX: u64 = 5 << 30;
-const OBJECTS_MAX: u64 = 10_000_000_000;
 const OPERATIONS_MAX: usize = 32;
 
 #[derive(Clone, Debug, Deserialize)]
@@ -20,27 +20,8 @@ pub struct Scenario {
     pub objects: Objects,
     pub operations: Vec<Operation>,
     pub check: Check,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Objects {
-    pub bucket: String,
-    pub count: u64,
-    pub size_bytes: u64,
-    pub key: String,
     #[serde(default)]
-    pub popularity: PopularityName,
-    /// Of `zipf` only.
-    pub exponent: Option<f64>,
-}
-
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-pub enum PopularityName {
-    #[default]
-    Uniform,
-    Zipf,
+    pub preload: Preload,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -49,10 +30,12 @@ pub struct Operation {
     pub name: Verb,
     pub weight: u32,
     pub status: u16,
-    /// Of `range` only: how many bytes are asked for.
+    /// Of `range` only: how many bytes are asked for, of a smaller object all.
     pub length_bytes: Option<u64>,
     /// Of `list` only: `max-keys`.
     pub keys: Option<u32>,
+    /// Of `list` only: what keys begin with.
+    pub prefix: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
@@ -77,6 +60,12 @@ impl Verb {
             Self::List => "list",
             Self::Range => "range",
         }
+    }
+
+    /// Whether it must find an object.
+    #[must_use]
+    pub fn reads(self) -> bool {
+        matches!(self, Self::Get | Self::Head | Self::Range)
     }
 }
 
@@ -115,50 +104,60 @@ impl Scenario {
                 return Err(wrong(&place, "operation twice", "each name once", name));
             }
         }
-        Ok(())
+        let reads = self.operations.iter().any(|one| one.name.reads());
+        self.preload.validate(self.objects.count, reads)?;
+        self.validate_churn(reads)
     }
-}
 
-impl Objects {
-    fn validate(&self) -> Result<(), Fault> {
-        let range = |name: &str, found: u64, most: u64| {
-            let place = format!("objects.{name}");
-            let expected = format!("1 to {most}");
-            (1..=most)
-                .contains(&found)
-                .then_some(())
-                .ok_or_else(|| wrong(&place, "out of range", &expected, found))
-        };
-        range("count", self.count, OBJECTS_MAX)?;
-        range("size_bytes", self.size_bytes, BODY_BYTES_MAX)?;
-        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
-        if !(3..=63).contains(&self.bucket.len()) || !self.bucket.chars().all(plain) {
-            let expected = "3 to 63 of a-z, 0-9, '-' and '.'";
-            return Err(wrong(
-                "objects.bucket",
-                "bad bucket name",
-                expected,
-                &self.bucket,
-            ));
+    fn weight(&self, verb: Verb) -> u32 {
+        let found = self.operations.iter().find(|one| one.name == verb);
+        found.map_or(0, |operation| operation.weight)
+    }
+
+    /// Reads must find what they ask for, and churn must not run dry.
+    fn validate_churn(&self, reads: bool) -> Result<(), Fault> {
+        let (deletes, puts) = (self.weight(Verb::Delete), self.weight(Verb::Put));
+        match self.objects.churn {
+            0 if deletes > 0 && reads => {
+                let expected = "objects of its own for delete, for get, head and range miss others";
+                Err(wrong("objects.churn", "too few", expected, 0))
+            }
+            0 => Ok(()),
+            found if deletes == 0 => {
+                let expected = "it only with an operation \"delete\"";
+                Err(wrong("objects.churn", "no use for it", expected, found))
+            }
+            _ if deletes > puts => {
+                let expected = format!("at most the weight of put ({puts}), which brings back");
+                let at = self
+                    .operations
+                    .iter()
+                    .position(|one| one.name == Verb::Delete);
+                let place = format!("operations.{}.weight", at.unwrap_or(0));
+                Err(wrong(&place, "out of range", &expected, deletes))
+            }
+            _ => Ok(()),
         }
-        Key::parse(&self.key)?;
-        match (self.popularity, self.exponent) {
-            (PopularityName::Uniform, None) => Ok(()),
-            (PopularityName::Zipf, Some(e)) if e > 0.0 && e <= 10.0 => Ok(()),
-            (PopularityName::Uniform, Some(e)) => {
-                let expected = "no exponent with popularity \"uniform\"";
-                Err(wrong("objects.exponent", "no use for it", expected, e))
-            }
-            (PopularityName::Zipf, found) => {
-                let found = found.map_or("nothing".to_owned(), |e| e.to_string());
-                let expected = "a number above 0 and at most 10";
-                Err(wrong(
-                    "objects.exponent",
-                    "bad exponent of zipf",
-                    expected,
-                    found,
-                ))
-            }
+    }
+
+    /// How many objects are there before a run.
+    #[must_use]
+    pub fn preloaded(&self) -> u64 {
+        self.readable() + self.objects.churn / 2
+    }
+
+    /// How many objects, the first ones, may be read.
+    #[must_use]
+    pub fn readable(&self) -> u64 {
+        self.preload.count.unwrap_or(self.objects.count)
+    }
+
+    /// The index of the preload's object number `place`.
+    #[must_use]
+    pub fn preloaded_index(&self, place: u64) -> u64 {
+        match place.checked_sub(self.readable()) {
+            None => place,
+            Some(beyond) => self.objects.count + beyond,
         }
     }
 }
@@ -166,56 +165,52 @@ impl Objects {
 impl Operation {
     fn validate(&self, index: usize, objects: &Objects) -> Result<(), Fault> {
         let place = |key: &str| format!("operations.{index}.{key}");
-        if !(1..=1_000_000).contains(&self.weight) {
-            return Err(wrong(
-                &place("weight"),
-                "out of range",
-                "1 to 1000000",
-                self.weight,
-            ));
-        }
-        if !(200..=599).contains(&self.status) {
-            return Err(wrong(
-                &place("status"),
-                "out of range",
-                "200 to 599",
-                self.status,
-            ));
-        }
+        within(&place("weight"), u64::from(self.weight), 1, 1_000_000)?;
+        within(&place("status"), u64::from(self.status), 200, 599)?;
         match (self.name, self.length_bytes) {
-            (Verb::Range, Some(length)) if length >= 1 && length <= objects.size_bytes => {}
-            (Verb::Range, found) => {
-                let expected = format!("1 to {} (the object's size)", objects.size_bytes);
-                let found = found.map_or("nothing".to_owned(), |length| length.to_string());
-                return Err(wrong(
-                    &place("length_bytes"),
-                    "bad length",
-                    &expected,
-                    found,
-                ));
+            (Verb::Range, Some(length)) => {
+                within(&place("length_bytes"), length, 1, objects.largest())?;
             }
-            (_, Some(length)) => {
-                let expected = "it only with name \"range\"";
+            (Verb::Range, None) => {
+                let expected = "how many bytes are asked for";
                 return Err(wrong(
                     &place("length_bytes"),
-                    "no use for it",
+                    "missing",
                     expected,
-                    length,
+                    "nothing",
                 ));
             }
+            (_, Some(length)) => return Err(only(&place("length_bytes"), Verb::Range, length)),
             (_, None) => {}
         }
         match (self.name, self.keys) {
-            (_, None) | (Verb::List, Some(1..=1000)) => Ok(()),
-            (Verb::List, Some(keys)) => {
-                Err(wrong(&place("keys"), "out of range", "1 to 1000", keys))
+            (Verb::List, Some(keys)) => within(&place("keys"), u64::from(keys), 1, 1000)?,
+            (_, Some(keys)) => return Err(only(&place("keys"), Verb::List, keys)),
+            (_, None) => {}
+        }
+        match (self.name, &self.prefix) {
+            (Verb::List, Some(prefix)) => {
+                Key::of_prefix(&place("prefix"), prefix, objects).map(|_| ())
             }
-            (_, Some(keys)) => {
-                let expected = "it only with name \"list\"";
-                Err(wrong(&place("keys"), "no use for it", expected, keys))
-            }
+            (_, Some(prefix)) => Err(only(&place("prefix"), Verb::List, prefix)),
+            (_, None) => Ok(()),
         }
     }
+}
+
+/// A key that only one operation has.
+fn only(key: &str, verb: Verb, found: impl std::fmt::Display) -> Fault {
+    let expected = format!("it only with name \"{}\"", verb.name());
+    wrong(key, "no use for it", &expected, found)
+}
+
+/// Refuses a number beyond its ends.
+pub(crate) fn within(key: &str, found: u64, least: u64, most: u64) -> Result<(), Fault> {
+    let expected = format!("{least} to {most}");
+    (least..=most)
+        .contains(&found)
+        .then_some(())
+        .ok_or_else(|| wrong(key, "out of range", &expected, found))
 }
 
 pub(crate) fn wrong(key: &str, what: &str, expected: &str, found: impl std::fmt::Display) -> Fault {
@@ -227,84 +222,45 @@ pub(crate) fn wrong(key: &str, what: &str, expected: &str, found: impl std::fmt:
 mod tests {
     use super::*;
 
-    fn valid() -> serde_json::Value {
-        serde_json::json!({
-            "schema": 1, "name": "small", "title": "t",
-            "objects": {"bucket": "bench", "count": 10, "size_bytes": 100, "key": "o-{index}"},
-            "operations": [{"name": "get", "weight": 9, "status": 200},
-                           {"name": "range", "weight": 1, "status": 206, "length_bytes": 10}],
-            "check": {"digest_one_in": 10}})
-    }
+    /// What the harness' reader of scenarios is tested with as well.
+    const CASES: &str = include_str!("../tests/scenarios.json");
 
     #[test]
     fn each_wrong_value_is_named() {
-        let cases = [
-            ("/schema", serde_json::json!(2), "scenario.schema"),
-            (
-                "/objects/count",
-                serde_json::json!(0),
-                "scenario.objects.count",
-            ),
-            (
-                "/objects/size_bytes",
-                serde_json::json!(6_u64 << 30),
-                "scenario.objects.size_bytes",
-            ),
-            (
-                "/objects/bucket",
-                serde_json::json!("Bad Name"),
-                "scenario.objects.bucket",
-            ),
-            ("/operations", serde_json::json!([]), "scenario.operations"),
-            (
-                "/operations/0/weight",
-                serde_json::json!(0),
-                "scenario.operations.0.weight",
-            ),
-            (
-                "/operations/0/status",
-                serde_json::json!(100),
-                "scenario.operations.0.status",
-            ),
-            (
-                "/operations/1/name",
-                serde_json::json!("get"),
-                "scenario.operations.1.length_bytes",
-            ),
-            (
-                "/operations/1/length_bytes",
-                serde_json::json!(101),
-                "scenario.operations.1.length_bytes",
-            ),
-        ];
-        let good: Scenario = serde_json::from_value(valid()).unwrap();
-        good.validate().unwrap();
-        for (pointer, value, place) in cases {
-            let mut json = valid();
-            *json.pointer_mut(pointer).unwrap() = value;
-            let scenario: Scenario = serde_json::from_value(json).unwrap();
-            assert_eq!(scenario.validate().unwrap_err().place, place);
+        let cases: serde_json::Value = serde_json::from_str(CASES).unwrap();
+        for case in cases["cases"].as_array().unwrap() {
+            let mut json = cases["base"].clone();
+            for (pointer, value) in case["set"].as_object().unwrap() {
+                let (parent, key) = pointer.rsplit_once('/').unwrap();
+                match json.pointer_mut(parent).unwrap() {
+                    serde_json::Value::Array(list) => {
+                        list[key.parse::<usize>().unwrap()] = value.clone();
+                    }
+                    table if value.is_null() => drop(table.as_object_mut().unwrap().remove(key)),
+                    table => table[key] = value.clone(),
+                }
+            }
+            let read = serde_json::from_value::<Scenario>(json);
+            let found = read.map(|scenario| scenario.validate().err().map(|fault| fault.place));
+            let expected = case["wrong"].as_str().map(|key| format!("scenario.{key}"));
+            match found {
+                Ok(place) => assert_eq!(place, expected, "{case}"),
+                // serde's own refusal: the plan's parser names the key, or the table that it is in.
+                Err(error) => assert!(case["form"] == true, "{case}: {error}"),
+            }
         }
     }
 
     #[test]
-    fn zipf_needs_an_exponent_and_uniform_refuses_one() {
-        for (popularity, exponent, good) in [
-            ("zipf", Some(1.1), true),
-            ("zipf", None, false),
-            ("zipf", Some(0.0), false),
-            ("uniform", None, true),
-            ("uniform", Some(1.0), false),
-        ] {
-            let mut json = valid();
-            json["objects"]["popularity"] = popularity.into();
-            json["objects"]["exponent"] = exponent.into();
-            let scenario: Scenario = serde_json::from_value(json).unwrap();
-            assert_eq!(
-                scenario.validate().is_ok(),
-                good,
-                "{popularity} {exponent:?}"
-            );
-        }
+    fn churn_is_preloaded_by_half_after_the_objects() {
+        let mut json: serde_json::Value = serde_json::from_str(CASES).unwrap();
+        json["base"]["objects"]["churn"] = 20.into();
+        json["base"]["preload"] = serde_json::json!({"count": 4});
+        let scenario: Scenario = serde_json::from_value(json["base"].take()).unwrap();
+        let all: Vec<u64> = (0..scenario.preloaded())
+            .map(|place| scenario.preloaded_index(place))
+            .collect();
+        assert_eq!(all[..5], [0, 1, 2, 3, 10]);
+        assert_eq!((all.len(), all[13]), (14, 19));
     }
 }

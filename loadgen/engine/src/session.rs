@@ -1,7 +1,7 @@
 //! The threads of one run: opened together, started together, followed second by second.
 
 use crate::fault::Fault;
-use crate::load::Load;
+use crate::load::{Lane, Load};
 use crate::pace::Pace;
 use crate::plan::{Arrivals, Plan};
 use crate::profile::{whole_rate, Profile, Stretch};
@@ -298,6 +298,17 @@ fn profile(plan: &Plan, span: Span) -> Profile {
 #[must_use]
 pub fn lane_seed(plan: &Plan, lane: u32) -> u64 {
     u64::from(plan.share.index) * 1_000 + u64::from(lane)
+}
+
+/// Which thread of all the run's processes a thread of this one is.
+#[must_use]
+pub fn lane(plan: &Plan, lane: u32) -> Lane {
+    let threads = u64::from(plan.threads);
+    Lane {
+        seed: lane_seed(plan, lane),
+        number: u64::from(plan.share.index) * threads + u64::from(lane),
+        of: u64::from(plan.share.count) * threads,
+    }
 }
 
 /// The run's ends, from the plan and its first slot.
