@@ -83,7 +83,7 @@ def _request(
             schema=1,
             name="path",
             title="GET of one path",
-            objects=Objects("none", 1, 1, "{index}"),
+            objects=Objects("none", count=1, key="{index}", size_bytes=1),
             operations=[Operation("get", 1, 200)],
         ),
         rate_rps=rate_rps,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 EXIT_GOOD = 0
 EXIT_FAILURE = 1
 EXIT_USAGE = 2
@@ -17,15 +19,19 @@ class PausemarkError(Exception):
 
     exit_code = EXIT_FAILURE
 
-    def __init__(self, where: str, what: str, *, hint: str) -> None:
+    def __init__(
+        self, where: str, what: str, *, hint: str, more: Sequence[tuple[str, str]] = ()
+    ) -> None:
         """`where` names a flag, file or program; `what` says expected and found.
 
-        `hint` is the next step: without one nobody should have to read an error.
+        `hint` is the next step: without one nobody should have to read an error. `more`: where and
+        what of further errors that were found with it.
         """
         super().__init__(f"{where}: {what}")
         self.where = where
         self.what = what
         self.hint = hint
+        self.more = more
 
 
 class UsageError(PausemarkError):

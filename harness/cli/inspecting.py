@@ -13,6 +13,7 @@ from harness.cli.options import ROOT, backends_option, output_option
 from harness.drivers import manifests, runtimes
 from harness.errors import EXIT_ENVIRONMENT, UsageError
 from harness.model.manifest import BackendManifest
+from harness.stats import workload
 from harness.store import run_folder
 from harness.system import doctor as checks
 from harness.system import environment
@@ -38,7 +39,17 @@ def list_(backend_roots: list[Path], *, as_json: bool) -> None:
         show.data_json({"schema": 1, **found})
         return
     _show_backends(backends)
-    show.table("scenarios", ["name", "title"], [[s.name, s.title] for s in scenarios])
+    show.table(
+        "scenarios",
+        ["name", "title", "mix", "sizes", "popularity", "stored"],
+        [
+            [
+                *(one.name, one.title, workload.mix(one), workload.sizes(one.objects)),
+                *(workload.popularity(one.objects), workload.stored_text(one)),
+            ]
+            for one in scenarios
+        ],
+    )
     show.table(
         "probes",
         ["name", "title", "for"],

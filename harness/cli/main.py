@@ -50,7 +50,8 @@ class Group(click.Group):
         try:
             return super().main(*args, **{**kwargs, "standalone_mode": False})
         except PausemarkError as error:
-            talk(f"error: {error.where}: {error.what}")
+            for where, what in ((error.where, error.what), *error.more):
+                talk(f"error: {where}: {what}")
             talk(f"hint: {error.hint}")
             sys.exit(error.exit_code)
         except click.ClickException as error:

@@ -63,14 +63,15 @@ def engine_plan(
     }
 
 
-def _without_none(noun: msgspec.Struct) -> dict[str, Any]:
+def _without_none(noun: msgspec.Struct) -> Any:
     """A noun as the engine reads it: what is not there is left out."""
-    plain: dict[str, Any] = msgspec.to_builtins(noun)
-    for value in plain.values():
+
+    def pruned(value: Any) -> Any:
         if isinstance(value, dict):
-            for key in [key for key, inner in value.items() if inner is None]:
-                del value[key]
-    return {key: value for key, value in plain.items() if value is not None}
+            return {key: pruned(inner) for key, inner in value.items() if inner is not None}
+        return [pruned(inner) for inner in value] if isinstance(value, list) else value
+
+    return pruned(msgspec.to_builtins(noun))
 
 
 def _engine_failure(where: str, stdout: str, stderr: str) -> PausemarkError:

@@ -6,11 +6,12 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from harness.errors import UsageError
+from harness.model import scenario_rules, toml_lines
 from harness.model.manifest import TRACKS, BackendManifest, ProbeManifest, Scenario
 
 T = TypeVar("T")
@@ -22,8 +23,8 @@ PROTOCOLS = ("h1", "h1-pipelined", "h2c")
 MANIFEST_BYTES_MAX = 256 * 1024
 
 
-def _read(path: Path, kind: type[T]) -> T:
-    """A manifest as `kind`; UsageError names the file, the key, expected and found."""
+def _read_text(path: Path) -> tuple[str, dict[str, Any]]:
+    """A manifest's text, and what it says; UsageError names the file and what is wrong with it."""
     try:
         if path.stat().st_size > MANIFEST_BYTES_MAX:
             raise UsageError(
@@ -31,7 +32,8 @@ def _read(path: Path, kind: type[T]) -> T:
                 f"expected at most {MANIFEST_BYTES_MAX} bytes, got {path.stat().st_size}",
                 hint="a manifest is a page of settings: is this the right file?",
             )
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        return text, tomllib.loads(text)
     except OSError as error:
         raise UsageError(
             str(path), f"cannot be read: {error.strerror}", hint="give the path of a TOML file"
@@ -40,6 +42,11 @@ def _read(path: Path, kind: type[T]) -> T:
         raise UsageError(
             str(path), f"is not TOML: {error}", hint="mend the line that is named"
         ) from error
+
+
+def _read(path: Path, kind: type[T]) -> T:
+    """A manifest as `kind`; UsageError names the file, the key, expected and found."""
+    text, document = _read_text(path)
     if document.get("schema") != SCHEMA:
         raise UsageError(
             f"{path}: schema",
@@ -50,8 +57,17 @@ def _read(path: Path, kind: type[T]) -> T:
         return msgspec.convert(document, kind)
     except msgspec.ValidationError as error:
         raise UsageError(
-            str(path), str(error), hint="docs/formats/manifests.md lists every key"
+            f"{path}:{_line_of(text, str(error))}",
+            str(error),
+            hint="docs/formats/manifests.md lists every key",
         ) from error
+
+
+def _line_of(text: str, message: str) -> int:
+    """The line of what msgspec names as `$.variants[0].name`."""
+    parts = re.findall(r"\.(\w[\w-]*)|\[(\d+)\]", message.partition("at `$")[2])
+    path = tuple(name or int(index) for name, index in parts)
+    return toml_lines.line_of(toml_lines.lines(text), path)
 
 
 def _require(path: Path, key: str, *, holds: bool, expected: str, found: object) -> None:
@@ -113,23 +129,20 @@ def read_backend(folder: Path) -> BackendManifest:
 
 
 def read_scenario(path: Path) -> Scenario:
-    """A scenario; the engine checks it once more with the rules of its own."""
-    scenario = _read(path, Scenario)
-    _require(
-        path,
-        "objects.count",
-        holds=1 <= scenario.objects.count <= 100_000_000,
-        expected="1 to 100000000",
-        found=scenario.objects.count,
-    )
-    _require(
-        path,
-        "operations",
-        holds=bool(scenario.operations) and all(o.weight > 0 for o in scenario.operations),
-        expected="at least one, each with a weight above 0",
-        found=[(o.name, o.weight) for o in scenario.operations],
-    )
-    return scenario
+    """A scenario; UsageError holds every fault with its line and key."""
+    text, document = _read_text(path)
+    lines = toml_lines.lines(text)
+    faults = scenario_rules.faults(document)
+    faults.sort(key=lambda fault: toml_lines.line_of(lines, fault.path))
+    found = [
+        (f"{path}:{toml_lines.line_of(lines, fault.path)}: {fault.key}", fault.what)
+        for fault in faults
+    ]
+    if found:
+        where, what = found[0]
+        hint = "loadgen/CONTRACT.md describes every key of a scenario"
+        raise UsageError(where, what, hint=hint, more=found[1:])
+    return msgspec.convert(document, Scenario)
 
 
 def _folders(root: Path, manifest: str) -> Iterator[Path]:

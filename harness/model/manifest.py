@@ -121,13 +121,37 @@ class ProbeManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fields: list[ProbeField] = []
 
 
+class FixedSize(msgspec.Struct, frozen=True, tag_field="distribution", tag="fixed"):
+    """All objects are as large."""
+
+    bytes: int
+
+
+class LognormalSize(msgspec.Struct, frozen=True, tag_field="distribution", tag="lognormal"):
+    """Sizes whose logarithms are normal; what lies beyond an end has its size."""
+
+    median_bytes: int
+    sigma: float
+    min_bytes: int
+    max_bytes: int
+
+
+class TableSize(msgspec.Struct, frozen=True, tag_field="distribution", tag="table"):
+    """Sizes with their weights."""
+
+    rows: list[tuple[int, int]]
+
+
 class Objects(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The objects that a scenario preloads and asks for."""
 
     bucket: str
     count: int
-    size_bytes: int
     key: str
+    size_bytes: int | None = None  # of all; or their distribution in `size`
+    size: FixedSize | LognormalSize | TableSize | None = None
+    group: int | None = None  # neighbours that share what {group} stands for
+    churn: int = 0  # so many more come and go
     popularity: str = "uniform"
     exponent: float | None = None
 
@@ -138,6 +162,16 @@ class Operation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     weight: int
     status: int
+    length_bytes: int | None = None  # of range
+    keys: int | None = None  # of list
+    prefix: str | None = None  # of list
+
+
+class Preload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is there before a run; None: all objects, with all connections."""
+
+    count: int | None = None
+    parallel: int | None = None
 
 
 class Check(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -155,3 +189,4 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     objects: Objects
     operations: list[Operation]
     check: Check = Check()
+    preload: Preload = Preload()

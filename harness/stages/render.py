@@ -14,7 +14,7 @@ from harness.model.manifest import TRACKS
 from harness.model.plan import Artifact, Plan, Request
 from harness.model.verdict import Reason, Status
 from harness.model.view import Fact, Facts, ReportInputs
-from harness.stats import answer, charts, series
+from harness.stats import answer, charts, series, workload
 from harness.stats.charts import Named
 
 _WORST = {Status.VALID: 0, Status.DEGRADED: 1, Status.INVALID: 2}
@@ -85,8 +85,7 @@ def _first_answer(analysis: Analysis, names: dict[str, Named], column: str | Non
 
 
 def _asked(plan: Plan) -> list[Facts]:
-    request, objects = plan.request, plan.request.scenario.objects
-    mix = [f"{operation.name} {operation.weight:g}" for operation in request.scenario.operations]
+    request, scenario = plan.request, plan.request.scenario
     load = [
         Fact("Rate", f"{words.number(request.rate_rps)} requests/s, fixed, {request.arrivals}"),
         Fact("Time", f"{request.duration_s:g} s a trial after {request.warmup_s:g} s of warm-up"),
@@ -96,9 +95,9 @@ def _asked(plan: Plan) -> list[Facts]:
         Fact("Time limit", f"{words.duration(request.timeout_ns)} a request"),
     ]
     asked = [
-        Fact("Scenario", request.scenario.title),
-        Fact("Mix", ", ".join(mix)),
-        Fact("Objects", f"{objects.count:,} of {objects.size_bytes:,} B, {objects.popularity}"),
+        Fact("Scenario", scenario.title),
+        Fact("Mix", workload.mix(scenario)),
+        Fact("Objects", workload.objects_text(scenario)),
         Fact("Seed", str(request.seed)),
         *([Fact("Track", f"{request.track}: {TRACKS[request.track]}")] if request.track else []),
     ]

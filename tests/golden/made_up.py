@@ -117,7 +117,7 @@ def _plan(specs: list[TrialSpec], repeat: int, seconds: int) -> Plan:
         schema=1,
         name="get-1k",
         title="GET of 1 KiB objects",
-        objects=Objects("bench", 10_000, 1024, "object-{index}"),
+        objects=Objects("bench", 10_000, "object-{index}", 1024),
         operations=[Operation("get", 95, 200), Operation("put", 5, 200)],
     )
     request = Request(

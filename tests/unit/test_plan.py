@@ -14,7 +14,7 @@ SUBJECTS = [Subject("c", "epoll"), Subject("go", "nethttp"), Subject("rust", "hy
 def _request(repeat: int, seed: int) -> Request:
     return Request(
         subjects=SUBJECTS,
-        scenario=Scenario(1, "s", "s", Objects("b", 1, 1, "k"), [Operation("get", 1, 200)]),
+        scenario=Scenario(1, "s", "s", Objects("b", 1, "k", 1), [Operation("get", 1, 200)]),
         rate_rps=1000,
         duration_s=10,
         warmup_s=1,

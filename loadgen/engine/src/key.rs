@@ -116,7 +116,7 @@ fn width(format: &str, given: bool) -> Option<usize> {
         return Some(0);
     }
     let digits = format.strip_prefix('0')?.strip_suffix('d')?;
-    let width = digits.parse().ok()?;
+    let width = digits.parse().ok().filter(|_| !digits.starts_with('0'))?;
     (1..=NUMBER_BYTES_MAX).contains(&width).then_some(width)
 }
 
@@ -185,6 +185,7 @@ mod tests {
             "{index:8d}",
             "{index:099d}",
             "{index:}",
+            "{index:008d}",
             "a b{index}",
             "{index}{index}",
             "{group}{index}",
