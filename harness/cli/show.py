@@ -83,9 +83,26 @@ def answer_table(plan: Plan, analysis: Analysis) -> None:
         f"wake-ups batched up to {words.duration(asked.grain_ns)}"
     )
     table(title, titles, rows, figures=True)
+    operation_table(analysis)
     names = answer.subject_names(analysis.rows)
     facts = answer.option_facts(plan.options_effective, names)
     table("options", ["", "ran with"], [[fact.name, fact.value] for fact in facts])
+
+
+def operation_table(analysis: Analysis) -> None:
+    """Each operation of each subject, where a scenario asks for more than one."""
+    if not analysis.operations:
+        return
+    columns = analysis.operation_columns
+    rows = [
+        [
+            f"{one.row.subject.name} {one.operation}",
+            *(cell_text(one.row.cells.get(column.id), column.unit) for column in columns),
+        ]
+        for one in analysis.operations
+    ]
+    titles = ["", *(column.title for column in columns)]
+    table("operations", titles, rows, figures=True)
 
 
 def cell_text(cell: Cell | None, unit: str) -> str:

@@ -41,6 +41,13 @@ class Row(msgspec.Struct, frozen=True):
     cells: dict[str, Cell]
 
 
+class OperationRow(msgspec.Struct, frozen=True):
+    """One operation of a subject: a row with columns of its own."""
+
+    operation: str
+    row: Row
+
+
 class CurvePoint(msgspec.Struct, frozen=True):
     """One point of a percentile curve."""
 
@@ -123,3 +130,5 @@ class Analysis(msgspec.Struct, frozen=True):
     series: list[TrialSeries]
     pauses: list[SubjectPauses]
     warnings: list[Warning_]
+    operation_columns: list[Column] = []
+    operations: list[OperationRow] = []

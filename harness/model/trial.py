@@ -47,6 +47,15 @@ class Load(msgspec.Struct, frozen=True):
     served: int | None = None
 
 
+class OperationFigures(msgspec.Struct, frozen=True):
+    """The response times of one operation, in ns; None: too few tail episodes."""
+
+    count: int
+    errors: int
+    p50: int | None
+    p99: int | None
+
+
 class Clean(msgspec.Struct, frozen=True):
     """The same response times over the requests that no platform window touched."""
 
@@ -148,3 +157,4 @@ class TrialData(msgspec.Struct, frozen=True):
     probes: list[ProbeReport]
     not_measured: dict[str, str]
     verdict: Verdict
+    operations: dict[str, OperationFigures] = {}

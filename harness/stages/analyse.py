@@ -10,6 +10,7 @@ from harness.model.analysis import (
     CauseShare,
     Cell,
     CurvePoint,
+    OperationRow,
     Row,
     Second,
     SubjectPauses,
@@ -19,7 +20,7 @@ from harness.model.analysis import (
 from harness.model.plan import Plan, Subject
 from harness.model.trial import Total, TrialData
 from harness.model.verdict import Status
-from harness.stats import advice
+from harness.stats import advice, operations
 from harness.stats.columns import FIGURES, Figure
 
 SCHEMA = 1
@@ -43,7 +44,21 @@ def analyse(
         series=[_series(trial, series.get(trial.spec.index, ())) for trial in trials],
         pauses=[_pauses(subject, group) for subject, group in groups.items()],
         warnings=advice.warnings(groups),
+        operation_columns=operations.COLUMNS,
+        operations=_operations(plan, groups),
     )
+
+
+def _operations(plan: Plan, groups: dict[Subject, list[TrialData]]) -> list[OperationRow]:
+    """A row an operation for every subject; none where only one thing was asked."""
+    names = [operation.name for operation in plan.request.scenario.operations]
+    if len(names) < 2:
+        return []
+    return [
+        OperationRow(name, _row(subject, group, operations.figures(name)))
+        for subject, group in groups.items()
+        for name in names
+    ]
 
 
 def _by_subject(plan: Plan, trials: Sequence[TrialData]) -> dict[Subject, list[TrialData]]:
@@ -55,7 +70,7 @@ def _by_subject(plan: Plan, trials: Sequence[TrialData]) -> dict[Subject, list[T
     return groups
 
 
-def _row(subject: Subject, trials: list[TrialData]) -> Row:
+def _row(subject: Subject, trials: list[TrialData], figures: Sequence[Figure] = FIGURES) -> Row:
     counted = [trial for trial in trials if trial.verdict.status is not Status.INVALID]
     return Row(
         subject=subject,
@@ -63,7 +78,7 @@ def _row(subject: Subject, trials: list[TrialData]) -> Row:
         trials=len(trials),
         trials_valid=len(counted),
         worst=max((trial.verdict.status for trial in trials), key=_ORDER.index),
-        cells={figure.column.id: _cell(figure, counted, trials) for figure in FIGURES},
+        cells={figure.column.id: _cell(figure, counted, trials) for figure in figures},
     )
 
 

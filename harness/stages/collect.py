@@ -18,6 +18,7 @@ from harness.model.trial import (
     Collector,
     Latency,
     Load,
+    OperationFigures,
     ProbeReport,
     Resources,
     TrialData,
@@ -30,6 +31,7 @@ from harness.stats import (
     intervals,
     lag,
     machine,
+    operations,
     pauses,
     percentiles,
     samples,
@@ -100,6 +102,7 @@ def collect(recording: Recording, judge: Callable[[Evidence], Verdict]) -> Colle
         probes=probes,
         not_measured=missing,
         verdict=judge(evidence),
+        operations=_operations(recording, measured),
     )
     return Collected(trial, _series(measured, seen), _slow(measured, seen))
 
@@ -139,8 +142,7 @@ def _measured(recording: Recording) -> _Measured | None:
 def _load(recording: Recording, measured: _Measured | None, missing: dict[str, str]) -> Load | None:
     facts = recording.facts
     span = (facts.end_ns - facts.measure_ns) / SECOND_NS
-    done = ((recording.engine or {}).get("done") or [{}])[-1]
-    totals = _totals(recording)
+    done, totals = _done(recording), _totals(recording)
     if not totals and measured is None:
         missing["load"] = "the engine left neither totals nor records"
         return None
@@ -182,9 +184,19 @@ def _served(recording: Recording, dropped: int, missing: dict[str, str]) -> int 
 
 
 def _totals(recording: Recording) -> dict[str, Any]:
-    done = ((recording.engine or {}).get("done") or [{}])[-1]
-    found: dict[str, Any] = done.get("totals") or {}
+    found: dict[str, Any] = _done(recording).get("totals") or {}
     return found
+
+
+def _done(recording: Recording) -> dict[str, Any]:
+    events = (recording.engine or {}).get("done") or [{}]
+    return events[-1]
+
+
+def _operations(recording: Recording, measured: _Measured | None) -> dict[str, OperationFigures]:
+    if measured is not None:
+        return operations.of_requests(measured.requests, measured.response)
+    return operations.of_done(_done(recording).get("by_operation") or {})
 
 
 def _counted(measured: _Measured) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
+
 from harness.model import view, words
 from harness.model.analysis import Analysis, Cell, Column, Row
 from harness.model.verdict import Status
@@ -76,7 +78,22 @@ def tables(
         bands[_band(column)].append(column)
     return [
         _table(_BANDS[i][0], bands[i], analysis.rows, names, status) for i in _ORDER if bands[i]
+    ] + _operations(analysis, names, status)
+
+
+def _operations(
+    analysis: Analysis, names: dict[str, Named], status: dict[str, Status]
+) -> list[view.Table]:
+    """Where a scenario asks for more than one thing: each by itself."""
+    rows = [
+        msgspec.structs.replace(one.row, title=f"{one.row.title}: {one.operation}")
+        for one in analysis.operations
+        if one.row.subject.name in names
     ]
+    if not rows:
+        return []
+    question = "How did each operation fare?"
+    return [_table(question, analysis.operation_columns, rows, names, status)]
 
 
 def _band(column: Column) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.model.facts import CpuTimes, Incident, ProbeOutcome, Sample, TrialFacts
 from harness.model.plan import Layout, Subject, TrialSpec
-from harness.model.recording import Ints
+from harness.model.recording import Flags, Ints
 from harness.store.records import HEADER_BYTES, REQUEST_TYPE, write_requests
 
 SECOND = 1_000_000_000
@@ -84,8 +84,15 @@ def write_facts(
 
 
 def write_load(
-    folder: Path, intended: Ints, sent: Ints, ends: Ints, *, backlog: Ints | None = None
+    folder: Path,
+    intended: Ints,
+    sent: Ints,
+    ends: Ints,
+    *,
+    backlog: Ints | None = None,
+    puts: Flags | None = None,
 ) -> None:
+    """`puts`: which are PUTs instead of GETs; a tenth of them fails."""
     records = np.zeros(len(intended), REQUEST_TYPE)
     records["intended_ns"] = intended
     records["sent_ns"] = sent
@@ -95,7 +102,11 @@ def write_load(
     records["status"] = 200
     if backlog is not None:
         records["flags"] = backlog
-    header = {"schema": 1, "operations": ["get"], "errors": ["reset", "status"], "connections": 4}
+    if puts is not None:
+        records["operation"] = puts
+        records["outcome"][np.flatnonzero(puts)[::10]] = 1
+    names = ["get"] if puts is None else ["get", "put"]
+    header = {"schema": 1, "operations": names, "errors": ["reset", "status"], "connections": 4}
     write_requests(folder / "requests.bin", header, records)
 
 

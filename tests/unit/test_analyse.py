@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from harness.model.analysis import Analysis
+from harness.model.manifest import Operation
 from harness.model.plan import Plan
 from harness.model.trial import Collector, TrialData
 from harness.model.verdict import Status
@@ -16,16 +17,22 @@ from harness.stages.analyse import analyse
 from tests.unit.trials import BASE, trial
 
 
+class _Mix(msgspec.Struct):
+    operations: list[Operation]
+
+
 class _Asked(msgspec.Struct):
     subjects: list[object]
+    scenario: _Mix
 
 
 class _Planned(msgspec.Struct):
     request: _Asked
 
 
-def analysed(trials: list[TrialData]) -> Analysis:
-    return analyse("r", cast(Plan, _Planned(_Asked([BASE]))), trials, {})
+def analysed(trials: list[TrialData], *names: str) -> Analysis:
+    mix = _Mix([Operation(name, 1, 200) for name in names or ("get",)])
+    return analyse("r", cast(Plan, _Planned(_Asked([BASE], mix))), trials, {})
 
 
 def test_geometric_mean_over_valid_trials_only() -> None:
@@ -44,6 +51,21 @@ def test_geometric_mean_over_valid_trials_only() -> None:
     assert (found.rows[0].trials, found.rows[0].trials_valid) == (3, 2)
     assert found.rows[0].worst is Status.INVALID
     assert {warning.id for warning in found.warnings} == {"trials-invalid"}
+
+
+def test_each_operation_has_a_row_where_there_are_several() -> None:
+    trials = [trial(BASE, 0, p50=1e5, errors=3), trial(BASE, 1, p50=4e5, errors=4)]
+    found = analysed(trials, "get", "put", "head")
+    assert [one.operation for one in found.operations] == ["get", "put", "head"]
+    get, put, head = (one.row.cells for one in found.operations)
+    assert get["operation_p50"].value == pytest.approx(2e5)
+    assert (get["operation_count"].value, get["operation_errors"].value) == (180_000, 7)
+    assert (put["operation_p99"].value, put["operation_p99"].text) == (
+        None,
+        "too few tail episodes",
+    )
+    assert head["operation_count"].text == "not measured"
+    assert analysed(trials).operations == []
 
 
 def test_no_gc_is_not_zero_and_not_measured_has_its_reason() -> None:

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hdrh.histogram import HdrHistogram
 
 from harness.model.collected import Collected
@@ -15,6 +16,7 @@ from harness.model.recording import FLAG_BACKLOG, Ints
 from harness.model.verdict import Status
 from harness.stages.collect import collect
 from harness.stages.judge import judge
+from harness.stats import operations
 from harness.store.records import read_recording
 from tests.unit import recordings
 from tests.unit.recordings import SECOND, START
@@ -55,6 +57,31 @@ def test_requests_alone_leave_the_rest_not_measured(tmp_path: Path) -> None:
     assert {"gaps", "platform", "gc", "server_time"} <= set(trial.not_measured)
     assert trial.resources is not None
     assert trial.resources.backend_cpu_ns == int(0.3 * SECONDS * SECOND)
+
+
+def test_each_operation_is_told_by_itself(tmp_path: Path) -> None:
+    recordings.write_facts(tmp_path, SECONDS)
+    intended = slots()
+    puts = np.arange(len(intended)) % 10 == 0
+    ends = intended + np.where(puts, 2_000_000, 100_000)
+    recordings.write_load(tmp_path, intended, intended, ends, puts=puts)
+    found = collected(tmp_path).data.operations
+    assert list(found) == ["get", "put"]
+    assert (found["get"].count, found["get"].p50, found["get"].errors) == (27_000, 100_000, 0)
+    # Every hundredth request failed, and all of those were puts.
+    assert (found["put"].count, found["put"].p99, found["put"].errors) == (3_000, 2_000_000, 300)
+
+
+def test_without_records_the_engine_tells_of_each_operation() -> None:
+    histogram = HdrHistogram(1, 60_000_000_000, 3)
+    for value in range(1000, 2000):
+        histogram.record_value(value)
+    encoded = histogram.encode().decode("ascii")
+    done = {"get": {"good": 990, "errors": 10, "response": encoded}}
+    found = operations.of_done(done)["get"]
+    assert (found.count, found.errors) == (1000, 10)
+    assert found.p50 == pytest.approx(1500, rel=0.01)
+    assert found.p99 is None, "ten requests beyond it are too few"
 
 
 def test_a_truncated_file_is_read_to_its_last_whole_record(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from harness.model.trial import (
     Collector,
     Latency,
     Load,
+    OperationFigures,
     Percentiles,
     Resources,
     TrialData,
@@ -62,4 +63,6 @@ def trial(
         probes=[],
         not_measured={"gaps": "probes were off", "gc": "probes were off"},
         verdict=Verdict(status, reasons),
+        operations={"get": OperationFigures(90_000, errors, int(p50), int(p99)),
+                    "put": OperationFigures(10_000, 0, int(p50 * 2), None)},
     )  # fmt: skip
