@@ -16,6 +16,7 @@ from harness.model import words
 from harness.model.analysis import Analysis, Cell
 from harness.model.plan import Plan, TrialSpec
 from harness.model.trial import TrialData
+from harness.model.verdict import page_of
 from harness.stats import answer
 
 _talk = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -129,6 +130,7 @@ class Display:
         self._quiet = quiet
         self._bar: Progress | None = None
         self._task: Any = None
+        self._explained: set[str] = set()
 
     def say(self, text: str) -> None:
         """A step, or a warning."""
@@ -154,6 +156,9 @@ class Display:
         self.say(f"  {data.verdict.status}")
         for reason in data.verdict.reasons:
             self.say(f"    {reason.status} {reason.id}: {reason.text}")
+            if reason.id not in self._explained:
+                self._explained.add(reason.id)
+                self.say(f"      what it means: {page_of(reason.id)}")
         if self._bar is not None:
             request = plan.request
             self._bar.advance(self._task, request.warmup_s + request.duration_s)
@@ -179,7 +184,8 @@ def load_table(target: str, trial: TrialData, grain_ns: int) -> None:
         ["grain", words.duration(grain_ns)],
         ["errors", ", ".join(f"{k} {n}" for k, n in trial.load.errors.items()) or "none"],
     ]
-    rows += [["", *reason.text.splitlines()] for reason in trial.verdict.reasons]
+    for reason in trial.verdict.reasons:
+        rows += [["", *reason.text.splitlines()], ["", f"({page_of(reason.id)})"]]
     kinds = ("response", "service", "own_fault_lag", "backlog_lag")
     for kind in kinds:
         values = getattr(trial.latency, kind)

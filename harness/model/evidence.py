@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from harness.model.checks import SelfChecks
 from harness.model.facts import Incident
 from harness.model.trial import Load, ProbeReport
 
@@ -37,3 +38,4 @@ class Evidence(msgspec.Struct, frozen=True):
     incidents: list[Incident]
     calibration_passed: bool | None
     calibration_text: str
+    checks: SelfChecks | None = None  # None: the trial left no books at all

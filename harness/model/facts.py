@@ -37,6 +37,8 @@ class Sample(msgspec.Struct, frozen=True):
     throttled_ns: int | None = None  # cpu.stat; None without a cgroup
     throttled_count: int | None = None
     cpus: dict[int, CpuTimes] = {}
+    # By a CPU quota of the engine's own control group or one above it, whichever took most.
+    engine_throttled_ns: int | None = None
 
 
 class Incident(msgspec.Struct, frozen=True):
@@ -64,6 +66,7 @@ class TrialFacts(msgspec.Struct, frozen=True):
     protocol: str
     rate_rps: float
     connections: int
+    arrivals: str = ""  # uniform | poisson; "" where an earlier version did not note it
     pipeline: int = 1
     streams: int = 1
     cpu_quota: float | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
+from harness.model.checks import SelfChecks
 from harness.model.plan import TrialSpec
 from harness.model.verdict import Verdict
 
@@ -158,3 +159,4 @@ class TrialData(msgspec.Struct, frozen=True):
     not_measured: dict[str, str]
     verdict: Verdict
     operations: dict[str, OperationFigures] = {}
+    checks: SelfChecks | None = None

@@ -30,6 +30,44 @@ _TABLE = (
     Threshold(
         "generator-stalled", "share of seconds with own-fault lag over 5 ms", "ratio", 0.02, 0.2
     ),
+    Threshold(
+        "generator-runqueue",
+        "share of time the engine's threads waited for a processor",
+        "ratio",
+        0.02,
+        0.2,
+    ),
+    Threshold(
+        "generator-throttled",
+        "share of time the engine was throttled by a CPU quota",
+        "ratio",
+        0.001,
+        0.05,
+    ),
+    Threshold(
+        "schedule-slots", "slots of the plan that are not recorded exactly once", "count", None, 0
+    ),
+    Threshold(
+        "schedule-nonconforming",
+        "greatest distance of the requests from the plan, share",
+        "ratio",
+        0.01,
+        0.1,
+    ),
+    Threshold(
+        "littles-law",
+        "requests in flight by two books of the engine, difference",
+        "ratio",
+        0.01,
+        0.1,
+    ),
+    Threshold(
+        "connections-exhausted",
+        "requests that waited for a connection while the server answered, share",
+        "ratio",
+        0.001,
+        None,
+    ),
     Threshold("rate-missed", "offered requests that were never sent, share", "ratio", 0.005, 0.05),
     Threshold(
         "steal-backend", "share of time stolen from the backend's cores", "ratio", 0.02, 0.25
@@ -59,6 +97,11 @@ _TABLE = (
     Threshold("interrupted", "the trial was stopped before its time", "count", None, 0),
 )
 THRESHOLDS: dict[str, Threshold] = {row.id: row for row in _TABLE}
+
+
+def page_of(id: str) -> str:
+    """Where the repository explains a reason: what it means, how it is measured, what to do."""
+    return f"docs/verdicts/{id}.md"
 
 
 class Reason(msgspec.Struct, frozen=True):

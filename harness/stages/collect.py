@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from harness.model.analysis import Second
+from harness.model.checks import SelfChecks
 from harness.model.collected import Collected, SlowRequest
 from harness.model.evidence import Evidence
 from harness.model.facts import ProbeOutcome, TrialFacts
@@ -30,13 +30,16 @@ from harness.stats import (
     decoded,
     intervals,
     lag,
+    loads,
     machine,
     operations,
     pauses,
     percentiles,
     samples,
     seconds,
+    selfchecks,
 )
+from harness.stats.loads import Counted
 from harness.stats.streams import Watched, server_p99, watched
 
 SCHEMA = 1
@@ -54,6 +57,11 @@ class _Measured:
     response: Ints
     service: Ints  # of requests that were sent
     answered: Flags  # their end is known
+    part: Flags  # which of the recording's requests these are
+
+    def counted(self) -> Counted:
+        """Counters, for a trial whose engine left none."""
+        return loads.count(self.requests, self.lag.sent, self.answered)
 
 
 def collect(recording: Recording, judge: Callable[[Evidence], Verdict]) -> Collected:
@@ -65,12 +73,13 @@ def collect(recording: Recording, judge: Callable[[Evidence], Verdict]) -> Colle
     if measured is None:
         missing.setdefault("requests", "no request of the measured part was recorded")
         missing["latency"] = missing["requests"]
-    load = _load(recording, measured, missing)
+    load = loads.of_trial(recording, measured.counted() if measured is not None else None, missing)
     resources, use = _resources(facts, load, recording, missing)
     if measured is not None:
         latency = _latency(measured, seen, use, missing)
     else:
-        latency = decoded.latency(_totals(recording).get("histograms") or {})
+        latency = decoded.latency(loads.totals(recording).get("histograms") or {})
+    checks = _checks(recording, measured, use, missing)
     platform = machine.platform(facts, seen, missing)
     probes = [_report(outcome) for outcome in recording.probes]
     evidence = machine.evidence(
@@ -82,6 +91,7 @@ def collect(recording: Recording, judge: Callable[[Evidence], Verdict]) -> Colle
         resources=resources,
         probes=probes,
         own_lag_p99_ns=latency.own_fault_lag.p99 if latency is not None else None,
+        checks=checks,
     )
     if latency is not None:
         missing.pop("latency", None)
@@ -103,6 +113,7 @@ def collect(recording: Recording, judge: Callable[[Evidence], Verdict]) -> Colle
         not_measured=missing,
         verdict=judge(evidence),
         operations=_operations(recording, measured),
+        checks=checks,
     )
     return Collected(trial, _series(measured, seen), _slow(measured, seen))
 
@@ -136,84 +147,14 @@ def _measured(recording: Recording) -> _Measured | None:
         response=ends - cut.intended_ns,
         service=ends - cut.sent_ns,
         answered=answered,
+        part=part,
     )
-
-
-def _load(recording: Recording, measured: _Measured | None, missing: dict[str, str]) -> Load | None:
-    facts = recording.facts
-    span = (facts.end_ns - facts.measure_ns) / SECOND_NS
-    done, totals = _done(recording), _totals(recording)
-    if not totals and measured is None:
-        missing["load"] = "the engine left neither totals nor records"
-        return None
-    if span <= 0:
-        missing["load"] = "the measured part never began"
-        return None
-    counted = _counted(measured) if measured is not None else {}
-    if not totals:
-        missing["load.totals"] = "the engine left no totals: counted from its records"
-
-    def number(name: str) -> int:
-        return int(totals.get(name, counted.get(name, 0)))
-
-    errors = totals.get("errors", counted.get("errors", {}))
-    return Load(
-        offered=number("offered"),
-        sent=number("sent"),
-        completed=number("completed"),
-        good=number("good"),
-        errors={str(kind): int(count) for kind, count in errors.items()},
-        offered_rps=number("offered") / span,
-        achieved_rps=number("good") / span,
-        bytes_in=number("bytes_in"),
-        bytes_out=number("bytes_out"),
-        connections_lost=int(done.get("connections_lost", 0)),
-        records_dropped=int(done.get("records_dropped", 0)),
-        unfinished=int(done.get("unfinished", counted.get("unfinished", 0))),
-        served=_served(recording, int(done.get("records_dropped", 0)), missing),
-    )
-
-
-def _served(recording: Recording, dropped: int, missing: dict[str, str]) -> int | None:
-    requests, facts = recording.requests, recording.facts
-    if requests is None or dropped:
-        missing["load.served"] = "the records of requests are not complete"
-        return None
-    ended = (requests.last_byte_ns >= facts.measure_ns) & (requests.last_byte_ns < facts.end_ns)
-    return int(np.count_nonzero(ended & (requests.outcome == 0)))
-
-
-def _totals(recording: Recording) -> dict[str, Any]:
-    found: dict[str, Any] = _done(recording).get("totals") or {}
-    return found
-
-
-def _done(recording: Recording) -> dict[str, Any]:
-    events = (recording.engine or {}).get("done") or [{}]
-    return events[-1]
 
 
 def _operations(recording: Recording, measured: _Measured | None) -> dict[str, OperationFigures]:
     if measured is not None:
         return operations.of_requests(measured.requests, measured.response)
-    return operations.of_done(_done(recording).get("by_operation") or {})
-
-
-def _counted(measured: _Measured) -> dict[str, Any]:
-    requests = measured.requests
-    outcomes = np.bincount(requests.outcome, minlength=len(requests.errors) + 1)
-    return {
-        "offered": len(requests),
-        "sent": int(np.count_nonzero(measured.lag.sent)),
-        "completed": int(np.count_nonzero(measured.answered)),
-        "good": int(np.count_nonzero((requests.outcome == 0) & measured.answered)),
-        "errors": {
-            kind: int(count)
-            for kind, count in zip(requests.errors, outcomes[1:], strict=False)
-            if count
-        },
-        "unfinished": int(np.count_nonzero(~measured.answered)),
-    }
+    return operations.of_done(loads.done(recording).get("by_operation") or {})
 
 
 def _latency(
@@ -229,6 +170,29 @@ def _latency(
         missing["latency"] = "no request was sent"
         return None
     return Latency(response, service, own, backlog, _clean(measured, seen, use, missing))
+
+
+def _checks(
+    recording: Recording,
+    measured: _Measured | None,
+    use: dict[str, float | None],
+    missing: dict[str, str],
+) -> SelfChecks:
+    """What the engine's own books say of the trial."""
+    found = selfchecks.of_engine(recording.facts, recording.engine or {}, missing)
+    if measured is None or recording.requests is None:
+        missing["checks"] = missing["requests"]
+        return found
+    return selfchecks.of_records(
+        found,
+        facts=recording.facts,
+        engine=recording.engine or {},
+        every=recording.requests,
+        measured=measured.part,
+        backlog_ns=measured.lag.backlog,
+        busy=use["backend"],
+        missing=missing,
+    )
 
 
 def _clean(

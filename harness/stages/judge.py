@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from harness.model.checks import Balance, Pool, ScheduleCheck
 from harness.model.evidence import CoreUse, Evidence
 from harness.model.verdict import THRESHOLDS, Reason, Status, Verdict
 
@@ -17,6 +18,8 @@ def judge(evidence: Evidence) -> Verdict:
     found = [
         *_incidents(evidence),  # first: what died explains what else is wrong
         *_generator(evidence),
+        *_rate(evidence),
+        *_books(evidence),
         *_cores(evidence),
         *_answers(evidence),
         *_losses(evidence),
@@ -63,6 +66,10 @@ def _generator(evidence: Evidence) -> Iterator[Reason]:
         f"{who} sent 1% of the requests {lag_ms:.2f} ms late or more by its own fault{tail}",
     )
     yield from _stalled(evidence, who, tail)
+
+
+def _rate(evidence: Evidence) -> Iterator[Reason]:
+    who = "the load generator"
     load = evidence.load
     if load is None or evidence.never_sent is None:
         return
@@ -73,6 +80,80 @@ def _generator(evidence: Evidence) -> Iterator[Reason]:
         evidence.subject,
         f"{evidence.never_sent:,} of {load.offered:,} requests ({missed:.2%}) were never sent: "
         f"no connection to {evidence.subject} became free, or {who} could not keep the rate",
+    )
+
+
+def _books(evidence: Evidence) -> Iterator[Reason]:
+    """What the generator's own bookkeeping says of it."""
+    checks, who = evidence.checks, "the load generator"
+    if checks is None:
+        return
+    share, worst = checks.runqueue_share, checks.runqueue_second_p99
+    yield from _reason(
+        "generator-runqueue",
+        share,
+        who,
+        f"{who} was ready to run and waited for a processor {share or 0:.1%} of the time, "
+        f"{worst or 0:.1%} in the worst second of 100",
+    )
+    if checks.engine_throttled_ns is not None and evidence.duration_ns:
+        throttled = checks.engine_throttled_ns / evidence.duration_ns
+        yield from _reason(
+            "generator-throttled",
+            throttled,
+            f"the CPU quota of {who}",
+            f"a CPU quota stopped {who} for {checks.engine_throttled_ns / 1e6:.0f} ms, "
+            f"{throttled:.1%} of the time",
+        )
+    if checks.schedule is not None:
+        yield from _schedule(checks.schedule, who)
+    if checks.balance is not None:
+        yield from _balance(checks.balance, who)
+    if checks.pool is not None:
+        yield from _pool(checks.pool)
+
+
+def _schedule(found: ScheduleCheck, who: str) -> Iterator[Reason]:
+    faults = {
+        "off the plan": found.slots_off or 0,
+        "recorded twice": found.slots_doubled,
+        "missing": found.slots_missing or 0,
+    }
+    told = ", ".join(f"{count:,} {name}" for name, count in faults.items() if count)
+    text = f"slots of the plan were not recorded exactly once: {told}"
+    yield from _reason("schedule-slots", sum(faults.values()), who, text)
+    share = f"{found.distance_share:.1%}"
+    texts = {
+        "sends": f"{who} sent up to {found.sends_behind:,} requests ({share}) too late, "
+        f"{found.sends_behind_ns / 1e6:.0f} ms of the plan, with connections free",
+        "slots": f"the slots lie up to {share} of all requests away from the plan's rate",
+        "gaps": f"the gaps between slots are {share} away from a Poisson process",
+    }
+    yield from _reason(
+        "schedule-nonconforming", found.distance_share, who, texts[found.distance_of]
+    )
+
+
+def _balance(found: Balance, who: str) -> Iterator[Reason]:
+    off = found.counter_off or 0
+    counter = f"; its live counter is {off:,.0f} away from the records" if off else ""
+    yield from _reason(
+        "littles-law",
+        found.disagreement,
+        who,
+        f"{who}'s records say {found.in_flight_recorded:,.3f} requests in flight on average, "
+        f"its counters and histograms {found.in_flight_counted:,.3f}{counter}",
+    )
+
+
+def _pool(found: Pool) -> Iterator[Reason]:
+    yield from _reason(
+        "connections-exhausted",
+        found.waited_share,
+        f"the pool of {found.connections:,} connections",
+        f"{found.waited:,} requests ({found.waited_share:.2%}) waited for a connection while the "
+        f"server was answering: at its service times --connections {found.connections_enough} "
+        f"would have been enough",
     )
 
 

@@ -19,7 +19,7 @@ from harness.model.facts import Incident, ProbeOutcome, Sample, TrialFacts
 from harness.model.manifest import BackendManifest
 from harness.model.plan import Plan, TrialSpec
 from harness.store.run_folder import TrialFolder
-from harness.system import clock, sampling
+from harness.system import cgroups, clock, sampling
 
 SAMPLE_EVERY_S = 1.0
 GRACE_S = 15.0  # beyond the engine's own timeout, for the last records to reach the disk
@@ -61,6 +61,7 @@ class Trial:
         self._samples: list[Sample] = []
         self._incidents: list[Incident] = []
         self.engine_pid: int | None = None
+        self._engine_quotas: list[Path] = []
         self._cpus = sorted({*plan.layout.backend_cpus, *plan.layout.engine_cpus})
 
     def run(self) -> TrialFacts:
@@ -119,6 +120,7 @@ class Trial:
 
     def _begin(self, load: load_driver.Load, probes: list[Probe]) -> dict[str, Any]:
         self.engine_pid = int(load.wait_for("ready")["pid"])
+        self._engine_quotas = cgroups.quota_files(self.engine_pid)
         for probe in probes:
             probe.add_engines([self.engine_pid])
         return load.wait_for("start")
@@ -160,6 +162,7 @@ class Trial:
                 throttled_ns=usage.throttled_ns,
                 throttled_count=usage.throttled_count,
                 cpus=sampling.cpu_times(self._cpus),
+                engine_throttled_ns=cgroups.throttled_ns(self._engine_quotas),
             )
         )
 
@@ -190,6 +193,7 @@ class Trial:
             protocol=request.protocol_of(self._spec.subject),
             rate_rps=request.rate_rps,
             connections=request.connections,
+            arrivals=request.arrivals,
             pipeline=request.pipeline,
             streams=request.streams_of(self._spec.subject),
             cpu_quota=request.cpu_quota,

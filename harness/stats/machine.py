@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.model.checks import SelfChecks
 from harness.model.evidence import CoreUse, Evidence
 from harness.model.facts import TrialFacts
 from harness.model.recording import Ints, Recording, Requests
@@ -96,6 +97,7 @@ def evidence(
     resources: Resources | None,
     probes: list[ProbeReport],
     own_lag_p99_ns: int | None,
+    checks: SelfChecks | None = None,
 ) -> Evidence:
     """What the judge needs; `requests` and `split` hold the measured part.
 
@@ -125,6 +127,7 @@ def evidence(
         incidents=facts.incidents,
         calibration_passed=facts.calibration_passed,
         calibration_text=facts.calibration_text,
+        checks=checks,
     )
 
 

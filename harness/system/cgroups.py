@@ -137,10 +137,8 @@ class Group:
         """What the quota took so far."""
         path = self._file("cpu", "cpu.stat", "cpu.stat")
         fields = {} if path is None else read_fields(path)
-        if "nr_throttled" not in fields:
-            return None
-        time_ns = fields.get("throttled_time", fields.get("throttled_usec", 0) * 1000)
-        return Throttled(fields["nr_throttled"], time_ns)
+        time_ns = _throttled_ns(fields)
+        return None if time_ns is None else Throttled(fields["nr_throttled"], time_ns)
 
     def memory_bytes(self) -> int | None:
         """Memory charged to the group at this moment, page cache included."""
@@ -180,6 +178,33 @@ def of_process(pid: int) -> Group | None:
     text = read_text(Path(f"/proc/{pid}/cgroup"))
     tree = hierarchy()
     return None if text is None else Group(parse_membership(text, tree), tree.unified)
+
+
+def quota_files(pid: int) -> list[Path]:
+    """Where a quota that holds a process back is counted: its own group, and every one above it.
+
+    Empty when the process is gone, or without a cpu controller.
+    """
+    group = of_process(pid)
+    own = None if group is None else group.folders.get("cpu")
+    mount = hierarchy().mounts.get("cpu")
+    if own is None or mount is None:
+        return []
+    folders = [own, *own.parents]
+    within = folders[: folders.index(mount) + 1] if mount in folders else [own]
+    return [path for folder in within if (path := folder / "cpu.stat").is_file()]
+
+
+def throttled_ns(files: Sequence[Path]) -> int | None:
+    """The most that any of these `cpu.stat` counts; None when none counts throttling."""
+    found = [ns for path in files if (ns := _throttled_ns(read_fields(path))) is not None]
+    return max(found) if found else None
+
+
+def _throttled_ns(fields: Mapping[str, int]) -> int | None:
+    if "nr_throttled" not in fields:
+        return None
+    return fields.get("throttled_time", fields.get("throttled_usec", 0) * 1000)
 
 
 def create(name: str, owner: Identity, limits: Limits, *, within: str = OUR_FOLDER) -> Group:

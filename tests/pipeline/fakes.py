@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from hdrh.histogram import HdrHistogram
 
 from harness.drivers.load import Load
@@ -23,6 +24,7 @@ from harness.model.plan import Artifact
 from harness.store.records import REQUEST_TYPE, write_requests
 
 SECOND_NS = 1_000_000_000
+Records = npt.NDArray[Any]
 ERRORS = ["connect", "reset", "timeout", "closed", "parse", "status", "length", "digest"]
 SEND_LAG_NS = 20_000
 SERVICE_NS = 300_000
@@ -162,6 +164,7 @@ class FakeLoad(Load):
         self.wrong = 0  # answers with a wrong status
         self.service_ns = SERVICE_NS
         self.send_lag_ns = SEND_LAG_NS
+        self.tamper: Callable[[Records], Records] = lambda records: records
         self._due: list[tuple[int, dict[str, Any]]] = []
         self._schedule()
         out.touch()
@@ -221,14 +224,16 @@ class FakeLoad(Load):
         records["outcome"][measured[: self.wrong]] = 1 + ERRORS.index("status")
         header = {"schema": 1, "operations": ["get", "put"], "errors": ERRORS,
                   "connections": self.plan["connections"]}  # fmt: skip
-        write_requests(Path(self.plan["records_path"]), header, records)
+        write_requests(Path(self.plan["records_path"]), header, self.tamper(records))
         return self._totals(len(measured))
 
     def _totals(self, count: int) -> dict[str, Any]:
-        histogram = HdrHistogram(1, 60 * SECOND_NS, 3)
-        histogram.record_value(self.send_lag_ns + self.service_ns, count)
-        encoded = histogram.encode().decode("ascii")
-        kinds = ("response", "service", "own_fault_lag", "backlog_lag")
+        times = {
+            "response": self.send_lag_ns + self.service_ns,
+            "service": self.service_ns,
+            "own_fault_lag": self.send_lag_ns,
+            "backlog_lag": 0,
+        }
         totals = {
             "offered": count,
             "sent": count,
@@ -237,7 +242,7 @@ class FakeLoad(Load):
             "errors": {"status": self.wrong} if self.wrong else {},
             "bytes_in": 1024 * count,
             "bytes_out": 100 * count,
-            "histograms": dict.fromkeys(kinds, encoded),
+            "histograms": {kind: _encoded(ns, count) for kind, ns in times.items()},
         }
         return {
             "event": "done",
@@ -247,3 +252,9 @@ class FakeLoad(Load):
             "records_dropped": 0,
             "unfinished": 0,
         }
+
+
+def _encoded(value_ns: int, count: int) -> str:
+    histogram = HdrHistogram(1, 60 * SECOND_NS, 3)
+    histogram.record_value(value_ns, count)
+    return str(histogram.encode().decode("ascii"))

@@ -32,7 +32,12 @@ GC_KINDS = {"1": "stop_the_world", "2": "mark_phase", "3": "assist", "4": "mark_
 PLATFORM_KINDS = {"1": "vcpu_not_run", "2": "wakeup_not_taken", "3": "foreign"}
 
 
-def samples(seconds: int, *, steal: tuple[float, float] = (0.0, 0.0)) -> list[Sample]:
+def samples(
+    seconds: int,
+    *,
+    steal: tuple[float, float] = (0.0, 0.0),
+    engine_throttled: float | None = None,
+) -> list[Sample]:
     """One a second; 30% of a core for the backend, 20% for the engine; `steal` of CPU 0 and 1."""
     found = []
     for second in range(seconds + 1):
@@ -52,6 +57,7 @@ def samples(seconds: int, *, steal: tuple[float, float] = (0.0, 0.0)) -> list[Sa
                 engine_cpu_ns=int(0.2 * t),
                 throttled_ns=0,
                 cpus=cpus,
+                engine_throttled_ns=None if engine_throttled is None else int(engine_throttled * t),
             )
         )
     return found
@@ -64,6 +70,8 @@ def write_facts(
     collector: str = "go",
     incidents: list[Incident] | None = None,
     steal: tuple[float, float] = (0.0, 0.0),
+    arrivals: str = "uniform",
+    engine_throttled: float | None = None,
 ) -> None:
     facts = TrialFacts(
         spec=SPEC,
@@ -76,7 +84,8 @@ def write_facts(
         protocol="h1",
         rate_rps=1000.0,
         connections=4,
-        samples=samples(seconds, steal=steal),
+        arrivals=arrivals,
+        samples=samples(seconds, steal=steal, engine_throttled=engine_throttled),
         incidents=incidents or [],
         calibration_passed=True,
     )

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.system.cgroups import Group, Limits, _limit, parse_membership, parse_mounts
+import pytest
+
+from harness.system import cgroups
+from harness.system.cgroups import (
+    Group,
+    Hierarchy,
+    Limits,
+    _limit,
+    parse_membership,
+    parse_mounts,
+)
 
 V1 = """\
 35 25 0:30 / /sys/fs/cgroup ro,nosuid - tmpfs tmpfs ro,mode=755
@@ -104,3 +114,24 @@ def test_what_could_not_be_limited_is_said() -> None:
     group = Group({}, frozenset())
     missed = _limit(group, Limits(cpu_quota=0.5, pids=9), {"cpu": "no such group is mounted"})
     assert missed == {"cpu_quota": "no such group is mounted", "pids": "no such control group"}
+
+
+def test_a_quota_above_a_process_counts_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container's quota sits above the group of the process that it throttles."""
+    own = tmp_path / "container" / "session"
+    own.mkdir(parents=True)
+    tree = Hierarchy({"cpu": tmp_path}, frozenset({"cpu"}))
+    monkeypatch.setattr(cgroups, "hierarchy", lambda: tree)
+    monkeypatch.setattr(cgroups, "of_process", lambda pid: Group({"cpu": own}, tree.unified))
+    (tmp_path / "cpu.stat").write_text("usage_usec 1\n")  # the root counts no throttling
+    (own / "cpu.stat").write_text("usage_usec 1\nnr_throttled 1\nthrottled_usec 5\n")
+    above = own.parent / "cpu.stat"
+    above.write_text("usage_usec 1\nnr_throttled 7\nthrottled_usec 90\n")
+    files = cgroups.quota_files(4711)
+    assert files == [own / "cpu.stat", above, tmp_path / "cpu.stat"]
+    assert cgroups.throttled_ns(files) == 90_000
+    assert cgroups.throttled_ns([tmp_path / "cpu.stat"]) is None
+    monkeypatch.setattr(cgroups, "of_process", lambda pid: None)
+    assert cgroups.quota_files(4711) == []
