@@ -25,6 +25,7 @@ COUNTERS = (
     "connections_lost",
     "digests_checked",
     "digests_wrong",
+    "signed_late",
     "records",
     "records_dropped",
     "unfinished",

@@ -9,4 +9,4 @@ mod receiving;
 mod tables;
 mod windows;
 
-pub use client::{Client, Event, Stream};
+pub use client::{push_fields, Client, Event, Stream};

@@ -1,8 +1,12 @@
 //! The engine's parts; `main.rs` is a table of contents over them, the tests use them directly.
 
+mod ahead;
 mod answers;
 pub mod body;
+pub mod bucket;
+pub mod calendar;
 pub mod churn;
+pub mod cleanup;
 pub mod connection;
 pub mod draw;
 pub mod fault;
@@ -24,8 +28,10 @@ pub mod scenario;
 pub mod schedule;
 mod sending;
 pub mod session;
+pub mod signing;
 pub mod size;
 pub mod stats;
 mod streams;
 pub mod system;
+pub mod target;
 pub mod worker;

@@ -3,18 +3,20 @@
 use pausemark_engine::fault::Fault;
 use pausemark_engine::out::Out;
 use pausemark_engine::plan::Plan;
-use pausemark_engine::{preload, run, system};
+use pausemark_engine::{bucket, cleanup, preload, run, system};
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 use std::sync::Arc;
 
-const USAGE: &str = "run < plan.json | preload < plan.json | --version | --help";
+const USAGE: &str = "run | bucket | preload | cleanup (each < plan.json) | --version | --help";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match words.as_slice() {
         ["run"] => work(run::run),
+        ["bucket"] => work(bucket::run),
+        ["cleanup"] => work(cleanup::cleanup),
         ["preload"] => work(preload::preload),
         ["--version"] => {
             println!("pausemark-engine {}", env!("CARGO_PKG_VERSION"));

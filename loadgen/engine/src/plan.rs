@@ -4,9 +4,10 @@ use crate::churn;
 use crate::fault::Fault;
 use crate::pace::Asked;
 use crate::scenario::Scenario;
+use crate::target::Target;
 use serde::Deserialize;
 use std::io::Read;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// The largest plan that is read; a scenario is a few kilobytes.
@@ -66,6 +67,9 @@ pub struct Plan {
     pub start_at_ns: Option<u64>,
     #[serde(default)]
     pub records_path: Option<PathBuf>,
+    /// Of `preload` and `cleanup`.
+    #[serde(default)]
+    pub bucket: BucketRule,
 }
 
 /// A step (both rates the same) or a ramp.
@@ -77,15 +81,17 @@ pub struct Part {
     pub duration_s: f64,
 }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Target {
-    pub address: IpAddr,
-    pub port: u16,
-    /// The Host header; `address:port` when absent.
-    pub host: Option<String>,
-    /// GET this instead of the scenario's objects.
-    pub path: Option<String>,
+/// What happens to the scenario's bucket.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum BucketRule {
+    /// Made unless it is there; `cleanup` deletes it.
+    #[default]
+    Make,
+    /// As `make`, but refused when it is there.
+    New,
+    /// Neither made nor deleted.
+    None,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
@@ -160,7 +166,7 @@ impl Plan {
         }
         self.validate_load()?;
         self.validate_protocol()?;
-        self.validate_target()?;
+        self.target.validate()?;
         match (&self.scenario, &self.target.path) {
             (Some(scenario), _) => {
                 scenario.validate()?;
@@ -256,34 +262,6 @@ impl Plan {
         self.pipeline.max(self.streams) as usize
     }
 
-    fn validate_target(&self) -> Result<(), Fault> {
-        if self.target.port == 0 {
-            return Err(Fault::usage("target.port", "out of range", "1 to 65535", 0));
-        }
-        let visible = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
-        if let Some(host) = self.target.host.as_deref().filter(|host| !visible(host)) {
-            let expected = "visible ASCII without spaces";
-            return Err(Fault::usage(
-                "target.host",
-                "bad host",
-                expected,
-                format!("{host:?}"),
-            ));
-        }
-        match self.target.path.as_deref() {
-            Some(path) if !visible(path) || !path.starts_with('/') || path.len() > 8192 => {
-                let expected = "'/' and visible ASCII, at most 8192 bytes";
-                Err(Fault::usage(
-                    "target.path",
-                    "bad path",
-                    expected,
-                    format!("{path:?}"),
-                ))
-            }
-            _ => Ok(()),
-        }
-    }
-
     /// Where to connect.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
@@ -314,6 +292,10 @@ fn explain(error: &serde_path_to_error::Error<serde_json::Error>) -> Fault {
         .split_once(", expected ")
         .unwrap_or((message, "valid JSON"));
     let (what, found) = what.split_once(": ").unwrap_or((what, what));
+    if place.starts_with("target.credentials") {
+        // what was found may be a key
+        return Fault::usage(place, "not as expected", expected, "not shown");
+    }
     Fault::usage(place, what, expected, found)
 }
 

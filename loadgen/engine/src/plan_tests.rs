@@ -62,6 +62,20 @@ fn wrong_values_are_named() {
         ),
         ("/arrivals", json!("burst"), "arrivals"),
         ("/pace", json!("fast"), "pace"),
+        ("/bucket", json!("old"), "bucket"),
+        ("/target/payload", json!("hex"), "target.payload"),
+        ("/target/payload", json!("md5"), "target.payload"),
+        ("/target/credentials", json!("k3y"), "target.credentials"),
+        (
+            "/target/credentials",
+            json!({"access_key": "k3y", "secret_key": ["k3y"]}),
+            "target.credentials.secret_key",
+        ),
+        (
+            "/target/credentials",
+            json!({"access_key": "k3y\n", "secret_key": "k3y"}),
+            "target.credentials.access_key",
+        ),
         ("/parts", parts(&[(0.0, 1.0, 30.0)]), "parts[0].from_rps"),
         ("/parts", parts(&[(1.0, 1e7, 30.0)]), "parts[0].to_rps"),
         ("/parts", parts(&[(1.0, 1.0, 0.0)]), "parts[0].duration_s"),
@@ -69,8 +83,10 @@ fn wrong_values_are_named() {
     ];
     for (pointer, value, place) in cases {
         let mut plan = valid();
-        *plan.pointer_mut(pointer).unwrap() = value;
+        let (parent, key) = pointer.rsplit_once('/').unwrap();
+        plan.pointer_mut(parent).unwrap()[key] = value;
         let fault = Plan::parse(&plan.to_string()).unwrap_err();
+        assert!(!fault.to_string().contains("k3y"), "{fault}");
         assert_eq!(
             (fault.place.as_str(), fault.exit_code()),
             (place, 2),

@@ -1,14 +1,11 @@
 //! `preload`: puts the scenario's bucket and objects, closed loop, then reads a sample back.
 
-use crate::connection::{Flight, PIECE_BYTES};
+use crate::bucket;
 use crate::fault::Fault;
-use crate::h2::{Client, Event};
 use crate::load::{Each, Load, Objects};
 use crate::out::Out;
 use crate::pace::Pace;
-use crate::parser::Parser;
 use crate::plan::Plan;
-use crate::request::Form;
 use crate::run::other;
 use crate::scenario::{Scenario, Verb};
 use crate::schedule::Schedule;
@@ -17,15 +14,11 @@ use crate::stats::{Counts, Totals};
 use crate::system;
 use crate::worker::Span;
 use serde_json::json;
-use std::collections::VecDeque;
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::sync::atomic::AtomicBool;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Objects that failed are put again so often.
-const PASSES: usize = 3;
+pub(crate) const PASSES: usize = 3;
 /// How many objects are read back.
 const SAMPLE: u64 = 1000;
 
@@ -34,16 +27,8 @@ const SAMPLE: u64 = 1000;
 /// # Errors
 /// What kept it from starting, or which objects could not be stored.
 pub fn preload(plan: &Plan, stop: &Arc<AtomicBool>, out: &Out) -> Result<bool, Fault> {
-    let Some(scenario) = plan.scenario.as_ref().filter(|_| plan.path().is_none()) else {
-        let expected = "a scenario with objects, and no target.path";
-        return Err(Fault::usage(
-            "scenario",
-            "nothing to preload",
-            expected,
-            "none",
-        ));
-    };
-    make_bucket(plan)?;
+    let scenario = objects_of(plan)?;
+    bucket::make(plan)?;
     let plan = &with_parallel(plan, scenario);
     let begin_ns = system::clock_ns();
     let count = scenario.preloaded();
@@ -120,6 +105,20 @@ fn stored_bytes(scenario: &Scenario, totals: &Totals) -> Option<u64> {
     (totals.unfinished == 0).then(|| all.sum::<u64>() - failed.sum::<u64>())
 }
 
+/// The scenario whose objects are meant.
+///
+/// # Errors
+/// When the plan asks for a path.
+pub(crate) fn objects_of(plan: &Plan) -> Result<&Scenario, Fault> {
+    plan.scenario
+        .as_ref()
+        .filter(|_| plan.path().is_none())
+        .ok_or_else(|| {
+            let expected = "a scenario with objects, and no target.path";
+            Fault::usage("scenario", "names no objects", expected, "none")
+        })
+}
+
 fn verdict(scenario: &Scenario, missing: u64, sample: &Totals, why: &str) -> Result<(), Fault> {
     let count = scenario.preloaded();
     if missing > 0 {
@@ -143,16 +142,16 @@ fn verdict(scenario: &Scenario, missing: u64, sample: &Totals, why: &str) -> Res
     Ok(())
 }
 
-struct Pass<'a> {
-    plan: &'a Plan,
-    scenario: &'a Scenario,
-    stop: &'a Arc<AtomicBool>,
-    out: &'a Out,
+pub(crate) struct Pass<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) scenario: &'a Scenario,
+    pub(crate) stop: &'a Arc<AtomicBool>,
+    pub(crate) out: &'a Out,
 }
 
 impl Pass<'_> {
     /// One request for each object of `list`, or for all.
-    fn run(
+    pub(crate) fn run(
         &self,
         verb: Verb,
         list: Option<&[u64]>,
@@ -212,77 +211,5 @@ impl Pass<'_> {
             );
         });
         Ok(totals)
-    }
-}
-
-/// Makes the bucket; one that is there already is good.
-fn make_bucket(plan: &Plan) -> Result<(), Fault> {
-    let place = format!("target {}", plan.address());
-    let failed = |found: String| {
-        Fault::environment(
-            place.clone(),
-            "the bucket cannot be made",
-            "200 or 409",
-            found,
-        )
-    };
-    let timeout = Duration::from_nanos(plan.timeout_ns);
-    let mut stream = TcpStream::connect_timeout(&plan.address(), timeout)
-        .map_err(|error| failed(error.to_string()))?;
-    let exchange = if plan.is_h2() {
-        exchange_h2
-    } else {
-        exchange_h1
-    };
-    let asked = stream
-        .set_read_timeout(Some(timeout))
-        .and_then(|()| stream.set_write_timeout(Some(timeout)))
-        .and_then(|()| exchange(&Form::new(plan), &mut stream));
-    match asked {
-        Ok(Some(200 | 204 | 409)) => Ok(()),
-        Ok(Some(status)) => Err(failed(format!("status {status}"))),
-        Ok(None) => Err(failed("the end of the stream".to_owned())),
-        Err(error) => Err(failed(error.to_string())),
-    }
-}
-
-/// Asks for the bucket; the answer's status, or none when the stream ended.
-fn exchange_h1(form: &Form, stream: &mut TcpStream) -> std::io::Result<Option<u16>> {
-    stream.write_all(&form.make_bucket())?;
-    let mut parser = Parser::default();
-    let mut buffer = [0; 4096];
-    loop {
-        let size = stream.read(&mut buffer)?;
-        if size == 0 {
-            return Ok(parser.end().map(|answer| answer.status));
-        }
-        match parser.feed(&buffer[..size], false, |_, _| {}) {
-            Ok((_, Some(answer))) => return Ok(Some(answer.status)),
-            Ok((_, None)) => {}
-            Err(malformed) => return Err(std::io::Error::other(malformed.0)),
-        }
-    }
-}
-
-fn exchange_h2(form: &Form, stream: &mut TcpStream) -> std::io::Result<Option<u16>> {
-    let mut client = Client::default();
-    let mut out = Vec::new();
-    client.pump(PIECE_BYTES, &mut out);
-    let mut flight = Flight::new(0, Load::Path.ask(0));
-    flight.stream.id = client.make_bucket(form, &mut out);
-    let mut flights = VecDeque::from([flight]);
-    let mut buffer = [0; 4096];
-    loop {
-        stream.write_all(&out)?;
-        let size = stream.read(&mut buffer)?;
-        let mut bytes = &buffer[..size];
-        match client.next(&mut bytes, &mut flights, 0, |_, _, _| {}) {
-            Ok(None) if size > 0 => {}
-            Ok(Some(Event::Answered(at))) => return Ok(Some(flights[at].stream.answer.status)),
-            Ok(_) => return Ok(None),
-            Err(malformed) => return Err(std::io::Error::other(malformed.0)),
-        }
-        out.clear();
-        client.pump(PIECE_BYTES, &mut out);
     }
 }

@@ -5,6 +5,7 @@ use crate::key::{push_number, Key};
 use crate::load::Ask;
 use crate::plan::Plan;
 use crate::scenario::{Operation, Verb};
+use crate::signing::{self, Content, Request, Stamp};
 
 /// The part of a large body that is not rendered yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +52,8 @@ pub struct Form {
     host: String,
     /// From the version to the end of the Host line.
     tail: Vec<u8>,
+    /// Of `target.path`: path and query as a signature has them. Objects' are as they are sent.
+    canonical: (Vec<u8>, Vec<u8>),
 }
 
 impl Form {
@@ -66,6 +69,7 @@ impl Form {
         let Some(scenario) = plan.scenario.as_ref().filter(|_| plan.path().is_none()) else {
             let path = plan.path().unwrap_or("/").to_owned();
             return Self {
+                canonical: signing::canonical(&path),
                 path,
                 list: Vec::new(),
                 prefix: None,
@@ -88,24 +92,46 @@ impl Form {
             key: Key::of_object(objects).ok(),
             host,
             tail,
+            canonical: Default::default(),
         }
     }
 
     /// Appends a request; of a body at most `limit` bytes. What is left of the body, if any.
     pub fn render(&self, ask: &Ask, limit: usize, out: &mut Vec<u8>) -> Option<Rest> {
-        out.extend_from_slice(match ask.verb {
-            Verb::Get | Verb::Range | Verb::List => b"GET ",
-            Verb::Put => b"PUT ",
-            Verb::Head => b"HEAD ",
-            Verb::Delete => b"DELETE ",
-        });
+        self.head(ask, None, out);
+        self.body(ask, limit, out)
+    }
+
+    /// Appends a request's head.
+    pub fn head(&self, ask: &Ask, stamp: Option<&Stamp>, out: &mut Vec<u8>) {
+        out.extend_from_slice(method(ask.verb));
+        out.push(b' ');
         self.target(ask, out);
+        out.extend_from_slice(&self.tail);
+        push_stamp(stamp, out);
         match ask.verb {
-            Verb::Put => return self.render_put(ask, limit, out),
-            Verb::Range => self.render_range(ask, out),
-            _ => self.finish(out),
+            Verb::Put => {
+                out.extend_from_slice(b"Content-Length: ");
+                push_number(ask.length, 0, out);
+                out.extend_from_slice(b"\r\n");
+            }
+            Verb::Range => {
+                out.extend_from_slice(b"Range: ");
+                self.range(ask, out);
+                out.extend_from_slice(b"\r\n");
+            }
+            _ => {}
         }
-        None
+        out.extend_from_slice(b"\r\n");
+    }
+
+    /// Appends at most `limit` bytes of a request's body. What is left of it, if any.
+    #[allow(clippy::unused_self)] // a part of the form like the others
+    pub fn body(&self, ask: &Ask, limit: usize, out: &mut Vec<u8>) -> Option<Rest> {
+        if ask.verb != Verb::Put {
+            return None;
+        }
+        Rest::whole(ask).render(limit, out)
     }
 
     /// Appends a request's target.
@@ -113,13 +139,32 @@ impl Form {
         if ask.verb == Verb::List {
             out.extend_from_slice(&self.list);
             if let Some(prefix) = &self.prefix {
+                let at = out.len();
                 prefix.render(ask.index, out);
+                escape_slashes(at, out);
             }
             return;
         }
         out.extend_from_slice(self.path.as_bytes());
         if let Some(key) = &self.key {
             key.render(ask.index, out);
+        }
+    }
+
+    /// What is signed of a request, but for its content; `text` holds its target.
+    #[must_use]
+    pub fn signed<'a>(&'a self, ask: &Ask, content: Content, text: &'a [u8]) -> Request<'a> {
+        let mark = text.iter().position(|byte| *byte == b'?');
+        let (path, query) = match (&self.key, mark) {
+            (None, _) => (&*self.canonical.0, &*self.canonical.1),
+            (Some(_), Some(mark)) => (&text[..mark], &text[mark + 1..]),
+            (Some(_), None) => (text, &b""[..]),
+        };
+        Request {
+            method: method(ask.verb),
+            path,
+            query,
+            content,
         }
     }
 
@@ -135,26 +180,6 @@ impl Form {
         self.path.trim_end_matches('/').as_bytes()
     }
 
-    fn finish(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.tail);
-        out.extend_from_slice(b"\r\n");
-    }
-
-    fn render_put(&self, ask: &Ask, limit: usize, out: &mut Vec<u8>) -> Option<Rest> {
-        out.extend_from_slice(&self.tail);
-        out.extend_from_slice(b"Content-Length: ");
-        push_number(ask.length, 0, out);
-        out.extend_from_slice(b"\r\n\r\n");
-        Rest::whole(ask).render(limit, out)
-    }
-
-    fn render_range(&self, ask: &Ask, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.tail);
-        out.extend_from_slice(b"Range: ");
-        self.range(ask, out);
-        out.extend_from_slice(b"\r\n\r\n");
-    }
-
     /// Appends the value of a Range.
     #[allow(clippy::unused_self)] // a part of the form like the others
     pub fn range(&self, ask: &Ask, out: &mut Vec<u8>) {
@@ -164,13 +189,52 @@ impl Form {
         push_number(ask.offset + ask.length - 1, 0, out);
     }
 
-    /// The request that makes the scenario's bucket.
-    #[must_use]
-    pub fn make_bucket(&self) -> Vec<u8> {
-        let mut out = [b"PUT ", self.bucket()].concat();
+    /// Appends a request of the bucket itself, without a body.
+    pub fn of_bucket(&self, verb: Verb, stamp: Option<&Stamp>, out: &mut Vec<u8>) {
+        out.extend_from_slice(method(verb));
+        out.push(b' ');
+        out.extend_from_slice(self.bucket());
         out.extend_from_slice(&self.tail);
-        out.extend_from_slice(b"Content-Length: 0\r\n\r\n");
-        out
+        push_stamp(stamp, out);
+        if verb == Verb::Put {
+            out.extend_from_slice(b"Content-Length: 0\r\n");
+        }
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// A slash in a query's value is escaped where it is signed; so it is sent like that as well.
+fn escape_slashes(mut at: usize, out: &mut Vec<u8>) {
+    while let Some(found) = memchr::memchr(b'/', &out[at..]) {
+        out.splice(at + found..=at + found, *b"%2F");
+        at += found + 3;
+    }
+}
+
+/// An operation's method.
+#[must_use]
+pub fn method(verb: Verb) -> &'static [u8] {
+    match verb {
+        Verb::Get | Verb::Range | Verb::List => b"GET",
+        Verb::Put => b"PUT",
+        Verb::Head => b"HEAD",
+        Verb::Delete => b"DELETE",
+    }
+}
+
+fn push_stamp(stamp: Option<&Stamp>, out: &mut Vec<u8>) {
+    let Some(stamp) = stamp else {
+        return;
+    };
+    let parts: [(&[u8], &[u8]); 3] = [
+        (b"x-amz-date: ", &stamp.date),
+        (b"x-amz-content-sha256: ", stamp.content.text()),
+        (b"Authorization: ", &stamp.authorization),
+    ];
+    for (name, value) in parts {
+        out.extend_from_slice(name);
+        out.extend_from_slice(value);
+        out.extend_from_slice(b"\r\n");
     }
 }
 
@@ -234,11 +298,30 @@ mod tests {
             text(&form(Some("/x?y")), Verb::Get),
             format!("GET /x?y {tail}\r\n")
         );
-        let bucket = String::from_utf8(form_of_objects.make_bucket()).unwrap();
-        assert_eq!(
-            bucket,
-            format!("PUT /bench {tail}Content-Length: 0\r\n\r\n")
-        );
+        for (verb, expected) in [
+            (
+                Verb::Put,
+                format!("PUT /bench {tail}Content-Length: 0\r\n\r\n"),
+            ),
+            (Verb::Head, format!("HEAD /bench {tail}\r\n")),
+            (Verb::Delete, format!("DELETE /bench {tail}\r\n")),
+        ] {
+            let mut out = Vec::new();
+            form_of_objects.of_bucket(verb, None, &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn slashes_of_a_value_are_escaped_from_a_place_on() {
+        for (text, at, expected) in [
+            ("/b?prefix=", 10, "/b?prefix="),
+            ("/b?prefix=a/b//", 10, "/b?prefix=a%2Fb%2F%2F"),
+        ] {
+            let mut out = text.as_bytes().to_vec();
+            escape_slashes(at, &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
     }
 
     #[test]

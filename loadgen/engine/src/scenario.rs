@@ -22,6 +22,10 @@ pub struct Scenario {
     pub check: Check,
     #[serde(default)]
     pub preload: Preload,
+    /// What a target must have beside its operations; for whoever chooses targets, not for the
+    /// engine.
+    #[serde(default)]
+    pub needs: Vec<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -2,11 +2,14 @@
 
 use crate::connection::{Flight, Phase, Sent, PIECE_BYTES};
 use crate::kind::Kind;
+use crate::load::Ask;
 use crate::system::clock_ns;
 use crate::worker::Worker;
 
 /// Pipelined requests leave in writes of about this size.
 const BATCH_BYTES: usize = 64 << 10;
+/// More than a signature, or a piece of a hash, takes: nothing that is due sooner waits for one.
+const SIGNING_NS: u64 = 10_000;
 
 impl Worker {
     /// Sends every slot that is due, as far as connections are free.
@@ -33,30 +36,39 @@ impl Worker {
 
     fn send_batch(&mut self, index: usize) {
         self.scratch.clear();
-        let connection = &mut self.connections[index];
         let mut rest = None;
         let mut count = 0;
         while let Some(intended_ns) = self.schedule.next_ns() {
-            let full = !connection.has_room(self.settings.depth);
+            let full = !self.connections[index].has_room(self.settings.depth);
             let late = intended_ns > self.now_ns || self.scratch.len() > BATCH_BYTES;
             if full || late || rest.is_some() {
                 break;
             }
-            let ask = self.load.ask(self.schedule.number());
-            let mut flight = Flight::new(intended_ns, ask);
+            let (ask, head) = self.next_ask(intended_ns);
+            let (mut flight, connection) =
+                (Flight::new(intended_ns, ask), &mut self.connections[index]);
+            let (form, out) = (&self.asks.form, &mut self.scratch);
             if let Some(client) = &mut connection.h2 {
-                let (stream, bytes) = client.request(&self.form, &ask, &mut self.scratch);
+                let (stream, bytes) = client.request(form, &ask, head.as_deref(), out);
                 (flight.stream.id, flight.request_bytes) = (stream, bytes);
             } else {
-                let before = self.scratch.len();
-                rest = self.form.render(&ask, PIECE_BYTES, &mut self.scratch);
+                let before = out.len();
+                match &head {
+                    Some(head) => out.extend_from_slice(head),
+                    None => form.head(&ask, None, out),
+                }
+                rest = form.body(&ask, PIECE_BYTES, out);
                 let left = rest.map_or(0, |rest| rest.size - rest.offset);
-                flight.request_bytes = (self.scratch.len() - before) as u64 + left;
+                flight.request_bytes = (out.len() - before) as u64 + left;
             }
             connection.flights.push_back(flight);
+            if let (Some(ahead), Some(head)) = (&mut self.asks.ahead, head) {
+                ahead.give_back(head);
+            }
             self.schedule.advance();
             count += 1;
         }
+        let connection = &mut self.connections[index];
         let starved_since_ns = self.starved_since_ns.unwrap_or(u64::MAX);
         self.now_ns = clock_ns();
         for flight in connection.flights.iter_mut().rev().take(count) {
@@ -71,6 +83,35 @@ impl Worker {
         self.count_sent(index, count);
         self.after_write(index, sent);
         self.relist(index);
+    }
+
+    /// What the next slot asks, and its signed head where requests are signed.
+    fn next_ask(&mut self, intended_ns: u64) -> (Ask, Option<Vec<u8>>) {
+        let Some(ahead) = &mut self.asks.ahead else {
+            return (self.asks.load.ask(self.schedule.number()), None);
+        };
+        let ready = ahead.take(&mut self.asks.load, self.now_ns);
+        let late = ready.late && intended_ns >= self.span.measure_ns;
+        self.totals.signed_late += u64::from(late);
+        (ready.ask, Some(ready.head))
+    }
+
+    /// Signs for slots to come while nothing is due before `wake_ns`; true when there is more to
+    /// sign and answers are looked for first, for they must not wait longer than one signature.
+    pub(crate) fn sign_ahead(&mut self, wake_ns: u64) -> bool {
+        let Some(ahead) = &mut self.asks.ahead else {
+            return false;
+        };
+        loop {
+            let now_ns = clock_ns();
+            if !ahead.wants(now_ns) || now_ns + SIGNING_NS > wake_ns {
+                return false;
+            }
+            ahead.step(&mut self.asks.load, now_ns);
+            if self.in_flight > 0 {
+                return true;
+            }
+        }
     }
 
     fn count_sent(&mut self, index: usize, count: usize) {
@@ -132,7 +173,10 @@ impl Worker {
         let Some(intended_ns) = self.schedule.next_ns() else {
             return;
         };
-        let ask = self.load.ask(self.schedule.number());
+        let ask = match &mut self.asks.ahead {
+            Some(ahead) => ahead.skip(&mut self.asks.load),
+            None => self.asks.load.ask(self.schedule.number()),
+        };
         self.schedule.advance();
         let flight = Flight {
             backlog_ns: self.now_ns - intended_ns,

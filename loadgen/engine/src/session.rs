@@ -1,12 +1,12 @@
 //! The threads of one run: opened together, started together, followed second by second.
 
+use crate::ahead::Asks;
 use crate::fault::Fault;
 use crate::load::{Lane, Load};
 use crate::pace::Pace;
 use crate::plan::{Arrivals, Plan};
 use crate::profile::{whole_rate, Profile, Stretch};
 use crate::records::Recorder;
-use crate::request::Form;
 use crate::schedule::Schedule;
 use crate::stats::{Second, Totals};
 use crate::system;
@@ -54,7 +54,6 @@ impl Session {
             spares: Vec::new(),
         };
         let mut recorders = work.recorders.into_iter();
-        let form = Form::new(plan);
         for (lane, load) in work.loads.into_iter().enumerate() {
             let settings = Settings {
                 operations: work.operations,
@@ -71,8 +70,9 @@ impl Session {
                 stop: Arc::clone(stop),
             };
             let cpus = lane_cpus(&plan.cpus, lane, lanes);
-            let (form, recorder) = (form.clone(), recorders.next());
-            let body = move || live(&cpus, settings, form, load, post, recorder, &start);
+            let asks = Asks::new(plan, load);
+            let recorder = recorders.next();
+            let body = move || live(&cpus, settings, asks, post, recorder, &start);
             let thread = std::thread::Builder::new()
                 .name(format!("lane-{lane}"))
                 .spawn(body);
@@ -226,16 +226,15 @@ fn lane_cpus(cpus: &[usize], lane: usize, lanes: usize) -> Vec<usize> {
 fn live(
     cpus: &[usize],
     settings: Settings,
-    form: Form,
-    load: Load,
+    asks: Asks,
     post: Post,
     recorder: Option<Recorder>,
     start: &Receiver<(Span, Schedule)>,
 ) {
     let out: SyncSender<Message> = post.out.clone();
     system::sharpen_timers();
-    let prepared = system::bind_thread(cpus)
-        .and_then(|()| Worker::prepare(settings, form, load, post, recorder));
+    let prepared =
+        system::bind_thread(cpus).and_then(|()| Worker::prepare(settings, asks, post, recorder));
     match prepared {
         Ok(mut worker) => {
             drop(out.send(Message::Ready));

@@ -213,6 +213,8 @@ pub struct Totals {
     pub unfinished: u64,
     pub digests_checked: u64,
     pub digests_wrong: u64,
+    /// Requests of the measured part that were not signed when their time had come.
+    pub signed_late: u64,
     pub connections_opened: u64,
     pub connections_lost: u64,
     pub records_dropped: u64,
@@ -243,6 +245,7 @@ impl Totals {
         self.unfinished += other.unfinished;
         self.digests_checked += other.digests_checked;
         self.digests_wrong += other.digests_wrong;
+        self.signed_late += other.signed_late;
         self.connections_opened += other.connections_opened;
         self.connections_lost += other.connections_lost;
         self.records_dropped += other.records_dropped;

@@ -1,12 +1,11 @@
 //! A thread of the schedule: one loop that sends what is due, reads what has come, and sleeps to
 //! the next grain.
 
+use crate::ahead::Asks;
 use crate::connection::{Connection, Phase, PIECE_BYTES};
 use crate::fault::Fault;
 use crate::kind::Kind;
-use crate::load::Load;
 use crate::records::Recorder;
-use crate::request::Form;
 use crate::schedule::Schedule;
 use crate::stats::{Second, Totals};
 use crate::system::{clock_ns, RunQueue};
@@ -81,8 +80,7 @@ pub struct Worker {
     pub(crate) span: Span,
     pub(crate) post: Post,
     pub(crate) schedule: Schedule,
-    pub(crate) load: Load,
-    pub(crate) form: Form,
+    pub(crate) asks: Asks,
     pub(crate) recorder: Option<Recorder>,
     pub(crate) epoll: OwnedFd,
     timer: OwnedFd,
@@ -143,8 +141,7 @@ impl Worker {
     /// When a connection cannot be opened within the timeout.
     pub fn prepare(
         settings: Settings,
-        form: Form,
-        load: Load,
+        asks: Asks,
         post: Post,
         recorder: Option<Recorder>,
     ) -> Result<Self, Fault> {
@@ -180,8 +177,7 @@ impl Worker {
             span,
             post,
             schedule: Schedule::immediate(0, 0),
-            load,
-            form,
+            asks,
             recorder,
             epoll,
             timer,
@@ -194,6 +190,9 @@ impl Worker {
     /// The first slot and the ends are known now; until then no time passed for the schedule.
     pub fn set_span(&mut self, span: Span, schedule: Schedule) {
         self.span = span;
+        if let Some(ahead) = &mut self.asks.ahead {
+            ahead.set_schedule(&schedule);
+        }
         self.schedule = schedule;
         self.second_end_ns = span.start_ns + SECOND_NS;
         self.second.cut_ns = u64::MAX;
@@ -235,12 +234,10 @@ impl Worker {
     /// that spins only looks. The timer stays armed while answers come: arming it for each sleep is
     /// what a sleep costs most in a VM.
     fn sleep(&mut self, events: &mut Vec<epoll::Event>) -> Result<(), Errno> {
-        let wake_ns = if self.settings.spins {
-            0
-        } else {
-            self.wake_ns()
-        };
-        let immediate = wake_ns == 0 || wake_ns <= clock_ns();
+        let due_ns = self.wake_ns();
+        let signs = self.asks.ahead.is_some() && due_ns > clock_ns() && self.sign_ahead(due_ns);
+        let wake_ns = if self.settings.spins { 0 } else { due_ns };
+        let immediate = signs || wake_ns == 0 || wake_ns <= clock_ns();
         if !immediate && wake_ns != self.armed_ns {
             self.arm(wake_ns)?;
         }
@@ -281,8 +278,13 @@ impl Worker {
         match self.schedule.next_ns() {
             Some(next_ns) if can_send => {
                 let since_start_ns = next_ns - self.span.start_ns;
-                let grains = since_start_ns.div_ceil(self.settings.grain_ns);
-                wake_ns.min(self.span.start_ns + grains * self.settings.grain_ns)
+                let grain_ns = if self.settings.spins {
+                    1
+                } else {
+                    self.settings.grain_ns
+                };
+                let grains = since_start_ns.div_ceil(grain_ns);
+                wake_ns.min(self.span.start_ns + grains * grain_ns)
             }
             None if self.in_flight == 0 => wake_ns.min(self.span.end_ns),
             _ => wake_ns,

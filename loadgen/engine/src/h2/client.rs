@@ -6,8 +6,9 @@ use crate::connection::Flight;
 use crate::key::push_number;
 use crate::load::Ask;
 use crate::parser::{Answer, Malformed, HEAD_BYTES_MAX};
-use crate::request::{Form, Rest};
+use crate::request::{method, Form, Rest};
 use crate::scenario::Verb;
+use crate::signing::Stamp;
 use std::collections::VecDeque;
 
 /// What a server may send before we widen its window: as much as h2load asks for. Bodies are
@@ -163,28 +164,22 @@ impl Client {
     }
 
     /// Appends a request, with its body if that is small and the windows allow it; a longer one
-    /// follows through `pump`. Returns the stream and the bytes that it costs in all.
-    pub fn request(&mut self, form: &Form, ask: &Ask, out: &mut Vec<u8>) -> (u32, u64) {
+    /// follows through `pump`. Its fields are rendered here unless they were before (`fields`).
+    /// Returns the stream and the bytes that it costs in all.
+    pub fn request(
+        &mut self,
+        form: &Form,
+        ask: &Ask,
+        fields: Option<&[u8]>,
+        out: &mut Vec<u8>,
+    ) -> (u32, u64) {
         let size = if ask.verb == Verb::Put { ask.length } else { 0 };
-        let mut text = std::mem::take(&mut self.text);
-        text.clear();
-        form.target(ask, &mut text);
         let at = out.len();
         out.extend_from_slice(&[0; f::HEAD_BYTES]);
-        push_first(ask.verb, &text, form.host(), out);
-        text.clear();
-        match ask.verb {
-            Verb::Put => {
-                push_number(size, 0, &mut text);
-                hpack::push_literal(hpack::CONTENT_LENGTH, &text, out);
-            }
-            Verb::Range => {
-                form.range(ask, &mut text);
-                hpack::push_literal(hpack::RANGE, &text, out);
-            }
-            _ => {}
+        match fields {
+            Some(fields) => out.extend_from_slice(fields),
+            None => push_fields(form, ask, None, &mut self.text, out),
         }
-        self.text = text;
         let stream = self.close_head(at, size == 0, out);
         let frames = size.div_ceil(f::PAYLOAD_BYTES_MAX as u64) * f::HEAD_BYTES as u64;
         let cost = (out.len() - at) as u64 + size + frames;
@@ -194,12 +189,21 @@ impl Client {
         (stream, cost)
     }
 
-    /// Appends the request that makes a bucket; its stream.
-    pub fn make_bucket(&mut self, form: &Form, out: &mut Vec<u8>) -> u32 {
+    /// Appends a request of the bucket itself; its stream.
+    pub fn of_bucket(
+        &mut self,
+        form: &Form,
+        verb: Verb,
+        stamp: Option<&Stamp>,
+        out: &mut Vec<u8>,
+    ) -> u32 {
         let at = out.len();
         out.extend_from_slice(&[0; f::HEAD_BYTES]);
-        push_first(Verb::Put, form.bucket(), form.host(), out);
-        hpack::push_literal(hpack::CONTENT_LENGTH, b"0", out);
+        push_first(verb, form.bucket(), form.host(), out);
+        push_stamp(stamp, out);
+        if verb == Verb::Put {
+            hpack::push_literal(hpack::CONTENT_LENGTH, b"0", out);
+        }
         self.close_head(at, true, out)
     }
 
@@ -291,16 +295,48 @@ impl Client {
     }
 }
 
+/// Appends the fields of a request: the same bytes on every connection. `text` is scratch.
+pub fn push_fields(
+    form: &Form,
+    ask: &Ask,
+    stamp: Option<&Stamp>,
+    text: &mut Vec<u8>,
+    out: &mut Vec<u8>,
+) {
+    text.clear();
+    form.target(ask, text);
+    push_first(ask.verb, text, form.host(), out);
+    push_stamp(stamp, out);
+    text.clear();
+    match ask.verb {
+        Verb::Put => {
+            push_number(ask.length, 0, text);
+            hpack::push_literal(hpack::CONTENT_LENGTH, text, out);
+        }
+        Verb::Range => {
+            form.range(ask, text);
+            hpack::push_literal(hpack::RANGE, text, out);
+        }
+        _ => {}
+    }
+}
+
 fn push_first(verb: Verb, target: &[u8], host: &[u8], out: &mut Vec<u8>) {
-    match verb {
-        Verb::Get | Verb::Range | Verb::List => out.push(hpack::METHOD_GET),
-        Verb::Put => hpack::push_literal(hpack::METHOD, b"PUT", out),
-        Verb::Head => hpack::push_literal(hpack::METHOD, b"HEAD", out),
-        Verb::Delete => hpack::push_literal(hpack::METHOD, b"DELETE", out),
+    match method(verb) {
+        b"GET" => out.push(hpack::METHOD_GET),
+        other => hpack::push_literal(hpack::METHOD, other, out),
     }
     out.push(hpack::SCHEME_HTTP);
     hpack::push_literal(hpack::AUTHORITY, host, out);
     hpack::push_literal(hpack::PATH, target, out);
+}
+
+fn push_stamp(stamp: Option<&Stamp>, out: &mut Vec<u8>) {
+    if let Some(stamp) = stamp {
+        hpack::push_named(b"x-amz-date", &stamp.date, out);
+        hpack::push_named(b"x-amz-content-sha256", stamp.content.text(), out);
+        hpack::push_literal(hpack::AUTHORIZATION, &stamp.authorization, out);
+    }
 }
 
 #[cfg(test)]

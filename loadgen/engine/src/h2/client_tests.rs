@@ -68,7 +68,7 @@ impl Wire {
         if verb == Verb::Put {
             asked.length = size;
         }
-        let (stream, bytes) = self.client.request(&form(), &asked, &mut out);
+        let (stream, bytes) = self.client.request(&form(), &asked, None, &mut out);
         let mut flight = Flight::new(1, asked);
         (flight.stream.id, flight.request_bytes) = (stream, bytes);
         self.flights.push_back(flight);

@@ -16,6 +16,7 @@ pub const PATH: u8 = 4;
 pub const AUTHORITY: u8 = 1;
 pub const CONTENT_LENGTH: u8 = 28;
 pub const RANGE: u8 = 50;
+pub const AUTHORIZATION: u8 = 23;
 pub const METHOD: u8 = 2;
 /// `:scheme: http` and `:method: GET` of the static table, whole.
 pub const SCHEME_HTTP: u8 = 0x80 | 6;
@@ -233,6 +234,13 @@ fn string(rest: &mut &[u8]) -> Result<Text, Malformed> {
 /// Appends a literal that enters no table; `name` is an index of the static one.
 pub fn push_literal(name: u8, value: &[u8], out: &mut Vec<u8>) {
     push_integer(LITERAL, 4, usize::from(name), out);
+    push_integer(LITERAL, 7, value.len(), out);
+    out.extend_from_slice(value);
+}
+
+/// Appends a literal with a name of its own, which enters no table either.
+pub fn push_named(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
+    push_literal(0, name, out);
     push_integer(LITERAL, 7, value.len(), out);
     out.extend_from_slice(value);
 }
