@@ -38,7 +38,9 @@ type Conn struct {
 
 	deadlines sync.Mutex
 	wanted    time.Time // what net/http set last
-	armed     bool      // whether our own limit stands instead
+	set       time.Time // what the socket has
+	armed     bool      // whether that is our own limit
+	reading   bool      // whether the socket is being read, so that a deadline must reach it at once
 }
 
 type contextKey struct{}
@@ -84,7 +86,7 @@ func (c *Conn) Read(into []byte) (int, error) {
 			return 0, io.EOF
 		}
 		if c.framer.phase == phaseHTTP2 && c.passed == c.end {
-			return c.Conn.Read(into)
+			return c.read(into, false)
 		}
 		if c.framer.phase == phaseLength && c.passed == c.end {
 			count, err := c.readBody(into)
@@ -98,8 +100,7 @@ func (c *Conn) Read(into []byte) (int, error) {
 
 // readBody reads a plain body without a copy in between.
 func (c *Conn) readBody(into []byte) (int, error) {
-	c.arm(true)
-	count, err := c.Conn.Read(into[:min(int64(len(into)), c.framer.left)])
+	count, err := c.read(into[:min(int64(len(into)), c.framer.left)], true)
 	c.framer.takeBody(into[:count])
 	c.giveUp(err)
 	return count, err
@@ -108,8 +109,8 @@ func (c *Conn) readBody(into []byte) (int, error) {
 // fill reads once and lets the framer look.
 func (c *Conn) fill() error {
 	c.makeRoom()
-	c.arm(c.passed < c.end || (c.framer.phase != phaseHead && c.framer.phase != phasePreface))
-	count, err := c.Conn.Read(c.buffer[c.end:])
+	halfway := c.passed < c.end || (c.framer.phase != phaseHead && c.framer.phase != phasePreface)
+	count, err := c.read(c.buffer[c.end:], halfway)
 	c.end += count
 	c.passed += c.approve(c.buffer[c.passed:c.end])
 	if count > 0 {
@@ -163,27 +164,66 @@ func (c *Conn) makeRoom() {
 	}
 }
 
-// SetReadDeadline implements net.Conn: net/http's wish stands above our own limit, because it
-// interrupts its background read by a deadline in the past.
-func (c *Conn) SetReadDeadline(deadline time.Time) error {
+// read reads the socket once, by net/http's deadline, or within our own limit where there is none and the
+// client is in the middle of something.
+func (c *Conn) read(into []byte, halfway bool) (int, error) {
+	if err := c.begin(halfway); err != nil {
+		return 0, err
+	}
+	count, err := c.Conn.Read(into)
 	c.deadlines.Lock()
 	defer c.deadlines.Unlock()
-	if !c.armed && c.wanted.Equal(deadline) {
+	c.reading = false
+	return count, err
+}
+
+// begin brings the deadline to the socket. Where it has passed already nobody is to be asked: net/http
+// begins a read in the background with every request without a body, and mostly interrupts it before it ran.
+func (c *Conn) begin(halfway bool) error {
+	c.deadlines.Lock()
+	defer c.deadlines.Unlock()
+	deadline := c.wanted
+	c.armed = halfway && deadline.IsZero()
+	if !deadline.IsZero() && !deadline.After(time.Now()) {
+		return os.ErrDeadlineExceeded
+	}
+	if c.armed {
+		deadline = time.Now().Add(ProgressTimeout)
+	}
+	if err := c.apply(deadline); err != nil {
+		return err
+	}
+	c.reading = true
+	return nil
+}
+
+func (c *Conn) apply(deadline time.Time) error {
+	if c.set.Equal(deadline) {
 		return nil
 	}
-	c.wanted, c.armed = deadline, false
+	c.set = deadline
 	return c.Conn.SetReadDeadline(deadline)
 }
 
-func (c *Conn) arm(halfway bool) {
+// SetReadDeadline implements net.Conn: net/http's wish stands above our own limit, because it
+// interrupts its background read by a deadline in the past. Without a read, it waits for the next.
+func (c *Conn) SetReadDeadline(deadline time.Time) error {
 	c.deadlines.Lock()
 	defer c.deadlines.Unlock()
-	switch {
-	case halfway && c.wanted.IsZero():
-		c.armed = c.Conn.SetReadDeadline(time.Now().Add(ProgressTimeout)) == nil
-	case !halfway && c.armed:
-		c.armed = c.Conn.SetReadDeadline(c.wanted) != nil
+	c.wanted = deadline
+	if !c.reading {
+		return nil
 	}
+	c.armed = false
+	return c.apply(deadline)
+}
+
+// SetDeadline implements net.Conn; both ways.
+func (c *Conn) SetDeadline(deadline time.Time) error {
+	if err := c.Conn.SetWriteDeadline(deadline); err != nil {
+		return err
+	}
+	return c.SetReadDeadline(deadline)
 }
 
 // CloseWrite lets net/http end its side first, so that a last answer is not lost to a reset.

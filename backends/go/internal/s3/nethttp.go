@@ -24,8 +24,14 @@ type served struct {
 	request *http.Request
 	status  int
 	due     time.Time // of HTTP/2: when the body must have gone on
+	header  http.Header
+	values  [valuesMax]string // of the header, which is copied when it is written
+	used    int
 	buffer  [lineBufferBytes]byte
 }
+
+// valuesMax is for the headers of most answers: more of them are allocated.
+const valuesMax = 12
 
 var servedExchanges = sync.Pool{New: func() any {
 	s := &served{}
@@ -35,17 +41,15 @@ var servedExchanges = sync.Pool{New: func() any {
 
 var serverHeader = []string{"pausemark"}
 
-// sharedValues are values of headers that would otherwise be made anew for most answers.
-var sharedValues = map[string][]string{"bytes": {"bytes"}, "application/xml": {"application/xml"},
-	"binary/octet-stream": {"binary/octet-stream"}, "0": {"0"}}
-
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(writer http.ResponseWriter, request *http.Request) {
 	s, _ := servedExchanges.Get().(*served)
 	s.take(writer, request)
 	answered := s.serve(h)
 	s.Reset()
-	s.ResponseWriter, s.request, s.due = nil, nil, time.Time{}
+	s.ResponseWriter, s.request, s.header, s.due = nil, nil, nil, time.Time{}
+	clear(s.values[:s.used])
+	s.used = 0
 	servedExchanges.Put(s)
 	if !answered {
 		panic(http.ErrAbortHandler) // it is how net/http ends a connection without an answer
@@ -137,20 +141,30 @@ func (s *served) readPast() {
 // Start implements Answer.
 func (s *served) Start(status int) {
 	s.status = status
-	header := s.Header()
-	header["Date"] = s.handler.dateNow().values
-	header["Server"] = serverHeader
-	header["x-amz-request-id"] = []string{string(s.id[:])}
+	s.header = s.Header()
+	s.header["Date"] = s.handler.dateNow().values
+	s.header["Server"] = serverHeader
+	s.header["x-amz-request-id"] = s.list(string(s.id[:]))
+}
+
+// list is a list of one value, in the exchange's own memory as long as there is some.
+func (s *served) list(value string) []string {
+	if s.used == len(s.values) {
+		return []string{value}
+	}
+	at := s.used
+	s.values[at] = value
+	s.used++
+	return s.values[at:s.used:s.used]
 }
 
 // Field implements Answer.
 func (s *served) Field(name, value string) {
-	header := s.Header()
-	if shared := sharedValues[value]; shared != nil && header[name] == nil {
-		header[name] = shared
+	if before := s.header[name]; before != nil {
+		s.header[name] = append(before, value)
 		return
 	}
-	header[name] = append(header[name][:len(header[name]):len(header[name])], value)
+	s.header[name] = s.list(value)
 }
 
 // Empty implements Answer.
@@ -168,7 +182,7 @@ func (s *served) end(length int64) {
 // NoLength implements Answer.
 func (s *served) NoLength() {
 	if s.Closing && !s.isHTTP2() {
-		s.Header()["Connection"] = []string{"close"}
+		s.header["Connection"] = []string{"close"}
 	}
 	if s.leavesBody() {
 		_ = http.NewResponseController(s.ResponseWriter).EnableFullDuplex() // HTTP/1.1 has it
