@@ -29,6 +29,14 @@ proof-tuning:
 
 proofs: proof-clean proof-stops proof-own-pauses proof-hog proof-gc
 
+TIMES ?= 20
+
+.PHONY: known-answers
+
+## known-answers  the suite of known-answer tests TIMES=20 times; every try must pass
+known-answers:
+	.venv/bin/bench calibrate --suite --tries $(TIMES) $(FLAGS)
+
 BENCHMARK := .venv/bin/python benchmarks/backends
 
 .PHONY: bench-ceilings bench-durability bench-idle bench-allocations

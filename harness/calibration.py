@@ -1,7 +1,8 @@
 """Known-answer tests: the instrument must read what is certain to be true before it is believed.
 
 A server freezes 20 ms in every second, by a script; from its own log follows what P99 must be. A
-generator that is stopped 20 ms in every second must come out INVALID, by its own name.
+generator that is stopped 20 ms in every second must come out INVALID, by its own name. What a
+server does to every n-th request must be counted and timed as its log says (`harness.scripted`).
 """
 
 from __future__ import annotations
@@ -14,36 +15,27 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import msgspec
-
+from harness import scripted
 from harness.drivers.freeze import MANIFEST, FreezeServer, read_freezes
 from harness.drivers.load import Target
-from harness.model.manifest import Check, Objects, Operation, Scenario
+from harness.model import manifest
+from harness.model.known import Case, Check, Reading
+from harness.model.manifest import Objects, Operation, Scenario
 from harness.model.plan import Layout, Plan, Request, Subject, TrialSpec
 from harness.model.trial import TrialData
 from harness.model.verdict import Status
 from harness.stages import collect, judge, measure
 from harness.stats.freeze import scheduled_delay_ns, utilisation
+from harness.stats.known import TOLERANCE_NS
 from harness.store.records import read_recording
 from harness.store.run_folder import TrialFolder
 from harness.system import clock
 from harness.system.ports import free_port
 
-TOLERANCE_NS = 500_000
 FREEZE_US = 20_000
 TRIES_MAX = 10
 SHORT_TRIES = 3  # of the case before a run, when its first try fails
 SHARE = 0.01  # P99
-
-
-class Case(msgspec.Struct, frozen=True):
-    """One known-answer test."""
-
-    name: str
-    rate_rps: float
-    connections: int
-    duration_s: float
-    stop_generator: bool = False
 
 
 SHORT = Case("freeze 20 ms/s at 1,000 RPS", 1000.0, 4, 5.0)
@@ -52,19 +44,7 @@ CASES = (
     Case("freeze 20 ms/s at 10,000 RPS on 64 connections", 10_000.0, 64, 20.0),
     Case("generator stopped 20 ms/s", 1000.0, 4, 10.0, stop_generator=True),
 )
-
-
-class Reading(msgspec.Struct, frozen=True):
-    """What one try gave; ns. `disturbed`: its own verdict says steal, so it is repeated."""
-
-    name: str
-    passed: bool
-    disturbed: bool
-    expected_ns: int | None
-    found_ns: int | None
-    error_ns: int | None
-    rho: float | None
-    text: str
+SUITE = (*CASES, *scripted.CASES)
 
 
 def median(readings: Sequence[Reading]) -> Reading:
@@ -80,7 +60,7 @@ def _scenario() -> Scenario:
         title="128-byte answers of the freeze server",
         objects=Objects(bucket="calibration", count=1, size_bytes=128, key="object-{index:08d}"),
         operations=[Operation(name="get", weight=1, status=200)],
-        check=Check(digest_one_in=0),
+        check=manifest.Check(digest_one_in=0),
     )
 
 
@@ -100,7 +80,7 @@ def _plan(case: Case, layout: Layout, version: str) -> Plan:
         pipeline=1,
         arrivals="uniform",
         grain_ns=20_000,
-        timeout_ns=5_000_000_000,
+        timeout_ns=case.timeout_ns,
         runtime="process",
         layout=layout.name,
         tune="auto",
@@ -157,9 +137,10 @@ def try_case(
     server = FreezeServer(
         programs / "pausemark-freeze",
         port=port,
-        freeze_us=0 if case.stop_generator else FREEZE_US,
+        freeze_us=0 if case.stop_generator or case.deed else FREEZE_US,
         cpus=layout.backend_cpus,
         folder=folder,
+        script=case.script,
     )
     try:
         trial = measure.Trial(
@@ -182,9 +163,12 @@ def try_case(
             facts = trial.run()
     finally:
         server.stop()
-    data = collect.collect(read_recording(folder), judge.judge).data
+    recording = read_recording(folder)
+    data = collect.collect(recording, judge.judge).data
     if case.stop_generator:
         return _judge_stopped(case, data)
+    if case.deed:
+        return _judge_scripted(case, data, scripted.read(case, recording, data, server.log))
     freezes = read_freezes(
         server.log, start_ns=facts.measure_ns, end_ns=facts.end_ns, rate_rps=case.rate_rps
     )
@@ -227,6 +211,22 @@ def _judge_stopped(case: Case, data: TrialData) -> Reading:
         error_ns=None,
         rho=None,
         text=f"{data.verdict.status}: {text}",
+    )
+
+
+def _judge_scripted(case: Case, data: TrialData, checks: list[Check]) -> Reading:
+    failed = [check for check in checks if not check.passed]
+    shown = failed or [check for check in checks if check.expected or check.found]
+    return Reading(
+        name=case.name,
+        passed=not failed,
+        disturbed=_disturbed(data),
+        expected_ns=None,
+        found_ns=None,
+        error_ns=None,
+        rho=None,
+        text="; ".join(check.text for check in shown),
+        checks=checks,
     )
 
 

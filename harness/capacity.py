@@ -7,7 +7,6 @@ from pathlib import Path
 import msgspec
 
 from harness import __version__, calibrating, pipeline
-from harness.calibration import Reading
 from harness.drivers.probes import ProbeRoom
 from harness.errors import NotValid
 from harness.model import words
@@ -21,6 +20,7 @@ from harness.model.capacity import (
     State,
     Tried,
 )
+from harness.model.known import Reading
 from harness.model.plan import Request, Subject
 from harness.model.trial import Percentiles
 from harness.paths import Paths

@@ -11,7 +11,6 @@ from typing import Protocol
 import msgspec
 
 from harness import __version__, calibrating
-from harness.calibration import Reading
 from harness.drivers import engine, manifests, runtimes
 from harness.drivers.command import effective_options
 from harness.drivers.load import Target
@@ -19,6 +18,7 @@ from harness.drivers.probes import ProbeRoom
 from harness.drivers.runtime import Launch, Runtime, Server
 from harness.errors import PausemarkError
 from harness.model.analysis import Second
+from harness.model.known import Reading
 from harness.model.manifest import BackendManifest
 from harness.model.plan import Artifact, Plan, Request, TrialSpec
 from harness.model.trial import TrialData

@@ -7,10 +7,12 @@ import json
 import os
 import signal
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from harness.drivers.runtime import Ending, Usage
 from harness.errors import BackendFailed
+from harness.model.known import Deeds
 from harness.model.manifest import BackendManifest, Build, Run, Variant
 from harness.stats.freeze import Freeze, drain
 from harness.system import clock, sampling
@@ -47,9 +49,19 @@ class FreezeServer:
     """A running `pausemark-freeze`; ends with `stop`, which also completes its log."""
 
     def __init__(
-        self, program: Path, *, port: int, freeze_us: int, cpus: list[int], folder: Path
+        self,
+        program: Path,
+        *,
+        port: int,
+        freeze_us: int,
+        cpus: list[int],
+        folder: Path,
+        script: Mapping[str, int] | None = None,
     ) -> None:
-        """Starts it and waits until it answers; BackendFailed."""
+        """Starts it and waits until it answers; BackendFailed.
+
+        `script`: further flags without their dashes, with their values.
+        """
         self.log = folder / "freeze.jsonl"
         errors = folder / "server.log"
         self._process = spawn(
@@ -58,6 +70,7 @@ class FreezeServer:
                 *["--address", "127.0.0.1", "--port", str(port)],
                 *["--freeze-us", str(freeze_us), "--every-us", str(EVERY_US)],
                 *["--body-bytes", "128", "--log", str(self.log)],
+                *(word for flag, n in (script or {}).items() for word in (f"--{flag}", str(n))),
             ],
             stdout=errors,
             stderr=errors,
@@ -123,3 +136,27 @@ def read_freezes(log: Path, *, start_ns: int, end_ns: int, rate_rps: float) -> l
                 drain(event["start_ns"], event["end_ns"], event["served_ns"], rate_rps=rate_rps)
             )
     return found
+
+
+def read_deeds(log: Path, kind: str, *, since_ns: int) -> Deeds:
+    """What the server did by its script to requests that came since then, by time of coming.
+
+    Earlier ones are those that asked whether it is ready. BackendFailed when the log is not whole.
+    """
+    found: list[tuple[int, int, int]] = []
+    lost: int | None = None
+    for line in log.read_text(encoding="utf-8").splitlines():
+        event = json.loads(line)
+        if event["event"] == kind and event["received_ns"] >= since_ns:
+            found.append((event["received_ns"], event["first_ns"], event["last_ns"]))
+        elif event["event"] == "end":
+            lost = event["lost"]
+    if lost != 0:
+        what = "ended without its log's last line" if lost is None else f"lost {lost:,} events"
+        raise BackendFailed("pausemark-freeze", what, hint="see server.log beside it")
+    found.sort()
+    return Deeds(
+        received_ns=tuple(one[0] for one in found),
+        first_ns=tuple(one[1] for one in found),
+        last_ns=tuple(one[2] for one in found),
+    )

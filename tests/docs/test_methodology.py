@@ -8,7 +8,7 @@ from harness import calibration
 from harness.drivers import probes
 from harness.model.verdict import THRESHOLDS, Threshold
 from harness.stages import compare
-from harness.stats import clean, inference, lag, pauses, percentiles
+from harness.stats import clean, inference, known, lag, pauses, percentiles
 from harness.stats.columns import NO_COLLECTOR
 from harness.system import tuning
 from tests.docs.pages import tables, text_of
@@ -66,7 +66,7 @@ def test_causes_stand_in_their_order() -> None:
         (inference.EXACT_MOST, 20, "beyond 20 blocks"),
         (inference.ROUNDS, 20_000, "20,000 random flips"),
         (lag.STALLED_NS, 5_000_000, "own-fault lag over 5 ms"),
-        (calibration.TOLERANCE_NS, 500_000, "within 0.5 ms of the analytic value"),
+        (known.TOLERANCE_NS, 500_000, "within 0.5 ms of the analytic value"),
         (calibration.TRIES_MAX, 10, "at most 10 tries"),
         (probes.GAP_NS, 100_000, "for 100 us or more"),
         (probes.WINDOW_NS, 50_000, "more than 50 us"),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from harness.calibration import TOLERANCE_NS, Reading, median
+from harness.calibration import median
+from harness.model.known import Reading
+from harness.stats.known import TOLERANCE_NS
 
 
 def reading(error_ns: int | None) -> Reading:

@@ -285,7 +285,8 @@ fn between(place: &str, found: f64, least: f64, most: f64) -> Result<(), Fault> 
 /// serde's message, cut into what, expected and found.
 fn explain(error: &serde_path_to_error::Error<serde_json::Error>) -> Fault {
     let path = error.path().to_string();
-    let place = if path == "." { "plan".to_owned() } else { path };
+    let nowhere = matches!(path.as_str(), "." | ""); // the second: of an empty key
+    let place = if nowhere { "plan".to_owned() } else { path };
     let message = error.inner().to_string();
     let message = message.split(" at line ").next().unwrap_or(&message);
     let (what, expected) = message

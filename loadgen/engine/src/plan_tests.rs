@@ -118,6 +118,8 @@ fn an_unknown_key_is_named() {
     let fault = Plan::parse(&plan.to_string()).unwrap_err();
     assert_eq!(fault.place, "share.colour");
     assert_eq!(fault.what, "unknown field `colour`");
+    let fault = Plan::parse(r#"{"schema": 1, "": [nonsense"#).unwrap_err();
+    assert_eq!(fault.place, "plan", "a key may be empty, a place may not");
     assert!(Plan::parse("").is_err() && Plan::parse("[]").is_err());
     assert!(Plan::parse(&format!("{}{{}}", valid())).is_err());
 }

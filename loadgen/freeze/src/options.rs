@@ -1,5 +1,6 @@
 //! The flags: every one has a default, and an unknown one is refused by name.
 
+use crate::script::Script;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,10 +13,14 @@ pub struct Options {
     /// From the beginning of one freeze to that of the next.
     pub every: Duration,
     pub body_bytes: usize,
+    /// What happens to which request.
+    pub script: Script,
     pub log: Option<PathBuf>,
 }
 
 const BODY_BYTES_MAX: usize = 1 << 20;
+const SPAN_MAX: Duration = Duration::from_secs(3600);
+const SERVE_RPS_MAX: u64 = 1_000_000;
 
 /// Reads flags and values in pairs.
 ///
@@ -29,6 +34,7 @@ pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Options, String>
         freeze: Duration::ZERO,
         every: Duration::from_secs(1),
         body_bytes: 128,
+        script: Script::default(),
         log: None,
     };
     let mut arguments = arguments;
@@ -43,10 +49,33 @@ pub fn parse(arguments: impl Iterator<Item = String>) -> Result<Options, String>
             "--every-us" => options.every = Duration::from_micros(number(&flag, &value)?),
             "--body-bytes" => options.body_bytes = number(&flag, &value)?,
             "--log" => options.log = Some(PathBuf::from(value)),
-            _ => return Err(format!("{flag}: no such flag")),
+            _ => set_script(&mut options.script, &flag, &value)?,
         }
     }
     check(options)
+}
+
+fn set_script(script: &mut Script, flag: &str, value: &str) -> Result<(), String> {
+    let one_in = match flag {
+        "--slow-one-in" => &mut script.slow_one_in,
+        "--drop-one-in" => &mut script.drop_one_in,
+        "--reset-one-in" => &mut script.reset_one_in,
+        "--cut-one-in" => &mut script.cut_one_in,
+        "--finish-one-in" => &mut script.finish_one_in,
+        "--serve-rps" => &mut script.serve_rps,
+        _ => {
+            let span = match flag {
+                "--slow-us" => &mut script.slow,
+                "--first-byte-us" => &mut script.first_byte,
+                "--last-byte-us" => &mut script.last_byte,
+                _ => return Err(format!("{flag}: no such flag")),
+            };
+            *span = Duration::from_micros(number(flag, value)?);
+            return Ok(());
+        }
+    };
+    *one_in = number(flag, value)?;
+    Ok(())
 }
 
 fn number<T: std::str::FromStr>(flag: &str, value: &str) -> Result<T, String> {
@@ -65,6 +94,19 @@ fn check(options: Options) -> Result<Options, String> {
     if options.body_bytes > BODY_BYTES_MAX {
         return Err(format!("--body-bytes: expected at most {BODY_BYTES_MAX}"));
     }
+    let script = &options.script;
+    if (script.slow_one_in > 0) == script.slow.is_zero() {
+        return Err("--slow-one-in: expected together with --slow-us, both above 0".to_owned());
+    }
+    let spans = [script.slow, script.first_byte, script.last_byte];
+    if spans.iter().any(|span| *span > SPAN_MAX) {
+        return Err(format!(
+            "--slow-us, --first-byte-us, --last-byte-us: at most {SPAN_MAX:?}"
+        ));
+    }
+    if script.serve_rps > SERVE_RPS_MAX {
+        return Err(format!("--serve-rps: expected at most {SERVE_RPS_MAX}"));
+    }
     Ok(options)
 }
 
@@ -74,6 +116,20 @@ mod tests {
 
     fn words(text: &str) -> impl Iterator<Item = String> + '_ {
         text.split_whitespace().map(str::to_owned)
+    }
+
+    #[test]
+    fn a_script_is_read_whole() {
+        let text = "--port 80 --slow-one-in 100 --slow-us 20000 --drop-one-in 7 --reset-one-in 8 \
+                    --cut-one-in 9 --finish-one-in 10 --first-byte-us 1 --last-byte-us 2 \
+                    --serve-rps 800";
+        let script = parse(words(text)).map(|options| options.script).unwrap();
+        assert_eq!((script.slow_one_in, script.drop_one_in), (100, 7));
+        assert_eq!((script.reset_one_in, script.cut_one_in), (8, 9));
+        assert_eq!((script.finish_one_in, script.serve_rps), (10, 800));
+        assert_eq!(script.slow, std::time::Duration::from_millis(20));
+        let spans = (script.first_byte.as_micros(), script.last_byte.as_micros());
+        assert_eq!(spans, (1, 2));
     }
 
     #[test]
@@ -88,6 +144,11 @@ mod tests {
                 "less than --every-us",
             ),
             ("--port 80 --body-bytes 99999999", "at most"),
+            ("--port 80 --slow-one-in 100", "together with --slow-us"),
+            ("--port 80 --slow-us 100", "together with --slow-us"),
+            ("--port 80 --drop-one-in -1", "expected a whole number"),
+            ("--port 80 --first-byte-us 3600000001", "at most"),
+            ("--port 80 --serve-rps 1000001", "at most"),
         ] {
             let error = parse(words(text)).err().unwrap_or_default();
             assert!(error.contains(said), "{text}: {error}");

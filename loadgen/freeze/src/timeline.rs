@@ -1,6 +1,7 @@
 //! When the server freezes, and what it served right after: kept in memory, written at the end,
 //! so that the log itself never disturbs the answer.
 
+use crate::ledger::Ledger;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -27,6 +28,8 @@ pub struct Timeline {
     next_ns: Option<u64>,
     freezes: Vec<Freeze>,
     requests: u64,
+    /// Begun, whether or not they were answered.
+    numbered: u64,
 }
 
 impl Timeline {
@@ -39,6 +42,7 @@ impl Timeline {
             next_ns: None,
             freezes: Vec::with_capacity(4096),
             requests: 0,
+            numbered: 0,
         }
     }
 
@@ -66,6 +70,12 @@ impl Timeline {
         });
     }
 
+    /// A request has come: its number, from 1.
+    pub fn counted(&mut self) -> u64 {
+        self.numbered += 1;
+        self.numbered
+    }
+
     /// A request was answered.
     pub fn served(&mut self, now_ns: u64) {
         self.requests += 1;
@@ -81,7 +91,7 @@ impl Timeline {
     }
 
     /// Writes everything as JSON lines.
-    pub fn write(&self, log: &Path, cpu_ns: u64) -> std::io::Result<()> {
+    pub fn write(&self, log: &Path, ledger: &Ledger, cpu_ns: u64) -> std::io::Result<()> {
         let mut file = BufWriter::new(File::create(log)?);
         for freeze in &self.freezes {
             let line = serde_json::json!({
@@ -92,7 +102,14 @@ impl Timeline {
             });
             writeln!(file, "{line}")?;
         }
-        let end = serde_json::json!({"event": "end", "requests": self.requests, "cpu_ns": cpu_ns});
+        ledger.write(&mut file)?;
+        let end = serde_json::json!({
+            "event": "end",
+            "requests": self.requests,
+            "received": self.numbered,
+            "lost": ledger.lost(),
+            "cpu_ns": cpu_ns,
+        });
         writeln!(file, "{end}")?;
         file.flush()
     }
