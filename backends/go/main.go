@@ -40,15 +40,30 @@ type settings struct {
 	objectBytesMax int64
 	storeBytesMax  int64
 	index          string
+	core           string
 	log            journal.Settings
 	verifier       *sigv4.Verifier // nil with --auth=parse
 	version        bool
 }
 
-// stores are what --index chooses from.
+// stores are what --index chooses from; --core=c has an index of its own.
 var stores = map[string]func(bytesMax int64) (*store.Store, error){
 	"pointers": func(bytesMax int64) (*store.Store, error) { return store.New(bytesMax), nil },
 	"offheap":  store.NewOffHeap,
+}
+
+// cores are what --core chooses from: the index's language.
+const (
+	coreGo = "go"
+	coreC  = "c"
+)
+
+// openStore makes the empty store that was chosen.
+func openStore(chosen settings) (*store.Store, error) {
+	if chosen.core == coreC {
+		return store.NewInC(chosen.storeBytesMax)
+	}
+	return stores[chosen.index](chosen.storeBytesMax)
 }
 
 func main() {
@@ -68,7 +83,7 @@ func run(arguments []string, stdout, stderr io.Writer) int {
 	if os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(processors(chosen))
 	}
-	held, err := stores[chosen.index](chosen.storeBytesMax)
+	held, err := openStore(chosen)
 	if err != nil {
 		fmt.Fprintf(stderr, "error: store: %s\n", err)
 		return exitEnvironment
@@ -119,6 +134,7 @@ func parseFlags(arguments []string) (settings, error) {
 	flags.Int64Var(&s.objectBytesMax, "object-bytes-max", 64<<20, "largest object")
 	flags.Int64Var(&s.storeBytesMax, "store-bytes-max", 4<<30, "all objects together")
 	flags.StringVar(&s.index, "index", "pointers", "pointers or offheap: where keys and objects lie")
+	flags.StringVar(&s.core, "core", coreGo, "go or c: which language has keys and objects")
 	flags.StringVar(&s.stack, "stack", "nethttp", "nethttp, h2c or loop: what reads requests")
 	parseLog, parseAuth := logFlags(flags, &s), authFlags(flags, &s)
 	flags.BoolVar(&s.version, "version", false, "print the version and exit")
@@ -139,6 +155,10 @@ func parseFlags(arguments []string) (settings, error) {
 		return s, fmt.Errorf("--stack: expected nethttp, h2c or loop, got %q", s.stack)
 	case stores[s.index] == nil:
 		return s, fmt.Errorf("--index: expected pointers or offheap, got %q", s.index)
+	case s.core != coreGo && s.core != coreC:
+		return s, fmt.Errorf("--core: expected go or c, got %q", s.core)
+	case s.core == coreC && s.index != "pointers":
+		return s, fmt.Errorf("--index: expected none beside --core=c, which has its own, got %q", s.index)
 	case s.objectBytesMax < 0 || s.storeBytesMax < 0:
 		return s, errors.New("limits: expected 0 or more bytes, got a negative number")
 	}

@@ -35,7 +35,9 @@ func BenchmarkRequests(b *testing.B) {
 		"Authorization: AWS4-HMAC-SHA256 Credential=a/20260101/eu/s3/aws4_request, SignedHeaders=host, Signature=0\r\n"
 	put := append([]byte("PUT /bucket/key HTTP/1.1\r\n"+heads+
 		"Content-Length: "+strconv.Itoa(size)+"\r\n\r\n"), body...)
-	for _, stack := range []string{"nethttp", "loop"} {
+	for _, shape := range []settings{{stack: "nethttp", core: coreGo}, {stack: "loop", core: coreGo},
+		{stack: "loop", core: coreC}} {
+		shape.index, shape.storeBytesMax = "pointers", 1<<30
 		for _, one := range []struct {
 			name     string
 			request  []byte
@@ -45,8 +47,8 @@ func BenchmarkRequests(b *testing.B) {
 			{"put", put, 0},
 			{"delete", []byte("DELETE /bucket/none HTTP/1.1\r\n" + heads + "\r\n"), 0},
 		} {
-			b.Run(fmt.Sprintf("%s/%s", stack, one.name), func(b *testing.B) {
-				conn := serveOn(b, stack)
+			b.Run(fmt.Sprintf("%s/%s/%s", shape.stack, shape.core, one.name), func(b *testing.B) {
+				conn := serveOn(b, shape)
 				answer := make([]byte, 8192)
 				exchange(b, conn, []byte("PUT /bucket HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"), answer, 0)
 				exchange(b, conn, put, answer, 0)
@@ -59,9 +61,13 @@ func BenchmarkRequests(b *testing.B) {
 	}
 }
 
-func serveOn(b *testing.B, stack string) net.Conn {
+func serveOn(b *testing.B, shape settings) net.Conn {
 	b.Helper()
-	conn, err := net.DialTimeout("tcp", serveStore(b, stack, store.New(1<<30)), time.Second)
+	held, err := openStore(shape)
+	if err != nil {
+		b.Fatal(err)
+	}
+	conn, err := net.DialTimeout("tcp", serveStore(b, shape.stack, held), time.Second)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -89,7 +95,7 @@ func serveStore(b testing.TB, stack string, held *store.Store) (at string) {
 }
 
 // exchange allocates nothing itself.
-func exchange(b *testing.B, conn net.Conn, request, answer []byte, body int) {
+func exchange(b testing.TB, conn net.Conn, request, answer []byte, body int) {
 	if _, err := conn.Write(request); err != nil {
 		b.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"pausemark/go/internal/sigv4"
+	"pausemark/go/internal/store"
 	"pausemark/go/internal/wire"
 )
 
@@ -30,8 +31,9 @@ type body struct {
 
 	reserved int64
 	content  []byte
-	failed   *failure  // the first thing that went wrong; the rest is read past
-	digest   hash.Hash // MD5 of the begin of a large body
+	room     store.Room // where the content lies, unless it is Go's
+	failed   *failure   // the first thing that went wrong; the rest is read past
+	digest   hash.Hash  // MD5 of the begin of a large body
 	digested int
 	coding   coding
 	line     []byte // of aws-chunked: what has come of it
@@ -123,16 +125,39 @@ func (e *Exchange) planDocument(bytesMax int64) *failure {
 
 // expect takes the body's room, as far as it is known, and says what is done when the body has come.
 func (h *Handler) expect(e *Exchange, finish func(*Handler, *Exchange) *failure) *failure {
-	b := &e.body
-	if b.length > 0 {
-		if !h.store.Reserve(b.length) {
-			return errSlowDown
-		}
-		b.reserved = b.length
+	if !h.reserveLength(&e.body) {
+		return errSlowDown
 	}
-	if b.length >= 0 {
-		b.content = make([]byte, 0, b.length)
+	if e.body.length >= 0 {
+		e.body.content = make([]byte, 0, e.body.length)
 	}
 	e.finish = finish
 	return nil
+}
+
+// expectObject expects an object's body, which comes to where the store will have it if its length is known.
+func (h *Handler) expectObject(e *Exchange) *failure {
+	b := &e.body
+	if !h.reserveLength(b) {
+		return errSlowDown
+	}
+	if b.length >= 0 {
+		var err error
+		if b.content, err = h.store.NewBody(b.length, &b.room); err != nil {
+			return errSlowDown
+		}
+	}
+	e.finish = (*Handler).finishPut
+	return nil
+}
+
+// reserveLength is false when the store is full.
+func (h *Handler) reserveLength(b *body) bool {
+	if b.length > 0 {
+		if !h.store.Reserve(b.length) {
+			return false
+		}
+		b.reserved = b.length
+	}
+	return true
 }

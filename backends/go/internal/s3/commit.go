@@ -29,7 +29,7 @@ func (h *Handler) leavePut(e *Exchange, committed func(*Handler, *Exchange)) *fa
 // putting is the write of the exchange's object, whose bytes are reserved; on a failure they are still the
 // caller's.
 func (h *Handler) putting(e *Exchange) (store.Write, *failure) {
-	kept, err := h.store.Keep(e.key, e.object)
+	kept, err := h.store.Keep(e.key, e.object, &e.body.room)
 	if err != nil {
 		return store.Write{}, errSlowDown
 	}

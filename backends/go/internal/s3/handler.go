@@ -158,6 +158,9 @@ func (h *Handler) release(e *Exchange) {
 		h.store.Release(e.body.reserved)
 		e.body.reserved = 0
 	}
+	if e.body.room.Free() {
+		e.body.content = nil // nobody reads on in what is another's
+	}
 }
 
 func (h *Handler) dispatch(e *Exchange) *failure {

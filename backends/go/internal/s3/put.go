@@ -31,7 +31,7 @@ func (h *Handler) putObject(e *Exchange) *failure {
 	if failed := h.findPlace(e); failed != nil {
 		return failed
 	}
-	return h.expect(e, (*Handler).finishPut)
+	return h.expectObject(e)
 }
 
 // findPlace finds the bucket of a write; the condition is judged again when the write is done.

@@ -15,11 +15,6 @@ import (
 var ErrFull = errors.New("the store is full")
 
 const (
-	// arenaHeadBytes is address space for what the account of bodies does not count: keys, headers, links.
-	arenaHeadBytes = 8 << 30
-	arenaBytesMax  = 1 << 46 // half of what a process can address
-	// arenaFactor gives room to size classes that are not used any more: a block never changes its class.
-	arenaFactor = 4
 	// blockFirst keeps 0 from being the handle of a block.
 	blockFirst = 64
 	// returnBytes is from where on a free block's pages go back to the system: the call and the faults
@@ -41,7 +36,7 @@ type arena struct {
 
 // newArena reserves address space by what bodies may have.
 func newArena(bytesMax int64) (*arena, error) {
-	size := min(bytesMax, arenaBytesMax/arenaFactor-arenaHeadBytes)*arenaFactor + arenaHeadBytes
+	size := spaceBytes(bytesMax)
 	memory, err := syscall.Mmap(-1, 0, int(size), syscall.PROT_READ|syscall.PROT_WRITE,
 		syscall.MAP_ANON|syscall.MAP_PRIVATE|syscall.MAP_NORESERVE)
 	if err != nil {
@@ -92,7 +87,7 @@ func (a *arena) release(handle, size uint64) {
 	a.used -= int64(block)
 }
 
-// inUse returns the bytes of all blocks that are not free.
+// inUse implements keeper.
 func (a *arena) inUse() int64 {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()

@@ -44,8 +44,13 @@ type arenaIndex struct {
 	heads  [levelsMax]uint64
 }
 
-func newArenaIndex(in *arena) *arenaIndex {
-	return &arenaIndex{arena: in, seed: maphash.MakeSeed()}
+func (a *arena) newIndex() index {
+	return &arenaIndex{arena: a, seed: maphash.MakeSeed()}
+}
+
+// room implements keeper: bodies come into Go's heap, and are copied.
+func (a *arena) room(bytes int64, _ *Room) ([]byte, error) {
+	return make([]byte, 0, bytes), nil
 }
 
 // find returns a key's table and its slot there.

@@ -2,7 +2,11 @@
 
 package store
 
-import "strings"
+import (
+	"strings"
+
+	"pausemark/go/internal/core"
+)
 
 // index finds keys by hash and in byte order. The bucket's lock is held, for reading or for writing.
 type index interface {
@@ -30,10 +34,11 @@ type index interface {
 type place struct {
 	node   *node  // of pointers
 	handle uint64 // of an arena
+	inC    *core.Node
 }
 
 func (p place) isEnd() bool {
-	return p.node == nil && p.handle == 0
+	return p.node == nil && p.handle == 0 && p.inC == nil
 }
 
 // pointerIndex is the natural form, and the one whose marking is measured.

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"pausemark/go/internal/core"
 )
 
 // newStore makes the store that is tested.
@@ -33,19 +35,41 @@ func TestMain(m *testing.M) {
 	if flag.Lookup("test.bench").Value.String() != "" {
 		os.Exit(code)
 	}
-	newStore = offHeap
-	fmt.Println("and with the index off the heap:")
-	os.Exit(max(code, m.Run()))
+	for name, away := range lending {
+		newStore = away
+		fmt.Printf("and with the index %s:\n", name)
+		code = max(code, m.Run())
+	}
+	os.Exit(code)
 }
 
-func lentBucket() (*arena, *Bucket) {
-	s := offHeap(1 << 30)
-	_ = s.Create("bucket")
-	return s.arena, s.Bucket("bucket")
+// lending are the stores whose objects are elsewhere.
+var lending = map[string]func(int64) *Store{"off the heap": offHeap, "in C": inC}
+
+func inC(bytesMax int64) *Store {
+	made, err := NewInC(bytesMax)
+	if err != nil {
+		panic(err)
+	}
+	return made
+}
+
+// onEach runs a test for each of them.
+func onEach(t *testing.T, test func(t *testing.T, s *Store, bucket *Bucket)) {
+	for name, made := range lending {
+		t.Run(name, func(t *testing.T) {
+			s := made(1 << 30)
+			_ = s.Create("bucket")
+			test(t, s, s.Bucket("bucket"))
+		})
+	}
 }
 
 func TestARecordTellsTheObject(t *testing.T) {
-	a, bucket := lentBucket()
+	onEach(t, aRecordTellsTheObject)
+}
+
+func aRecordTellsTheObject(t *testing.T, s *Store, bucket *Bucket) {
 	want := &Object{Body: []byte("one"), Rest: [][]byte{[]byte("two"), nil, []byte("three")}, ETag: `"tag"`,
 		Modified: time.Unix(1_700_000_000, 123), LastModified: "then", ContentType: "text/plain",
 		Headers: []Header{{"Cache-Control", "none"}, {"x-amz-meta-a", ""}}, Checksums: []Header{{"x", "y"}}}
@@ -65,13 +89,16 @@ func TestARecordTellsTheObject(t *testing.T) {
 	}
 	got.LetGo()
 	bucket.Delete("key")
-	if used := a.inUse(); used != 0 || entry.Name != "key" || got.ETag != want.ETag {
+	if used := s.OffHeapBytes(); used != 0 || entry.Name != "key" || got.ETag != want.ETag {
 		t.Fatalf("%d bytes in use, %q, %q", used, entry.Name, got.ETag)
 	}
 }
 
 func TestWhatIsReadStaysUntilItIsLetGo(t *testing.T) {
-	a, bucket := lentBucket()
+	onEach(t, whatIsReadStaysUntilItIsLetGo)
+}
+
+func whatIsReadStaysUntilItIsLetGo(t *testing.T, s *Store, bucket *Bucket) {
 	for _, size := range []int{10, 100 << 10} {
 		old := bytes.Repeat([]byte{'o'}, size)
 		_ = bucket.Put("key", &Object{Body: old}, Condition{})
@@ -86,14 +113,25 @@ func TestWhatIsReadStaysUntilItIsLetGo(t *testing.T) {
 		}
 		other.LetGo()
 		bucket.Delete("next")
-		if used := a.inUse(); used != 0 {
+		if used := s.OffHeapBytes(); used != 0 {
 			t.Fatalf("%d bytes in use", used)
 		}
 	}
 }
 
-func TestArenasComeBackToWhereTheyWere(t *testing.T) {
-	a, bucket := lentBucket()
+// heldBytes is what was ever taken for blocks.
+func heldBytes(s *Store) uint64 {
+	if off, ok := s.keeper.(*arena); ok {
+		return off.cut
+	}
+	return uint64(s.keeper.(*coreKeeper).core.Held())
+}
+
+func TestMemoryComesBackToWhereItWas(t *testing.T) {
+	onEach(t, memoryComesBackToWhereItWas)
+}
+
+func memoryComesBackToWhereItWas(t *testing.T, s *Store, bucket *Bucket) {
 	round := func() uint64 {
 		random := rand.New(rand.NewPCG(3, 4))
 		for number := range 20_000 {
@@ -103,8 +141,17 @@ func TestArenasComeBackToWhereTheyWere(t *testing.T) {
 				bucket.Delete(key)
 			case 1:
 				bucket.Get(key).LetGo()
-			case 2: // one that was kept and comes to nothing
-				kept, _ := bucket.store.Keep(key, &Object{Body: make([]byte, number%3000)})
+			case 2: // one that was kept, where its body came, and comes to nothing
+				var room Room
+				body, _ := s.NewBody(int64(number%3000), &room)
+				if number%5 == 0 { // or a body that comes to nothing itself
+					room.Free()
+					continue
+				}
+				kept, _ := s.Keep(key, &Object{Body: body[:number%3000]}, &room)
+				if room.Free() {
+					t.Fatal("there is still room")
+				}
 				_ = bucket.Put(key, kept, Condition{Match: []string{"no such tag"}})
 				kept.LetGo()
 			default:
@@ -114,10 +161,10 @@ func TestArenasComeBackToWhereTheyWere(t *testing.T) {
 		for _, entry := range bucket.List(Query{Max: 1000}).Entries {
 			bucket.Delete(entry.Name)
 		}
-		if used := a.inUse(); used != 0 {
+		if used := s.OffHeapBytes(); used != 0 {
 			t.Fatalf("%d bytes in use", used)
 		}
-		return a.cut
+		return heldBytes(s)
 	}
 	first := round()
 	for range 3 { // levels are random: a class may need a block or two more than before
@@ -128,15 +175,45 @@ func TestArenasComeBackToWhereTheyWere(t *testing.T) {
 }
 
 func TestAnArenaWithoutABlockRefuses(t *testing.T) {
-	a, bucket := lentBucket()
+	s := offHeap(1 << 30)
+	_ = s.Create("bucket")
+	a, bucket := s.keeper.(*arena), s.Bucket("bucket")
 	a.cut = uint64(len(a.memory)) - 200
-	if _, err := bucket.store.Keep("key", &Object{Body: make([]byte, 300)}); err != ErrFull {
+	if _, err := bucket.store.Keep("key", &Object{Body: make([]byte, 300)}, &Room{}); err != ErrFull {
 		t.Fatal(err)
 	}
 	if err := bucket.Put("key", &Object{Body: make([]byte, 100)}, Condition{}); err != ErrFull { // no node
 		t.Fatal(err)
 	}
 	if used := a.inUse(); used != 0 {
+		t.Fatalf("%d bytes in use", used)
+	}
+}
+
+func TestACoreWithoutMemoryRefuses(t *testing.T) {
+	small, _ := newCoreKeeper(0)
+	small.core, _ = core.New(2 << 20) // a slab for records, and one for nodes
+	s := New(1 << 30)
+	s.keeper = small
+	_ = s.Create("bucket")
+	bucket := s.Bucket("bucket")
+	var room Room
+	if _, err := s.NewBody(100, &room); err != nil {
+		t.Fatal(err)
+	}
+	for _, size := range []int64{60 << 10, 1 << 20} {
+		var none Room
+		if _, err := s.NewBody(size, &none); size > 1<<16 && err != ErrFull || none.Free() == (err != nil) {
+			t.Fatal(size, err)
+		}
+	}
+	if _, err := s.Keep("key", &Object{Body: make([]byte, 100)}, &room); err != ErrFull || room.Free() {
+		t.Fatal(err)
+	}
+	if err := bucket.Put("key", &Object{Body: make([]byte, 100)}, Condition{}); err != ErrFull {
+		t.Fatal(err)
+	}
+	if used := s.OffHeapBytes(); used != 0 {
 		t.Fatalf("%d bytes in use", used)
 	}
 }
@@ -151,14 +228,17 @@ func TestClassesHoldWhatTheyAreFor(t *testing.T) {
 		}
 		before, last = block, class
 	}
-	if class, _ := classOf(arenaBytesMax); class >= classesMax {
+	if class, _ := classOf(spaceBytesMax); class >= classesMax {
 		t.Fatalf("class %d", class)
 	}
 }
 
 // Bytes in the arena are out of the race detector's sight: so each object has one letter, and readers look.
 func TestReadersAndWritersAtOnce(t *testing.T) {
-	a, bucket := lentBucket()
+	onEach(t, readersAndWritersAtOnce)
+}
+
+func readersAndWritersAtOnce(t *testing.T, s *Store, bucket *Bucket) {
 	var all sync.WaitGroup
 	for worker := range 8 {
 		all.Go(func() {
@@ -188,14 +268,14 @@ func TestReadersAndWritersAtOnce(t *testing.T) {
 	for _, entry := range bucket.List(Query{Max: 20}).Entries {
 		bucket.Delete(entry.Name)
 	}
-	if used := a.inUse(); used != 0 {
+	if used := s.OffHeapBytes(); used != 0 {
 		t.Fatalf("%d bytes in use", used)
 	}
 }
 
 // BenchmarkMarking tells what one forced cycle costs with a million objects of 128 bytes in the store.
 func BenchmarkMarking(b *testing.B) {
-	for name, made := range map[string]func(int64) *Store{"pointers": New, "offheap": offHeap} {
+	for name, made := range map[string]func(int64) *Store{"pointers": New, "offheap": offHeap, "c": inC} {
 		b.Run(name, func(b *testing.B) {
 			s := made(1 << 30)
 			_ = s.Create("bucket")

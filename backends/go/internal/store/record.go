@@ -25,8 +25,9 @@ const (
 
 // lease is a hold on a record: its bytes stay as long as somebody has one.
 type lease struct {
-	arena  *arena // nil where nothing is held
+	arena  *arena // nil where nothing is held there
 	record uint64
+	inC    coreLease
 	told   int64 // the size of an object that comes without its bytes
 }
 
@@ -44,20 +45,24 @@ func (o *Object) LetGo() {
 	}
 	held := o.lent
 	o.Body, o.lent = nil, nil
-	held.arena.letGo(held.record)
+	if held.arena != nil {
+		held.arena.letGo(held.record)
+		return
+	}
+	held.inC.keeper.core.LetGo(held.inC.record)
 }
 
 // IsLent tells whether the bytes may be another's once the object is let go.
 func (o *Object) IsLent() bool {
-	return o.lent != nil && o.lent.arena != nil
+	return o.lent != nil && (o.lent.arena != nil || o.lent.inC.keeper != nil)
 }
 
-// isKeptFor tells whether the object's record is one that an index may take under this key.
-func (o *Object) isKeptFor(key string) bool {
-	if !o.IsLent() {
+// isKept tells whether the object's record is one that an index may take under this key.
+func (a *arena) isKept(key string, object *Object) bool {
+	if object.lent == nil || object.lent.arena != a {
 		return false
 	}
-	a, record := o.lent.arena, o.lent.record
+	record := object.lent.record
 	return a.key(record) == key && a.number(record+recordNode) != 0
 }
 
@@ -96,11 +101,8 @@ func (a *arena) bodyAt(record uint64) uint64 {
 
 // key is valid as long as the record.
 func (a *arena) key(record uint64) string {
-	size := a.half(record + recordKeyBytes)
-	if size == 0 {
-		return ""
-	}
-	return unsafe.String(&a.memory[a.keyAt(record)], size)
+	at := a.keyAt(record)
+	return viewOf(a.memory[at : at+uint64(a.half(record+recordKeyBytes))])
 }
 
 func (a *arena) body(record uint64) []byte {
@@ -125,7 +127,7 @@ func (o *Object) texts(yield func(string) bool) {
 
 // keep copies an object into a record of its own, and makes the node that an index may need for it, so
 // that putting it there cannot fail. Who keeps holds it.
-func (a *arena) keep(key string, object *Object) (*Object, error) {
+func (a *arena) keep(key string, object *Object, _ *Room) (*Object, error) {
 	textBytes := 0
 	for text := range object.texts {
 		textBytes += len(text)
@@ -166,29 +168,34 @@ func (a *arena) keep(key string, object *Object) (*Object, error) {
 // told is the record's object without its bytes. All texts are one copy: they may outlive the record, since
 // net/http writes headers when the handler has ended.
 func (a *arena) told(record uint64) *lentObject {
-	at := a.textsAt(record)
-	all := string(a.memory[at : at+uint64(a.half(record+recordTextBytes))])
-	length := record + recordLengths
-	next := func() (text string) {
-		size := a.half(length)
-		length += 4
-		text, all = all[:size], all[size:]
-		return text
-	}
+	at, length := a.textsAt(record), record+recordLengths
 	object := &lentObject{lease: lease{told: int64(a.number(record + recordBodyBytes))}}
 	object.lent = &object.lease
 	object.Modified = time.Unix(int64(a.number(record+recordSeconds)),
 		int64(a.half(record+recordNanoseconds)))
-	object.ETag, object.LastModified, object.ContentType = next(), next(), next()
-	headers := int(a.half(record + recordHeaders))
-	if pairs := headers + int(a.half(record+recordChecksums)); pairs > 0 {
+	object.tellTexts(string(a.memory[at:at+uint64(a.half(record+recordTextBytes))]),
+		int(a.half(record+recordHeaders)), int(a.half(record+recordChecksums)), func() uint32 {
+			length += 4
+			return a.half(length - 4)
+		})
+	return object
+}
+
+// tellTexts takes the texts of a record apart again.
+func (o *lentObject) tellTexts(all string, headers, checksums int, length func() uint32) {
+	next := func() (text string) {
+		size := length()
+		text, all = all[:size], all[size:]
+		return text
+	}
+	o.ETag, o.LastModified, o.ContentType = next(), next(), next()
+	if pairs := headers + checksums; pairs > 0 {
 		list := make([]Header, pairs)
 		for at := range list {
 			list[at] = Header{next(), next()}
 		}
-		object.Headers, object.Checksums = list[:headers:headers], list[headers:]
+		o.Headers, o.Checksums = list[:headers:headers], list[headers:]
 	}
-	return object
 }
 
 // lend is the record's object with a hold on its bytes. The caller has the record's index locked.

@@ -50,7 +50,7 @@ type Store struct {
 	uploads  uploads
 	used     atomic.Int64
 	bytesMax int64
-	arena    *arena // nil with an index of pointers
+	keeper   keeper // nil with an index of pointers
 }
 
 // New makes an empty store that takes at most bytesMax bytes of bodies.
@@ -63,32 +63,41 @@ func New(bytesMax int64) *Store {
 func NewOffHeap(bytesMax int64) (*Store, error) {
 	made := New(bytesMax)
 	var err error
-	made.arena, err = newArena(bytesMax)
+	made.keeper, err = newArena(bytesMax)
+	return made, err
+}
+
+// NewInC makes one whose keys and objects lie in the memory of C's library, behind cgo.
+func NewInC(bytesMax int64) (*Store, error) {
+	made := New(bytesMax)
+	var err error
+	made.keeper, err = newCoreKeeper(bytesMax)
 	return made, err
 }
 
 // Keep brings an object to where the bucket will have it, before anybody waits for the write: bytes are
-// copied there if they are to leave the heap. The caller lets it go, whatever became of it.
-func (s *Store) Keep(key string, object *Object) (*Object, error) {
-	if s.arena == nil {
+// copied there if they are to leave the heap and do not lie in the room. The caller lets it go, whatever
+// became of it.
+func (s *Store) Keep(key string, object *Object, room *Room) (*Object, error) {
+	if s.keeper == nil {
 		return object, nil
 	}
-	return s.arena.keep(key, object)
+	return s.keeper.keep(key, object, room)
 }
 
-// OffHeapBytes tells how much of the arena is in use, records and links included.
+// OffHeapBytes tells how much is in use off the heap, records and links included.
 func (s *Store) OffHeapBytes() int64 {
-	if s.arena == nil {
+	if s.keeper == nil {
 		return 0
 	}
-	return s.arena.inUse()
+	return s.keeper.inUse()
 }
 
 func (s *Store) newIndex() index {
-	if s.arena == nil {
+	if s.keeper == nil {
 		return &pointerIndex{byKey: map[string]*node{}}
 	}
-	return newArenaIndex(s.arena)
+	return s.keeper.newIndex()
 }
 
 // Reserve takes room for a body before it is read; false when the store is full.
@@ -204,8 +213,8 @@ func (b *Bucket) Judge(key string, condition *Condition) error {
 // Put stores an object whose bytes were reserved; on an error they are still the caller's. One that was kept
 // under this key does not fail for want of memory.
 func (b *Bucket) Put(key string, object *Object, condition Condition) error {
-	if b.store.arena != nil && !object.isKeptFor(key) {
-		kept, err := b.store.Keep(key, object)
+	if away := b.store.keeper; away != nil && !away.isKept(key, object) {
+		kept, err := away.keep(key, object, &Room{})
 		if err != nil {
 			return err
 		}
