@@ -101,19 +101,17 @@ def _plan(case: Case, layout: Layout, version: str) -> Plan:
 
 
 @contextlib.contextmanager
-def _stopping(engine_pid_of: measure.Trial, *, wanted: bool) -> Iterator[None]:
+def _stopping(trial: measure.Trial, *, wanted: bool) -> Iterator[None]:
     """Stops the generator 20 ms in every second while the block runs, if wanted."""
     over = threading.Event()
 
     def stopper() -> None:
         while not over.wait(0.98):
-            pid = engine_pid_of.engine_pid
-            if pid is None:
-                continue
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGSTOP)
-                clock.sleep_s(0.02)
-                os.kill(pid, signal.SIGCONT)
+            for pid in trial.engine_pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGSTOP)
+                    clock.sleep_s(0.02)
+                    os.kill(pid, signal.SIGCONT)
 
     thread = threading.Thread(target=stopper, daemon=True)
     if wanted:

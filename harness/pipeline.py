@@ -13,7 +13,8 @@ import msgspec
 from harness import __version__, calibrating
 from harness.drivers import engine, manifests, runtimes
 from harness.drivers.command import effective_options
-from harness.drivers.load import Target
+from harness.drivers.load import ALONE, Target
+from harness.drivers.locust import Crew
 from harness.drivers.probes import ProbeRoom
 from harness.drivers.runtime import Launch, Runtime, Server
 from harness.errors import PausemarkError
@@ -78,9 +79,10 @@ class Session(msgspec.Struct, frozen=True):
     readings: list[Reading]  # of the known-answer test; empty where none was asked for
     room: ProbeRoom
     observer: Observer
+    crew: Crew = ALONE
 
 
-def run(request: Request, paths: Paths, observer: Observer) -> RunFolder:
+def run(request: Request, paths: Paths, observer: Observer, crew: Crew = ALONE) -> RunFolder:
     """One run; finished trials survive whatever happens."""
     with prepared(request, paths, observer, command="bench run") as ready:
         plan = plan_of(request, ready)
@@ -88,7 +90,7 @@ def run(request: Request, paths: Paths, observer: Observer) -> RunFolder:
         readings = calibrating.before_a_run(plan, paths, folder.path, observer.say)
         rooms = paths.root / "ebpf"
         with ProbeRoom(rooms, plan=plan, log_folder=folder.path, say=observer.say) as room:
-            finish(folder, Session(paths, ready, readings, room, observer))
+            finish(folder, Session(paths, ready, readings, room, observer, crew))
     return folder
 
 
@@ -191,6 +193,7 @@ def _measure_all(folder: RunFolder, session: Session) -> None:
             probes_absent=session.room.absent(),
             calibration_passed=not failed if session.readings else None,
             calibration_text="; ".join(failed),
+            crew=session.crew,
         )
         data = _measure_one(plan, spec, folder, session.ready, instruments)
         session.observer.trial_ends(plan, spec, data)

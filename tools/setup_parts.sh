@@ -21,6 +21,7 @@ want_all() {
         want "checks of shell and C sources" shellcheck clang-format
         want "the C backend's smoke test" curl
         want "durability tests, which let calls of a backend fail" strace
+        want "tests with hosts of their own (network namespaces)" iproute2
     fi
     if without browser || command -v chromium google-chrome >/dev/null; then
         SKIPPED+=("browser")

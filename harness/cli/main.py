@@ -20,6 +20,7 @@ INTERRUPTED = 130
 MODULES = {
     **dict.fromkeys(("run", "load", "calibrate"), "measuring"),
     **dict.fromkeys(("capacity",), "searching"),
+    **dict.fromkeys(("worker",), "crew"),
     **dict.fromkeys(("list", "env", "doctor", "report", "prune"), "inspecting"),
     **dict.fromkeys(("compare", "site"), "judging"),
 }

@@ -10,6 +10,7 @@ import click
 
 from harness import asked, entrants
 from harness.cli import show
+from harness.cli.crew import crew_of, crew_options, workers_of
 from harness.cli.options import ROOT, backends_option, output_option
 from harness.drivers import manifests
 from harness.errors import EXIT_FAILURE, EXIT_GOOD, EXIT_NOT_VALID, NotValid, UsageError
@@ -51,12 +52,13 @@ MEMORY_LIMIT_BYTES = 8 * 2**30
 @click.option("--baseline", type=click.Path(path_type=Path), help="a checkout to compare with")
 @click.option("--no-calibrate", is_flag=True, help="skip the known-answer test")
 @click.option("--address", default="127.0.0.1", show_default=True)
+@crew_options
 @click.option("--json", "as_json", is_flag=True, help="one JSON object on stdout")
 @output_option
 @backends_option
 def run(**flags: Any) -> None:
     """Build, drive, watch, judge and report: the main job."""
-    request = request_of(flags)
+    request, crew = request_of(flags), crew_of(flags)
     from harness import pipeline
 
     display = show.Display(quiet=flags["as_json"])
@@ -67,7 +69,9 @@ def run(**flags: Any) -> None:
         baseline_root=flags["baseline"],
     )
     with contextlib.closing(display):
-        folder = pipeline.run(request, paths, display)
+        if crew.web_port is not None:
+            display.say(f"live page while a trial runs: http://127.0.0.1:{crew.web_port}/")
+        folder = pipeline.run(request, paths, display, crew)
     analysis = folder.analysis()
     trials = [trial.read_data() for trial in folder.trials()]
     if flags["as_json"]:
@@ -135,6 +139,7 @@ def request_of(flags: dict[str, Any]) -> Request:
         track=flags["track"],
         labels=_labels(flags),
     )
+    here, elsewhere = workers_of(flags)
     depth, streams = _at_once(chosen, flags["depth"], flags["streams"])
     return Request(
         subjects=chosen.subjects,
@@ -151,6 +156,8 @@ def request_of(flags: dict[str, Any]) -> Request:
         timeout_ns=TIMEOUT_NS,
         memory_limit_bytes=MEMORY_LIMIT_BYTES,
         calibrate=not flags["no_calibrate"],
+        workers=here,
+        workers_elsewhere=elsewhere,
         **{
             name: flags[name]
             for name in (

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from harness import asked
-from harness.cli import measuring, show
+from harness.cli import crew, measuring, show
 from harness.cli.options import ROOT
 from harness.errors import EXIT_FAILURE, EXIT_NOT_VALID, UsageError
 from harness.model import words
@@ -17,7 +17,7 @@ from harness.paths import Paths
 from harness.stats.slo import PERCENTILES
 
 # What `bench run` has beyond a single trial at a searched rate.
-_NOT_OF_A_SEARCH = {"rps", "repeat", "twin", "baseline"}
+_NOT_OF_A_SEARCH = {"rps", "repeat", "twin", "baseline", *crew.FLAGS}
 _STATE_TEXTS = {
     State.FOUND: "{rate} requests/s",
     State.AT_LEAST: "at least {rate} requests/s",
@@ -69,7 +69,8 @@ def _search(flags: dict[str, Any]) -> Search:
                 hint="clean percentiles need the platform probe; take observed ones without it",
             )
         flags = {**flags, "probes": "require"}
-    fixed = {"rps": low, "repeat": 1, "twin": False, "baseline": None}
+    fixed = {"rps": low, "repeat": 1, "twin": False, "baseline": None,
+             "workers": 1, "expect_workers": 0}  # fmt: skip
     return Search(
         slo=slo,
         from_rps=low,

@@ -1,28 +1,29 @@
-"""Drives one trial's load: a Locust master and one local worker, which hosts the native engine."""
+"""Drives one trial's load: a Locust master and its workers, which host the native engines."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from harness.errors import LoadFailed, PausemarkError, UsageError
+from harness.drivers import locust
+from harness.drivers.locust import Crew
+from harness.errors import EnvironmentLacking, LoadFailed, PausemarkError, UsageError
 from harness.model.facts import Incident
 from harness.model.plan import Plan, TrialSpec
 from harness.system.clock import monotonic_ns, sleep_s
 from harness.system.ports import free_port
-from harness.system.process import describe_exit, last_lines, run, spawn
+from harness.system.process import describe_exit, last_lines, run
 
 READY_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 10.0
 PRELOAD_TIMEOUT_S = 900.0
+ALONE = Crew()
 _ENGINE_HINT = "locust.log and server.log in the trial's folder have the rest"
 
 
@@ -107,34 +108,32 @@ def preload(engine: Path, plan: dict[str, Any]) -> dict[str, Any]:
 class Load:
     """The processes of one trial's load, and what their event file says."""
 
-    def __init__(self, *, engine: Path, locustfile: Path, plan: Path, out: Path, log: Path) -> None:
-        """Starts master and worker; they wait for each other and then start the engine."""
+    def __init__(
+        self,
+        *,
+        engine: Path,
+        locustfile: Path,
+        plan: Path,
+        out: Path,
+        log: Path,
+        crew: Crew = ALONE,
+    ) -> None:
+        """Starts master and workers; they wait for each other and then start the engines."""
         if not engine.is_file():
             raise UsageError(str(engine), "the engine is not built", hint="run `make build`")
-        port = free_port("127.0.0.1")
-        locust = [sys.executable, "-m", "locust", "-f", str(locustfile), "--loglevel", "WARNING"]
-        common = {**os.environ, "PAUSEMARK_ENGINE": str(engine)}
         self._out = out
         self._log = log
         self._offset = 0
         self._rest = b""
+        self._crew = crew
         self.events: list[dict[str, Any]] = []
         out.touch()
-        self.master = spawn(
-            [
-                *[*locust, "--master", "--headless", "-u", "1", "-r", "1"],
-                *["--expect-workers", "1", "--master-bind-host", "127.0.0.1"],
-                *["--master-bind-port", str(port), "--only-summary", "--reset-stats"],
-            ],
-            env={**common, "PAUSEMARK_PLAN": str(plan), "PAUSEMARK_OUT": str(out)},
-            stdout=log,
-            stderr=log,
+        port = crew.bind_port or free_port("127.0.0.1")
+        self.master = locust.start_master(
+            crew, locustfile=locustfile, port=port, plan=plan, out=out, log=log
         )
-        self.worker = spawn(
-            [*locust, "--worker", "--master-host", "127.0.0.1", "--master-port", str(port)],
-            env=common,
-            stdout=log,
-            stderr=log,
+        self.workers = locust.start_here(
+            crew, locustfile=locustfile, port=port, engine=engine, log=log
         )
 
     def poll(self) -> list[dict[str, Any]]:
@@ -153,17 +152,24 @@ class Load:
         """The first event of this name so far."""
         return next((event for event in self.events if event["event"] == name), None)
 
-    def wait_for(self, name: str, timeout_s: float = READY_TIMEOUT_S) -> dict[str, Any]:
-        """Waits for an event; LoadFailed when the engine or Locust ends before it comes."""
-        deadline_ns = monotonic_ns() + int(timeout_s * 1e9)
+    def wait_for(self, name: str, timeout_s: float | None = None) -> list[dict[str, Any]]:
+        """Waits for this event of every worker that was not lost; the first ones of each.
+
+        Raises:
+            LoadFailed: the engine or Locust ended before it came.
+            EnvironmentLacking: workers of other machines did not join.
+        """
+        limit_s = READY_TIMEOUT_S + self._crew.join_s if timeout_s is None else timeout_s
+        deadline_ns = monotonic_ns() + int(limit_s * 1e9)
         while monotonic_ns() < deadline_ns:
             self.poll()
-            found = self.event(name)
-            if found is not None:
+            found = self._of_each(name)
+            if found and len(found) >= self._crew.count - len(self._of_each("worker_lost")):
                 return found
             error = self.event("error")
             if error is not None:
                 raise failure_of(error)
+            self._require_workers()
             if self.ended_badly() is not None:
                 break
             sleep_s(0.02)
@@ -173,16 +179,44 @@ class Load:
             hint=f"its log ends with: {last_lines(self._log, 3) or '(nothing)'}",
         )
 
+    def _of_each(self, name: str) -> list[dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = {}
+        for event in self.events:
+            if event["event"] == name:
+                found.setdefault(str(event.get("worker", "")), event)
+        return list(found.values())
+
+    def _require_workers(self) -> None:
+        missing = self.event("workers_missing")
+        if missing is None:
+            return
+        refused = " (others were refused: their token is another)" if missing["refused"] else ""
+        raise EnvironmentLacking(
+            "--expect-workers",
+            f"expected {missing['expected']} workers from other machines within "
+            f"{self._crew.join_s:g} s, {missing['came']} came{refused}",
+            hint="start each with `bench worker --master HOST`, and the same PAUSEMARK_TOKEN",
+        )
+
     def ended_badly(self) -> str | None:
-        """Who ended before the trial did, in a sentence; None while all is well."""
+        """Who ended before the trial did, in a sentence; None while all is well.
+
+        Of several workers the trial goes on without those that are lost, until none is left.
+        """
         ended = self.event("engine_ended")
         if ended is not None and ended["exit_status"] != 0:
             return f"the engine {describe_exit(ended['exit_status'])}"
-        if self.event("worker_lost") is not None:
-            return "Locust lost its worker: no heartbeat came for half a minute"
+        lost = self._of_each("worker_lost")
+        if len(lost) == self._crew.count:
+            if len(lost) == 1:
+                return "Locust lost its worker: no heartbeat came any more"
+            return f"the engines of all {len(lost)} workers were lost: {lost[-1]['why']}"
         if self.event("locust_done") is not None:
             return None
-        for name, process in (("master", self.master), ("worker", self.worker)):
+        processes = {"master": self.master}
+        if self._crew.count == 1 and self.workers:
+            processes["worker"] = self.workers[0]
+        for name, process in processes.items():
             status = process.poll()
             if status is not None:
                 return f"Locust's {name} {describe_exit(status)}"
@@ -197,8 +231,8 @@ class Load:
         return Incident(id="engine-died", who=who, text=text, at_ns=at_ns)
 
     def stop(self) -> None:
-        """Ends whatever still runs; the engine dies with its worker."""
-        processes = (self.worker, self.master)
+        """Ends whatever still runs; an engine dies with its worker."""
+        processes = (*self.workers, self.master)
         for process in processes:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)

@@ -28,6 +28,16 @@ class Percentiles(msgspec.Struct, frozen=True):
     p99_high: int | None = None
 
 
+class WorkerLoss(msgspec.Struct, frozen=True):
+    """A worker that was lost in the middle of a trial; requests of the measured part."""
+
+    name: str
+    why: str
+    planned: int  # its share
+    offered: int  # until the last second that it reported
+    completed: int
+
+
 class Load(msgspec.Struct, frozen=True):
     """Counters over the measured part (warm-up excluded)."""
 
@@ -46,6 +56,7 @@ class Load(msgspec.Struct, frozen=True):
     # Good answers that ended within the measured part, the warm-up's last ones among them: `good`
     # also holds what an overloaded backend answered after the end.
     served: int | None = None
+    workers_lost: list[WorkerLoss] = []  # `offered` holds what they were to send, too
 
 
 class OperationFigures(msgspec.Struct, frozen=True):

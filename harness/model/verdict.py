@@ -82,6 +82,9 @@ _TABLE = (
         0.5,
     ),
     Threshold("errors", "requests that failed, share", "ratio", 0.0, 0.01),
+    Threshold(
+        "worker-lost", "requests that were lost with their worker, share", "ratio", 0.0, 0.05
+    ),
     Threshold("records-dropped", "request records lost", "count", 0, None),
     Threshold("load-missing", "no request's times are known", "count", None, 0),
     Threshold("probe-dropped", "probe events lost, share", "ratio", 0.0, None),

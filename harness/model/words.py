@@ -108,6 +108,10 @@ def repeat_command(request: Request) -> str:
     words += ["--pipeline", str(request.pipeline)] if request.pipeline > 1 else []
     words += ["--streams", str(request.streams)] if has_streams(request) else []
     words += ["--threads", str(request.threads)]
+    words += ["--workers", str(request.workers)] if request.workers != 1 else []
+    if request.workers_elsewhere:
+        words += ["--expect-workers", str(request.workers_elsewhere), "--address", request.address]
+        words += ["--master-bind-host", request.address]
     words += [] if request.cpu_quota is None else ["--cpu-quota", f"{request.cpu_quota:g}"]
     words += [] if request.calibrate else ["--no-calibrate"]
     words += ["--layout", request.layout, "--tune", request.tune, "--probes", request.probes]

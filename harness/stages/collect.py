@@ -78,7 +78,8 @@ def collect(recording: Recording, judge: Callable[[Evidence], Verdict]) -> Colle
     if measured is not None:
         latency = _latency(measured, seen, use, missing)
     else:
-        latency = decoded.latency(loads.totals(recording).get("histograms") or {})
+        histograms = loads.totals(recording).get("histograms") or {}
+        latency = decoded.latency(histograms, elsewhere=facts.workers_elsewhere)
     checks = _checks(recording, measured, use, missing)
     platform = machine.platform(facts, seen, missing)
     probes = [_report(outcome) for outcome in recording.probes]
@@ -182,6 +183,9 @@ def _checks(
     found = selfchecks.of_engine(recording.facts, recording.engine or {}, missing)
     if measured is None or recording.requests is None:
         missing["checks"] = missing["requests"]
+        return found
+    if loads.done(recording).get("lost"):
+        missing["checks"] = "a worker was lost, and its books with it"
         return found
     return selfchecks.of_records(
         found,

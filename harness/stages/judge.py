@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from harness.model.checks import Balance, Pool, ScheduleCheck
 from harness.model.evidence import CoreUse, Evidence
+from harness.model.trial import Load
 from harness.model.verdict import THRESHOLDS, Reason, Status, Verdict
 
 _ORDER = [Status.VALID, Status.DEGRADED, Status.INVALID]
@@ -235,9 +236,23 @@ def _answers(evidence: Evidence) -> Iterator[Reason]:
         evidence.subject,
         f"{evidence.subject} answered {wrong:,} requests wrongly ({kinds})",
     )
+    yield from _lost_workers(load)
     lost = load.records_dropped
     text = f"the engine lost {lost:,} request records: its disk could not keep up"
     yield from _reason("records-dropped", lost, "the load generator", text)
+
+
+def _lost_workers(load: Load) -> Iterator[Reason]:
+    for one in load.workers_lost:
+        lost = one.planned - one.completed
+        share = lost / load.offered if load.offered else 1.0
+        yield from _reason(
+            "worker-lost",
+            share,
+            f"worker {one.name}",
+            f"worker {one.name} was lost ({one.why}), and with it {lost:,} of {load.offered:,} "
+            f"requests ({share:.1%}); {one.planned:,} were its share",
+        )
 
 
 def _losses(evidence: Evidence) -> Iterator[Reason]:

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from harness.drivers import load as load_driver
+from harness.drivers.locust import LIVENESS_S, Crew
 from harness.drivers.probe import Probe
 from harness.drivers.runtime import Server
 from harness.errors import BackendFailed, LoadFailed
@@ -22,7 +23,9 @@ from harness.store.run_folder import TrialFolder
 from harness.system import cgroups, clock, sampling
 
 SAMPLE_EVERY_S = 1.0
-GRACE_S = 15.0  # beyond the engine's own timeout, for the last records to reach the disk
+# Beyond the engine's own timeout: the last records reach the disk, a silent worker counts as lost.
+GRACE_S = 15.0
+GRACE_OF_SEVERAL_S = GRACE_S + LIVENESS_S
 
 
 class Instruments(msgspec.Struct, frozen=True):
@@ -34,6 +37,7 @@ class Instruments(msgspec.Struct, frozen=True):
     probes_absent: list[ProbeOutcome]
     calibration_passed: bool | None
     calibration_text: str
+    crew: Crew = load_driver.ALONE
 
 
 class Trial:
@@ -60,7 +64,7 @@ class Trial:
         self._instruments = instruments
         self._samples: list[Sample] = []
         self._incidents: list[Incident] = []
-        self.engine_pid: int | None = None
+        self.engine_pids: list[int] = []
         self._engine_quotas: list[Path] = []
         self._cpus = sorted({*plan.layout.backend_cpus, *plan.layout.engine_cpus})
 
@@ -116,18 +120,23 @@ class Trial:
             plan=self._folder.engine_plan,
             out=self._folder.engine_events,
             log=self._folder.locust_log,
+            crew=self._instruments.crew,
         )
 
     def _begin(self, load: load_driver.Load, probes: list[Probe]) -> dict[str, Any]:
-        self.engine_pid = int(load.wait_for("ready")["pid"])
-        self._engine_quotas = cgroups.quota_files(self.engine_pid)
+        ready = load.wait_for("ready")
+        self.engine_pids = [int(event["pid"]) for event in ready if event.get("here", True)]
+        for pid in self.engine_pids[:1]:  # beside each other, in the same groups
+            self._engine_quotas = cgroups.quota_files(pid)
         for probe in probes:
-            probe.add_engines([self.engine_pid])
-        return load.wait_for("start")
+            probe.add_engines(self.engine_pids)
+        # Those of this machine start at one instant; of others the last one counts.
+        return max(load.wait_for("start"), key=lambda event: int(event["start_ns"]))
 
     def _watch(self, load: load_driver.Load, end_ns: int) -> None:
         """Samples once a second until the engine is done, or until somebody ends too early."""
-        deadline_ns = end_ns + self._plan.request.timeout_ns + int(GRACE_S * 1e9)
+        grace_s = GRACE_S if self._instruments.crew.count == 1 else GRACE_OF_SEVERAL_S
+        deadline_ns = end_ns + self._plan.request.timeout_ns + int(grace_s * 1e9)
         self._sample()
         while load.event("locust_done") is None and clock.monotonic_ns() < deadline_ns:
             clock.sleep_s(SAMPLE_EVERY_S)
@@ -152,12 +161,11 @@ class Trial:
 
     def _sample(self) -> None:
         usage = self._server.usage()
-        engine = self.engine_pid
         self._samples.append(
             Sample(
                 at_ns=clock.monotonic_ns(),
                 backend_cpu_ns=usage.cpu_ns,
-                engine_cpu_ns=sampling.process_cpu_ns(engine) if engine else None,
+                engine_cpu_ns=self._engine_cpu_ns(),
                 memory_bytes=usage.memory_bytes,
                 throttled_ns=usage.throttled_ns,
                 throttled_count=usage.throttled_count,
@@ -165,6 +173,14 @@ class Trial:
                 engine_throttled_ns=cgroups.throttled_ns(self._engine_quotas),
             )
         )
+
+    def _engine_cpu_ns(self) -> int | None:
+        """Of all engines; None when one cannot be read, on another machine or gone."""
+        if self._instruments.crew.elsewhere or not self.engine_pids:
+            return None
+        spent = [sampling.process_cpu_ns(pid) for pid in self.engine_pids]
+        known = [ns for ns in spent if ns is not None]
+        return sum(known) if len(known) == len(spent) else None
 
     def _stop_probes(self, probes: list[Probe]) -> list[ProbeOutcome]:
         for probe in probes:
@@ -196,6 +212,8 @@ class Trial:
             arrivals=request.arrivals,
             pipeline=request.pipeline,
             streams=request.streams_of(self._spec.subject),
+            workers=self._instruments.crew.here,
+            workers_elsewhere=self._instruments.crew.elsewhere,
             cpu_quota=request.cpu_quota,
             samples=self._samples,
             memory_peak_bytes=self._server.usage().memory_peak_bytes,

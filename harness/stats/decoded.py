@@ -14,14 +14,20 @@ from harness.model.trial import Clean, Latency, Percentiles
 from harness.stats.percentiles import EPISODES_MIN, FIGURES, log_nines
 
 
-def latency(histograms: dict[str, Any]) -> Latency | None:
-    """From {response, service, own_fault_lag, backlog_lag}; None when one is missing or empty."""
+def latency(histograms: dict[str, Any], *, elsewhere: int = 0) -> Latency | None:
+    """From {response, service, own_fault_lag, backlog_lag}; None when one is missing or empty.
+
+    `elsewhere`: how many workers ran on other machines, for the reason why nothing is clean.
+    """
     names = ("response", "service", "own_fault_lag", "backlog_lag")
     parts = [summarise(str(histograms[name])) for name in names if histograms.get(name)]
     if len(parts) < len(names) or any(part is None for part in parts):
         return None
     response, service, own, backlog = (part for part in parts if part is not None)
     why = "clean percentiles need the record of every request, and only histograms are here"
+    if elsewhere:
+        machines = "another machine" if elsewhere == 1 else f"{elsewhere} other machines"
+        why = f"observed only: the load came from {machines}, where no probe watches"
     return Latency(response, service, own, backlog, Clean(None, None, why))
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from harness.model.recording import Flags, Recording, Requests
-from harness.model.trial import Load
+from harness.model.trial import Load, WorkerLoss
 
 SECOND_NS = 1_000_000_000
 Counted = dict[str, Any]
@@ -56,6 +57,7 @@ def of_trial(recording: Recording, counted: Counted | None, missing: dict[str, s
         connections_lost=int(last.get("connections_lost", 0)),
         records_dropped=int(last.get("records_dropped", 0)),
         unfinished=int(last.get("unfinished", known.get("unfinished", 0))),
+        workers_lost=msgspec.convert(last.get("lost", []), list[WorkerLoss]),
         served=_served(recording, int(last.get("records_dropped", 0)), missing),
     )
 

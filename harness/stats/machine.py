@@ -20,7 +20,9 @@ ROLES = ("backend", "engine")
 
 
 def cpus(facts: TrialFacts, role: str) -> list[int]:
-    """The CPUs of a role."""
+    """The CPUs of a role; none for engines that all ran on other machines."""
+    if role == "engine" and not facts.workers:
+        return []
     return facts.layout.backend_cpus if role == "backend" else facts.layout.engine_cpus
 
 
@@ -51,6 +53,8 @@ def platform(facts: TrialFacts, seen: Watched, missing: dict[str, str]) -> Platf
 def _share(facts: TrialFacts, role: str, field: str) -> float | None:
     low, high = facts.measure_ns, facts.end_ns
     own = cpus(facts, role)
+    if not own:
+        return None
     grown = samples.between(facts.samples, samples.of_cpus(own, field), low, high)
     return None if grown is None or high <= low else grown / ((high - low) * len(own))
 
@@ -115,7 +119,7 @@ def evidence(
         engine=_core_use(facts, "engine", seen),
         layout=facts.layout.name,
         load=load,
-        never_sent=never if load is None else max(load.offered - load.sent, never or 0),
+        never_sent=never if load is None else max(_never_sent(load), never or 0),
         own_lag_p99_ns=late[0],
         own_lag_seconds_share=late[1],
         own_lag_max_ns=late[2],
@@ -129,6 +133,11 @@ def evidence(
         calibration_text=facts.calibration_text,
         checks=checks,
     )
+
+
+def _never_sent(load: Load) -> int:
+    """Without what lost workers still had to send: that has a reason of its own."""
+    return load.offered - load.sent - sum(one.planned - one.offered for one in load.workers_lost)
 
 
 def _own_lag(

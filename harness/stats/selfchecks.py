@@ -37,6 +37,8 @@ def of_engine(facts: TrialFacts, engine: Events, missing: dict[str, str]) -> Sel
         # A thread that slept has waited for some ns: all zero means that the kernel does not count.
         missing["checks.runqueue"] = "the kernel keeps no count of the engine's run-queue delay"
         return SelfChecks(engine_throttled_ns=throttled)
+    engines = facts.workers + facts.workers_elsewhere
+    waits = [wait // engines for wait in waits]
     return SelfChecks(
         runqueue_share=sum(waits) / (len(waits) * SECOND_NS),
         runqueue_second_p99=percentiles.rank(np.sort(np.array(waits)), 0.99) / SECOND_NS,

@@ -49,7 +49,14 @@ def read_recording(folder: Path) -> Recording:
     """
     reasons: dict[str, str] = {}
     facts = _facts(folder / "facts.json")
-    requests = _attempt(reasons, "requests.bin", lambda: read_requests(folder / "requests.bin"))
+    requests = None
+    if facts.workers_elsewhere:
+        reasons["requests.bin"] = (
+            f"{facts.workers_elsewhere} of {facts.workers + facts.workers_elsewhere} workers ran "
+            "on other machines, and their records stayed there"
+        )
+    else:
+        requests = _attempt(reasons, "requests.bin", lambda: _requests_of_all(folder, facts))
     if requests is not None and requests.truncated:
         reasons["requests.bin"] = requests.truncated
     engine = _attempt(reasons, "engine.jsonl", lambda: read_events(folder / "engine.jsonl"))
@@ -93,6 +100,46 @@ def read_requests(path: Path) -> Requests:
         operations=tuple(header.get("operations", ())),
         errors=tuple(header.get("errors", ())),
         truncated=truncated,
+    )
+
+
+def _requests_of_all(folder: Path, facts: TrialFacts) -> Requests:
+    """The records of every worker of this machine, with connection numbers of its own each.
+
+    A worker whose file is missing or broken leaves a reason and not a gap: the others' are kept.
+    """
+    paths = [folder / "requests.bin"]
+    paths += [folder / f"requests.bin.{number}" for number in range(1, facts.workers)]
+    parts: list[Requests] = []
+    flaws: list[str] = []
+    for path in paths:
+        try:
+            parts.append(read_requests(path))
+        except Unreadable as error:
+            flaws.append(str(error))
+    if not parts:
+        raise Unreadable("; ".join(flaws))
+    return merged_requests(parts, flaws)
+
+
+def merged_requests(parts: list[Requests], flaws: list[str]) -> Requests:
+    """Several workers' records as one, by intended time; connections are numbered on."""
+    columns: dict[str, npt.NDArray[np.int64]] = {}
+    for name in REQUEST_TYPE.names or ():
+        columns[name] = np.concatenate([getattr(part, name) for part in parts])
+    first = 0
+    connections = []
+    for part in parts:
+        connections.append(part.connection + first)
+        first += int(part.connection.max(initial=-1)) + 1
+    columns["connection"] = np.concatenate(connections)
+    order = np.argsort(columns["intended_ns"], kind="stable")
+    whys = [*(part.truncated for part in parts if part.truncated), *flaws]
+    return Requests(
+        **{name: column[order] for name, column in columns.items()},
+        operations=parts[0].operations,
+        errors=parts[0].errors,
+        truncated="; ".join(whys),
     )
 
 

@@ -237,7 +237,7 @@ def prunable(results: Path, *, records: bool, keep: int | None) -> list[tuple[Pa
     if records:
         for run in runs:
             if run not in gone:
-                streams = [*run.rglob("requests.bin"), *run.rglob("probes/*.bin")]
+                streams = [*run.rglob("requests.bin*"), *run.rglob("probes/*.bin")]
                 found += [(path, path.stat().st_size) for path in streams]
     return found
 

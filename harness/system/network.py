@@ -1,8 +1,9 @@
-"""Asks a server on this machine whether it is ready."""
+"""Asks a server whether it is ready, and an address whom it reaches."""
 
 from __future__ import annotations
 
 import http.client
+import ipaddress
 import socket
 
 # 403: it serves, and verifies signatures (`--auth=verify`), which this question does not carry.
@@ -28,3 +29,21 @@ def connects(address: str, port: int, *, timeout_s: float = 2.0) -> bool:
             return True
     except OSError:
         return False
+
+
+def is_everywhere(host: str) -> bool:
+    """Whether to listen there is to listen on every address."""
+    return host in {"*", "0.0.0.0", "::"}  # noqa: S104 (asked about, not bound)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches it; a name counts when all of its addresses do."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        pass
+    try:
+        found = {entry[4][0] for entry in socket.getaddrinfo(host, None)}
+    except OSError:
+        return False
+    return all(ipaddress.ip_address(str(one)).is_loopback for one in found)

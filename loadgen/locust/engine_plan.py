@@ -15,6 +15,7 @@ COUNTERS = (
     "sent",
     "completed",
     "good",
+    "good_by_end",
     "bytes_in",
     "bytes_out",
     "cpu_ns",
@@ -32,12 +33,20 @@ COUNTERS = (
 )
 
 
-def shares(plan: Mapping[str, Any], workers: Sequence[str]) -> dict[str, JsonObject]:
-    """Each worker's own plan: its part of rate and connections, and its phase.
+def shares(
+    plan: Mapping[str, Any], workers: Sequence[str], here: int | None = None
+) -> dict[str, JsonObject]:
+    """Each worker's own plan: its part of rate and connections, its phase, and CPUs of its own.
 
-    Connections that do not divide evenly go to the first workers, at least one each.
+    Connections that do not divide evenly go to the first workers. The first `here` workers (all,
+    when left out) run on the machine whose CPUs the plan names, and these are dealt out to them.
+
+    Raises:
+        ValueError: more workers than connections.
     """
     count = len(workers)
+    if count > int(plan["connections"]):
+        raise ValueError(f"{count} workers cannot share {plan['connections']} connections")
     whole, rest = divmod(int(plan["connections"]), count)
     divided: dict[str, JsonObject] = {}
     for index, worker in enumerate(workers):
@@ -45,8 +54,9 @@ def shares(plan: Mapping[str, Any], workers: Sequence[str]) -> dict[str, JsonObj
         share["rate_rps"] = float(plan["rate_rps"]) / count
         if "parts" in plan:
             share["parts"] = [_divided(part, count) for part in plan["parts"]]
-        share["connections"] = max(1, whole + (1 if index < rest else 0))
+        share["connections"] = whole + (1 if index < rest else 0)
         share["share"] = {"index": index, "count": count}
+        share["cpus"] = dealt(plan.get("cpus") or [], index, count if here is None else here)
         if index > 0 and plan.get("records_path"):
             share["records_path"] = f"{plan['records_path']}.{index}"
         divided[worker] = share
@@ -57,6 +67,13 @@ def _divided(part: Mapping[str, Any], count: int) -> JsonObject:
     """A step or ramp at one worker's part of its rates."""
     rates = {name: float(part[name]) / count for name in ("from_rps", "to_rps")}
     return {**part, **rates}
+
+
+def dealt(cpus: Sequence[int], index: int, count: int) -> list[int]:
+    """The CPUs of worker `index` of `count`: its own where there are enough, else one in turn."""
+    if not cpus or index >= count:
+        return []
+    return list(cpus[index::count]) or [cpus[index % len(cpus)]]
 
 
 def decode(encoded: str) -> HdrHistogram:
@@ -91,10 +108,12 @@ def merge_counts(events: Sequence[Mapping[str, Any]]) -> JsonObject:
     if "errors" in merged:
         merged["errors"] = _merge_errors(events)
     if "histograms" in merged:
+        parts = [event["histograms"] for event in events if event.get("histograms")]
         merged["histograms"] = {
-            name: merge_histograms([event["histograms"][name] for event in events])
-            for name in merged["histograms"]
+            name: merge_histograms([part[name] for part in parts]) for name in merged["histograms"]
         }
+    if len(events) > 1:
+        merged.pop("summary", None)  # percentiles of the first one alone
     return merged
 
 

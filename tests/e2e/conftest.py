@@ -33,9 +33,12 @@ JOURNALS = Path("/run/pausemark")
 
 def require_root() -> None:
     """Skip with the reason; in CI a skipped test is a failed one."""
-    if os.geteuid() == 0:
-        return
-    reason = "needs root: real probes, containers and settings of the machine"
+    if os.geteuid() != 0:
+        skip("needs root: real probes, containers and settings of the machine")
+
+
+def skip(reason: str) -> None:
+    """With this reason; in CI it is a failure."""
     if os.environ.get("CI") == "true" or os.environ.get("PAUSEMARK_NO_SKIP"):
         pytest.fail(f"{reason}, and CI must not skip")
     pytest.skip(reason)
@@ -59,6 +62,7 @@ class Bench:
     arguments: list[str]
     output: Path
     environment: dict[str, str] = field(default_factory=dict)
+    enter: list[str] = field(default_factory=list)  # what starts it on another host
 
     def start(self) -> Bench:
         """Begins; returns itself."""
@@ -69,7 +73,7 @@ class Bench:
             (self.folder / "stderr").open("wb") as stderr,
         ):
             self.process = subprocess.Popen(
-                [*BENCH, *self.arguments],
+                [*self.enter, *BENCH, *self.arguments],
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
@@ -209,13 +213,18 @@ def bench(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
     started: list[Bench] = []
 
     def start(
-        *arguments: str, environment: dict[str, str] | None = None, results: str = "results"
+        *arguments: str,
+        environment: dict[str, str] | None = None,
+        results: str = "results",
+        enter: list[str] | None = None,
     ) -> Bench:
         deadline = time.monotonic() + LOCK_TIMEOUT_S
         output = tmp_path / results
-        given = [*arguments, "--output", str(output)] if arguments[0] != "env" else [*arguments]
+        given = [*arguments]
+        if arguments[0] not in {"env", "worker"}:
+            given += ["--output", str(output)]
         while True:
-            one = Bench(given, output, environment or {}).start()
+            one = Bench(given, output, environment or {}, enter or []).start()
             started.append(one)
             if not _locked_out(one) or time.monotonic() > deadline:
                 return one
@@ -237,7 +246,7 @@ def _locked_out(one: Bench) -> bool:
 
     def decided() -> bool:
         return one.process.poll() is not None or any(
-            word in one.stderr for word in ("runtime: ", "build ", "probes: ", "trial ")
+            word in one.stderr for word in ("runtime: ", "build ", "probes: ", "trial ", "worker ")
         )
 
     until("the command to begin", decided)

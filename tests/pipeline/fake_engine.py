@@ -19,12 +19,13 @@ if sys.argv[1] == "preload":
     sys.exit(0)
 say("ready", pid=os.getpid(), version="fake", clock_ns=time.monotonic_ns(),
     connections=plan["connections"])
-start = time.monotonic_ns() + SECOND // 10
+start = plan["start_at_ns"] or time.monotonic_ns() + SECOND // 10
 measure = start + int(plan["warmup_s"] * SECOND)
 end = measure + int(plan["duration_s"] * SECOND)
 say("start", start_ns=start, measure_ns=measure, end_ns=end)
-if Path(plan["records_path"]).parent.name == {killed!r}:
-    time.sleep(0.5)
+last = plan["share"]["index"] == plan["share"]["count"] - 1
+if last and Path(plan["records_path"]).parent.name == {killed!r}:
+    time.sleep(max(0, (start - time.monotonic_ns()) / SECOND) + 0.5)
     os.kill(os.getpid(), 9)
 time.sleep(max(0, (end - time.monotonic_ns()) / SECOND))
 count = int(plan["rate_rps"] * plan["duration_s"])
@@ -46,5 +47,5 @@ say("done", totals={{**counts, "histograms": {{}}}}, by_operation={{}}, cpu_ns=0
 
 
 def program(*, killed_in_trial: str = "") -> str:
-    """The program's text; in the trial of this number it ends by SIGKILL under way."""
+    """The program's text; in this trial it ends by SIGKILL under way, as the last worker's."""
     return PROGRAM.format(python=sys.executable, killed=killed_in_trial)

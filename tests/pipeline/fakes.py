@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from hdrh.histogram import HdrHistogram
 
-from harness.drivers.load import Load
+from harness.drivers.load import ALONE, Load
+from harness.drivers.locust import Crew
 from harness.drivers.runtime import Ending, Launch, Usage
 from harness.errors import BackendFailed
 from harness.model.facts import CpuTimes
@@ -153,12 +154,22 @@ class FakeLoad(Load):
     started: list[FakeLoad]  # those of the test, in order
     script: Callable[[FakeLoad], None]  # called once each, may plant a fault
 
-    def __init__(self, *, engine: Path, locustfile: Path, plan: Path, out: Path, log: Path) -> None:
+    def __init__(
+        self,
+        *,
+        engine: Path,
+        locustfile: Path,
+        plan: Path,
+        out: Path,
+        log: Path,
+        crew: Crew = ALONE,
+    ) -> None:
+        self._crew = crew
         self._out, self._log = out, log
         self._offset, self._rest = 0, b""
         self.events: list[dict[str, Any]] = []
         self.master: Any = FakeProcess()
-        self.worker: Any = FakeProcess()
+        self.workers: Any = [FakeProcess()]
         self.plan: dict[str, Any] = json.loads(plan.read_bytes())
         self.stopped = False
         self.wrong = 0  # answers with a wrong status

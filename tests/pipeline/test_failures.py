@@ -118,7 +118,7 @@ def test_an_engine_that_ends_is_named(stage: Stage, monkeypatch: pytest.MonkeyPa
 def test_a_locust_worker_that_ends_is_named(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     def kill_worker(load: FakeLoad) -> None:
         load.die(load.end_ns, 0)
-        stage.clock.after_s(4, lambda: setattr(load.worker, "status", -9))
+        stage.clock.after_s(4, lambda: setattr(load.workers[0], "status", -9))
 
     _plant(monkeypatch, trial=0, act=kill_worker)
     assert stage.run().code == 3

@@ -72,6 +72,8 @@ def write_facts(
     steal: tuple[float, float] = (0.0, 0.0),
     arrivals: str = "uniform",
     engine_throttled: float | None = None,
+    workers: int = 1,
+    workers_elsewhere: int = 0,
 ) -> None:
     facts = TrialFacts(
         spec=SPEC,
@@ -87,6 +89,8 @@ def write_facts(
         arrivals=arrivals,
         samples=samples(seconds, steal=steal, engine_throttled=engine_throttled),
         incidents=incidents or [],
+        workers=workers,
+        workers_elsewhere=workers_elsewhere,
         calibration_passed=True,
     )
     (folder / "facts.json").write_bytes(msgspec.json.encode(facts))
@@ -100,6 +104,7 @@ def write_load(
     *,
     backlog: Ints | None = None,
     puts: Flags | None = None,
+    name: str = "requests.bin",
 ) -> None:
     """`puts`: which are PUTs instead of GETs; a tenth of them fails."""
     records = np.zeros(len(intended), REQUEST_TYPE)
@@ -116,7 +121,7 @@ def write_load(
         records["outcome"][np.flatnonzero(puts)[::10]] = 1
     names = ["get"] if puts is None else ["get", "put"]
     header = {"schema": 1, "operations": names, "errors": ["reset", "status"], "connections": 4}
-    write_requests(folder / "requests.bin", header, records)
+    write_requests(folder / name, header, records)
 
 
 def write_stream(

@@ -6,12 +6,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hdrh.histogram import HdrHistogram
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "loadgen" / "locust"))
 from engine_plan import Seconds, merge_done, merge_histograms, shares
 
-PLAN = {"rate_rps": 10_000.0, "connections": 64, "records_path": "/r/requests.bin", "seed": 1}
+PLAN = {
+    "rate_rps": 10_000.0,
+    "connections": 64,
+    "records_path": "/r/requests.bin",
+    "seed": 1,
+    "cpus": [0, 1, 2],
+}
 
 
 def _encoded(values: list[int]) -> str:
@@ -52,9 +59,26 @@ def test_one_worker_gets_the_plan_as_it_is() -> None:
     assert shares(PLAN, ["a"])["a"] == {**PLAN, "share": {"index": 0, "count": 1}}
 
 
-def test_more_workers_than_connections_get_one_each() -> None:
-    found = shares({**PLAN, "connections": 2}, ["a", "b", "c"])
-    assert [share["connections"] for share in found.values()] == [1, 1, 1]
+def test_more_workers_than_connections_are_refused() -> None:
+    with pytest.raises(ValueError, match="3 workers cannot share 2 connections"):
+        shares({**PLAN, "connections": 2}, ["a", "b", "c"])
+
+
+@pytest.mark.parametrize(
+    ("cpus", "workers", "here", "wanted"),
+    [
+        ([0, 1, 2, 3, 4], 2, None, [[0, 2, 4], [1, 3]]),
+        ([0, 1, 2], 3, None, [[0], [1], [2]]),
+        ([0], 3, None, [[0], [0], [0]]),
+        ([0, 1], 3, 2, [[0], [1], []]),  # the third runs on a machine of its own
+        ([], 2, None, [[], []]),
+    ],
+)
+def test_cpus_are_dealt_out_to_the_workers_of_this_machine(
+    cpus: list[int], workers: int, here: int | None, wanted: list[list[int]]
+) -> None:
+    found = shares({**PLAN, "cpus": cpus}, [str(n) for n in range(workers)], here)
+    assert [share["cpus"] for share in found.values()] == wanted
 
 
 def test_merged_histograms_are_the_sum_bucket_by_bucket() -> None:
