@@ -1,5 +1,4 @@
-//! The receiving half of a worker: connections that open, answers that come, and connections that
-//! are lost.
+//! The receiving half of a worker: connections that open, and answers that come.
 
 use crate::body;
 use crate::connection::{Flight, Phase};
@@ -269,33 +268,6 @@ impl Worker {
             _ => None,
         };
         self.conclude(index, flight, kind, Some(answer));
-    }
-
-    /// Gives a connection up and opens it again: the oldest request fails as `first`, the others as
-    /// `rest`.
-    pub(crate) fn lose(&mut self, index: usize, first: Kind, rest: Kind) {
-        let connection = &mut self.connections[index];
-        let silent = connection.is_silent();
-        connection.close();
-        let wait_ns = if silent { RETRY_NS } else { 0 };
-        let retry_ns = self.now_ns + wait_ns;
-        connection.phase = Phase::Down { retry_ns };
-        self.down += 1;
-        self.totals.connections_lost += 1;
-        let flights = std::mem::take(&mut connection.flights);
-        self.unlist(index);
-        self.in_flight -= flights.len() as u64;
-        for (place, flight) in flights.iter().enumerate() {
-            let kind = if place == 0 { first } else { rest };
-            self.conclude(index, flight, Some(kind), None);
-        }
-        if silent {
-            // It may speak no HTTP/2 at all: asked again as when it refuses connections.
-            let found = "no settings of HTTP/2".to_owned();
-            self.totals.failure.get_or_insert(found);
-            return;
-        }
-        self.connect(index);
     }
 
     /// Counts, times and records a request that has ended, at the last reading of the clock.

@@ -86,6 +86,8 @@ pub struct Connection {
     pub listed: bool,
     /// Whether epoll watches for room to write.
     pub watches_room: bool,
+    /// Whether a request was sent on it since it opened.
+    used: bool,
     out: Vec<u8>,
     out_at: usize,
     rest: Option<Rest>,
@@ -105,6 +107,7 @@ impl Connection {
             free_since_ns: 0,
             listed: false,
             watches_room: false,
+            used: false,
             out: Vec::new(),
             out_at: 0,
             rest: None,
@@ -141,6 +144,7 @@ impl Connection {
         self.h2 = self.h2.take().map(|_| Box::default());
         self.out.clear();
         (self.out_at, self.rest, self.watches_room) = (0, None, false);
+        self.used = false;
     }
 
     /// Whether nothing of earlier requests is still to be written.
@@ -171,10 +175,17 @@ impl Connection {
         self.phase == Phase::Open && self.h2.as_ref().is_some_and(|client| !client.is_settled())
     }
 
+    /// Whether it is open and no request was sent on it yet.
+    #[must_use]
+    pub fn is_unused(&self) -> bool {
+        self.phase == Phase::Open && !self.used
+    }
+
     /// Writes rendered bytes, one system call in the common case. Nothing may be left of earlier
     /// requests.
     pub fn send(&mut self, bytes: &[u8], rest: Option<Rest>) -> Sent {
         self.rest = rest;
+        self.used = true;
         match self.write(bytes) {
             Ok(size) if size == bytes.len() && !self.has_more() => Sent::All,
             Ok(size) => {

@@ -14,6 +14,7 @@ pub mod h2;
 pub mod key;
 pub mod kind;
 pub mod load;
+mod losing;
 pub mod objects;
 pub mod out;
 pub mod pace;

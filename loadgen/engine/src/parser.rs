@@ -157,6 +157,10 @@ impl Parser {
 
     fn head(&mut self, rest: &[u8], bodyless: bool) -> Result<(usize, bool), Malformed> {
         if self.held.is_empty() {
+            // Of empty lines before a head there is no end, and each would be looked at again.
+            if matches!(rest[0], b'\r' | b'\n') {
+                return Err(Malformed("an empty line before a head"));
+            }
             let limit = rest.len().min(HEAD_BYTES_MAX);
             if let Some((taken, whole)) = self.parse_head(&rest[..limit], bodyless)? {
                 return Ok((taken, whole));

@@ -130,6 +130,8 @@ fn bad_answers_are_refused_in_any_pieces() {
     let bad = [
         "garbage\r\n\r\n".to_owned(),
         "HTTP/2 200 OK\r\n\r\n".to_owned(),
+        "\r\nHTTP/1.1 204 No\r\n\r\n".to_owned(),
+        "\n".repeat(HEAD_BYTES_MAX - 1),
         "HTTP/1.1 2x0 OK\r\n\r\n".to_owned(),
         "HTTP/1.1 099 OK\r\n\r\n".to_owned(),
         "HTTP/1.1 101 Switching\r\n\r\n".to_owned(),

@@ -7,7 +7,7 @@ use pausemark_engine::connection::Flight;
 use pausemark_engine::draw::Stream;
 use pausemark_engine::h2::frames::{self as f, Head};
 use pausemark_engine::h2::{Client, Event};
-use pausemark_engine::load::{Load, Mix};
+use pausemark_engine::load::{Lane, Load, Mix};
 use pausemark_engine::parser::{Answer, Malformed};
 use pausemark_engine::plan::Plan;
 use pausemark_engine::request::Form;
@@ -19,6 +19,12 @@ const SIZE: u64 = 70_000;
 const PIECE_BYTES_MAX: u64 = 40;
 /// A reply to each byte, were there such, and a body's frames.
 const OUTPUT_BYTES_MAX: usize = 8 << 20;
+
+const LANE: Lane = Lane {
+    seed: 0,
+    number: 0,
+    of: 1,
+};
 
 static PLAN: LazyLock<Plan> = LazyLock::new(|| {
     let operations = ["get", "put", "head", "delete"]
@@ -64,12 +70,12 @@ impl Wire {
         let (mut client, mut flights) = (Client::default(), VecDeque::new());
         let form = Form::new(&PLAN);
         let scenario = PLAN.scenario.as_ref().expect("it has one");
-        let mut load = Load::Mix(Box::new(Mix::new(scenario, seed, 0)));
+        let mut load = Load::Mix(Box::new(Mix::new(scenario, seed, LANE)));
         let mut out = Vec::new();
         for number in 0..u64::from(streams) {
             let ask = load.ask(number);
             let mut flight = Flight::new(1, ask);
-            (flight.stream.id, flight.request_bytes) = client.request(&form, &ask, &mut out);
+            (flight.stream.id, flight.request_bytes) = client.request(&form, &ask, None, &mut out);
             flights.push_back(flight);
         }
         check_frames(&out);

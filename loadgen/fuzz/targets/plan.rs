@@ -3,12 +3,18 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pausemark_engine::load::{Load, Mix};
+use pausemark_engine::load::{Lane, Load, Mix};
 use pausemark_engine::plan::Plan;
 use pausemark_engine::request::Form;
 
 const ASKED: u64 = 16;
 const PIECE_BYTES: usize = 4096;
+
+const LANE: Lane = Lane {
+    seed: 0,
+    number: 0,
+    of: 1,
+};
 
 fuzz_target!(|data: &[u8]| {
     match Plan::read(data) {
@@ -30,7 +36,7 @@ fuzz_target!(|data: &[u8]| {
 fn ask(plan: &Plan) {
     let form = Form::new(plan);
     let mut load = match plan.scenario.as_ref().filter(|_| plan.path().is_none()) {
-        Some(scenario) => Load::Mix(Box::new(Mix::new(scenario, plan.seed, 0))),
+        Some(scenario) => Load::Mix(Box::new(Mix::new(scenario, plan.seed, LANE))),
         None => Load::Path,
     };
     let mut out = Vec::new();
