@@ -15,6 +15,7 @@ import msgspec
 from harness.errors import EnvironmentLacking, UsageError
 from harness.model.analysis import Analysis
 from harness.model.capacity import Capacity
+from harness.model.own import OwnTimes
 from harness.model.plan import Artifact, Plan
 from harness.model.trial import TrialData
 
@@ -206,6 +207,11 @@ def scratch(results: Path, name: str, *, stamp: str) -> Path:
 def write_capacity(folder: Path, found: Capacity) -> None:
     """`capacity.json` of a search's folder."""
     write_atomically(folder / "capacity.json", _encode(found))
+
+
+def write_own_times(folder: Path, found: OwnTimes) -> None:
+    """`own.json` of what a user's locustfile measured."""
+    write_atomically(folder / "own.json", _encode(found))
 
 
 def open_run(path: Path) -> RunFolder:
