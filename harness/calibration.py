@@ -223,9 +223,15 @@ def _judge_scripted(case: Case, data: TrialData, checks: list[Check]) -> Reading
         found_ns=None,
         error_ns=None,
         rho=None,
-        text="; ".join(check.text for check in shown),
+        text="; ".join([*(check.text for check in shown), *_unread(checks, data)]),
         checks=checks,
     )
+
+
+def _unread(checks: list[Check], data: TrialData) -> list[str]:
+    """Why, where nothing was read."""
+    nothing = any(check.found is None for check in checks)
+    return [reason.text for reason in data.verdict.reasons] if nothing else []
 
 
 def _judge_freeze(case: Case, data: TrialData, *, expected_delay: float, rho: float) -> Reading:
