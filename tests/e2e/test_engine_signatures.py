@@ -76,8 +76,7 @@ def a_store() -> Iterator[Store]:
 
 def _plan(port: int, payload: str) -> dict[str, Any]:
     operations: list[dict[str, Any]] = [
-        {"name": name, "weight": 1, "status": 200}
-        for name in ("get", "put", "head", "delete")
+        {"name": name, "weight": 1, "status": 200} for name in ("get", "put", "head", "delete")
     ]
     operations.append({"name": "list", "weight": 1, "status": 200, "prefix": "a/b"})
     operations.append({"name": "range", "weight": 1, "status": 200, "length_bytes": 10})

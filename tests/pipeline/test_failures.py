@@ -11,6 +11,7 @@ import pytest
 from harness import calibration
 from harness.drivers.runtime import Ending, Launch
 from harness.errors import BuildFailed, EnvironmentLacking
+from harness.model.known import Case, Reading
 from harness.model.verdict import Reason, Status
 from harness.system import journal
 from tests.pipeline.conftest import REFUSED_PRELOAD, Finished, Stage
@@ -230,8 +231,8 @@ def test_the_journal_is_empty_after_a_failure(stage: Stage) -> None:
     assert list((stage.root / "run").glob("journal-*")) == []
 
 
-def _reading(*, passed: bool, disturbed: bool) -> calibration.Reading:
-    return calibration.Reading(
+def _reading(*, passed: bool, disturbed: bool) -> Reading:
+    return Reading(
         name=calibration.SHORT.name,
         passed=passed,
         disturbed=disturbed,
@@ -267,7 +268,7 @@ def test_a_failed_calibration_makes_every_trial_invalid(
     waiting = [_reading(passed=passed, disturbed=disturbed) for passed, disturbed in readings]
     tried: list[Path] = []
 
-    def try_case(case: calibration.Case, *, folder: Path, **_: object) -> calibration.Reading:
+    def try_case(case: Case, *, folder: Path, **_: object) -> Reading:
         tried.append(folder)
         return waiting[len(tried) - 1]
 
