@@ -73,7 +73,7 @@ def run(**flags: Any) -> None:
     )
     with contextlib.closing(display):
         if crew.web_port is not None:
-            display.say(f"live page while a trial runs: http://127.0.0.1:{crew.web_port}/")
+            display.say(f"live page, while requests are sent: http://127.0.0.1:{crew.web_port}/")
         folder = pipeline.run(request, paths, display, crew)
     analysis = folder.analysis()
     trials = [trial.read_data() for trial in folder.trials()]

@@ -81,6 +81,18 @@ def decode(encoded: str) -> HdrHistogram:
     return HdrHistogram.decode(encoded)
 
 
+def recorded(histogram: HdrHistogram) -> list[tuple[int, int]]:
+    """(ns, count) of each bucket with something in it: as its own iterator, some 30 times faster.
+
+    A live page must not cost more than the load that it shows.
+    """
+    return [
+        (int(histogram.get_highest_equivalent_value(histogram.get_value_from_index(index))), count)
+        for index, count in enumerate(histogram.counts[:])
+        if count
+    ]
+
+
 def merge_histograms(encoded: Sequence[str]) -> str:
     """The exact sum, bucket by bucket, in the standard encoding."""
     if len(encoded) == 1:

@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 import gevent
 import gevent.subprocess
-from engine_plan import JsonObject, decode
+from engine_plan import JsonObject, decode, recorded
 from locust.stats import StatsError
 
 PROMPT_EVENTS = frozenset({"ready", "start", "error", "engine_ended"})
@@ -106,6 +106,7 @@ class Worker:
             if self.kept is not None:
                 self.kept.write(line)
             self.take(json.loads(line))
+            gevent.sleep(0)  # heartbeats go on when lines have piled up
         if self.kept is not None:
             self.kept.close()
         self.take({"event": "engine_ended", "exit_status": self.engine.wait()})
@@ -126,7 +127,10 @@ class Worker:
 
     def fill_statistics(self, second: JsonObject) -> None:
         """One engine second into Locust's own statistics, in bulk; milliseconds with 3 decimals."""
-        histogram = decode(second["histograms"]["response"])
+        times = [
+            (round(value_ns / 1e6, 3), count)
+            for value_ns, count in recorded(decode(second["histograms"]["response"]))
+        ]
         stats = self.environment.stats
         now = time.time()
         failures = sum(second["errors"].values())
@@ -138,16 +142,15 @@ class Worker:
             entry.num_reqs_per_sec[int(now)] += second["completed"]
             if failures:
                 entry.num_fail_per_sec[int(now)] += failures
-            for item in histogram.get_recorded_iterator():
-                milliseconds = round(item.value_iterated_to / 1e6, 3)
-                entry.response_times[milliseconds] += item.count_at_value_iterated_to
-                entry.total_response_time += milliseconds * item.count_at_value_iterated_to
+            for milliseconds, count in times:
+                entry.response_times[milliseconds] += count
+                entry.total_response_time += milliseconds * count
                 entry.max_response_time = max(entry.max_response_time, milliseconds)
                 least = entry.min_response_time
                 entry.min_response_time = (
                     milliseconds if least is None else min(least, milliseconds)
                 )
-        for kind, count in second["errors"].items():
+        for kind, failed in second["errors"].items():
             key = StatsError.create_key("HTTP", "engine", kind)
             error = stats.errors.setdefault(key, StatsError("HTTP", "engine", kind))
-            error.occurrences += count
+            error.occurrences += failed

@@ -34,7 +34,7 @@ if "PAUSEMARK_NAME" in os.environ:  # else Locust's: the machine's
 
 # A child inherits SCHED_IDLE (SCHED_RESET_ON_FORK resets real-time policies only), and nobody but
 # root may leave it: so only root's Locust yields, and the engine is put back among the ordinary.
-YIELDS = os.geteuid() == 0
+YIELDS = os.geteuid() == 0 and os.environ.get("PAUSEMARK_YIELD") != "no"
 ORDINARY = ["chrt", "--other", "0"] if YIELDS else []
 
 

@@ -137,7 +137,8 @@ def _own_done(kept: Path, number: int) -> dict[str, Any]:
 def test_a_killed_and_a_cut_off_worker_are_lost_by_name_and_the_third_goes_on(
     net: dict[str, Host], start: Callable[..., dict[str, Bench]], tmp_path: Path
 ) -> None:
-    environment = {**TOKEN, "PAUSEMARK_LIVENESS_S": "15"}
+    # Four Locusts on one machine: as idle processes they would fall silent whenever it is busy.
+    environment = {**TOKEN, "PAUSEMARK_LIVENESS_S": "10", "PAUSEMARK_YIELD": "no"}
     started = start("--duration", "50s", environment=environment)
     one = started["run"]
     one.wait_for_load()

@@ -10,7 +10,7 @@ import pytest
 from hdrh.histogram import HdrHistogram
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "loadgen" / "locust"))
-from engine_plan import Seconds, merge_done, merge_histograms, shares
+from engine_plan import Seconds, decode, merge_done, merge_histograms, recorded, shares
 
 PLAN = {
     "rate_rps": 10_000.0,
@@ -94,6 +94,15 @@ def test_merged_histograms_are_the_sum_bucket_by_bucket() -> None:
         (i.value_iterated_to, i.count_at_value_iterated_to) for i in whole.get_recorded_iterator()
     ]
     assert found == wanted
+
+
+def test_recorded_buckets_are_those_of_the_histograms_own_iterator() -> None:
+    values = [1, 999, 53_127, 53_128, 1_048_576, 20_000_000, 20_000_001, 59_999_999_999]
+    histogram = decode(_encoded(values))
+    assert recorded(histogram) == [
+        (i.value_iterated_to, i.count_at_value_iterated_to)
+        for i in histogram.get_recorded_iterator()
+    ]
 
 
 def test_a_second_is_held_until_every_worker_reported_it() -> None:
