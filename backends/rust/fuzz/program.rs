@@ -20,6 +20,8 @@ pub mod object;
 pub mod on_hyper;
 #[path = "../src/on_mio/mod.rs"]
 pub mod on_mio;
+#[path = "../src/ready.rs"]
+pub mod ready;
 #[path = "../src/restore.rs"]
 pub mod restore;
 #[path = "../src/s3/mod.rs"]

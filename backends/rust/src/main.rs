@@ -12,6 +12,7 @@ mod log;
 mod object;
 mod on_hyper;
 mod on_mio;
+mod ready;
 mod restore;
 mod s3;
 mod serve;

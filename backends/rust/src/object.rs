@@ -1,9 +1,11 @@
 //! What a key names: its content, and what its headers say.
 
+use std::sync::OnceLock;
 use std::time::SystemTime;
 
 use crate::content::Content;
 use crate::kept::Kept;
+use crate::ready::Ready;
 
 /// It is never changed while others see it.
 #[derive(Clone, Debug)]
@@ -18,6 +20,8 @@ pub struct Object {
     /// `modified` as a header has it.
     pub last_modified: [u8; 29],
     pub kept: Kept,
+    /// Of hyper alone, and only once it was asked for; boxed, since most stores hold many objects.
+    pub ready: OnceLock<Box<Ready>>,
 }
 
 impl Object {
@@ -31,7 +35,14 @@ impl Object {
             modified: SystemTime::UNIX_EPOCH,
             last_modified: [b' '; 29],
             kept: Kept::default(),
+            ready: OnceLock::new(),
         }
+    }
+
+    /// Its headers for hyper, made when they are asked for first.
+    pub fn ready(&self) -> &Ready {
+        let make = || Box::new(Ready::new(&self.etag, &self.last_modified, &self.kept));
+        self.ready.get_or_init(make)
     }
 }
 

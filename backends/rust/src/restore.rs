@@ -59,6 +59,7 @@ fn object(record: &Record<'_>, modified: SystemTime) -> Option<Object> {
         modified,
         last_modified: s3::http_date(modified),
         kept: Kept::read(record.metadata)?,
+        ..Object::blank()
     })
 }
 

@@ -57,7 +57,9 @@ impl Spare {
 
 impl Blank {
     pub fn object(&mut self) -> &mut Object {
-        Arc::make_mut(&mut self.0)
+        let object = Arc::make_mut(&mut self.0);
+        object.ready.take(); // it tells of the object before
+        object
     }
 
     /// Room for a body of exactly this size: that of the body before, if it had it too.

@@ -1,5 +1,7 @@
 //! Follows one connection's requests from boundary to boundary.
 
+use memchr::memchr;
+
 use super::HEAD_BYTES_MAX;
 use super::head::{BodyFraming, HeadFacts, field_name};
 
@@ -75,7 +77,7 @@ impl Framer {
     fn take_head(&mut self, data: &[u8]) -> usize {
         loop {
             let start = self.head.line_start;
-            let Some(newline) = data[start..].iter().position(|&byte| byte == b'\n') else {
+            let Some(newline) = memchr(b'\n', &data[start..]) else {
                 if data.len() > HEAD_BYTES_MAX {
                     self.phase = Phase::Refused(431);
                 }
@@ -121,7 +123,7 @@ impl Framer {
 
     /// Reads a chunk's size line, the empty line behind a chunk's data, or a trailer line.
     fn take_line(&mut self, data: &[u8]) -> usize {
-        let Some(newline) = data.iter().position(|&byte| byte == b'\n') else {
+        let Some(newline) = memchr(b'\n', data) else {
             if data.len() > LINE_BYTES_MAX {
                 self.phase = Phase::Broken;
             }

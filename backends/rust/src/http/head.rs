@@ -27,7 +27,7 @@ impl HeadFacts {
         }
         let colon = field_name(line)?;
         let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
-        if value.iter().any(|&byte| (byte < b' ' && byte != b'\t') || byte == 0x7f) {
+        if has_control(value) {
             return None;
         }
         self.take_header(name, value)
@@ -74,6 +74,13 @@ impl HeadFacts {
     }
 }
 
+/// Whether there is a control character other than a tab.
+#[expect(clippy::needless_bitwise_bool, reason = "lazy operators do one byte at a time")]
+fn has_control(value: &[u8]) -> bool {
+    let is_control = |byte: u8| (byte < b' ') & (byte != b'\t') | (byte == 0x7f);
+    value.iter().fold(false, |found, &byte| found | is_control(byte))
+}
+
 /// Accepts `METHOD target HTTP/1.0` and 1.1; what the target means is hyper's affair.
 fn request_line(line: &[u8]) -> Option<()> {
     let method = line.iter().position(|&byte| !is_token(byte))?;
@@ -93,5 +100,18 @@ pub fn field_name(line: &[u8]) -> Option<usize> {
 
 /// What a method or a header name may consist of (RFC 9110, section 5.6.2).
 fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+    const TOKENS: [bool; 256] = {
+        let (mut tokens, mut byte) = ([false; 256], 0_u8);
+        while byte < 0x80 {
+            tokens[byte as usize] = byte.is_ascii_alphanumeric();
+            byte += 1;
+        }
+        let (marks, mut at) = (b"!#$%&'*+-.^_`|~", 0);
+        while at < marks.len() {
+            tokens[marks[at] as usize] = true;
+            at += 1;
+        }
+        tokens
+    };
+    TOKENS[usize::from(byte)]
 }

@@ -67,6 +67,7 @@ fn object(body: &[u8]) -> Object {
         modified: now,
         last_modified: crate::s3::http_date(now),
         kept: Kept::read(b"content-type\0text/plain\0").unwrap(),
+        ..Object::blank()
     }
 }
 

@@ -8,17 +8,20 @@ use bumpalo::Bump;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Bytes, Frame, Incoming};
 use hyper::header::{
-    CONNECTION, CONTENT_LENGTH, DATE, HOST, HeaderMap, HeaderName, HeaderValue, SERVER,
+    ACCEPT_RANGES, CONNECTION, CONTENT_LENGTH, DATE, ETAG, HOST, HeaderMap, HeaderName,
+    HeaderValue, LAST_MODIFIED, SERVER,
 };
-use hyper::http::Extensions;
+use hyper::http::request;
 use hyper::{Request, Response, StatusCode, Version};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::gate::{PROGRESS_TIMEOUT, Refusals};
+use super::header_case::Spelling;
 use crate::content::Sending;
 use crate::http::HeadFacts;
 use crate::log::{self, Queue, Refusal};
+use crate::object::Object;
 use crate::s3::{
     self, Answer, Asked, Content, Exchange, Failure, Method, Outcome, Pending, Progress, Rules,
     Step, Upload,
@@ -27,15 +30,13 @@ use crate::s3::{
 pub type Ticket = oneshot::Sender<log::Outcome>;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
-/// The longest answer has this many headers, metadata aside: one allocation for them all.
-const HEADERS_USUAL: usize = 12;
 
 /// What one worker thread keeps for its connections.
 #[derive(Debug)]
 pub struct Worker {
     pub rules: Rules,
     /// Makes hyper write header names as the contract does; see `header_case`.
-    header_case: Extensions,
+    spelling: Spelling,
     /// The Date of one second.
     date: RefCell<(u64, HeaderValue)>,
     /// The way to the log's writer; `None` when there is no log.
@@ -43,9 +44,9 @@ pub struct Worker {
 }
 
 impl Worker {
-    pub fn new(rules: Rules, header_case: Extensions, log: Option<Queue<Ticket>>) -> Self {
+    pub fn new(rules: Rules, spelling: Spelling, log: Option<Queue<Ticket>>) -> Self {
         let date = RefCell::new((0, HeaderValue::from_static("")));
-        Self { rules, header_case, date, log: log.map(RefCell::new) }
+        Self { rules, spelling, date, log: log.map(RefCell::new) }
     }
 
     fn date(&self) -> HeaderValue {
@@ -81,7 +82,14 @@ impl Worker {
 pub struct Connection {
     pub refusals: Rc<Refusals>,
     /// Room for one request: what it asks, and answers while they are built.
-    room: Cell<(Asked, Bump)>,
+    room: Cell<Option<Box<Room>>>,
+}
+
+/// Boxed, so that taking it out and putting it back moves a pointer.
+#[derive(Default)]
+struct Room {
+    asked: Asked,
+    arena: Bump,
 }
 
 /// Answers one request.
@@ -91,20 +99,21 @@ pub async fn handle(
     request: Request<Incoming>,
 ) -> Response<Sending> {
     let is_http1 = request.version() != Version::HTTP_2;
-    let refusal = if is_http1 { connection.refusals.next() } else { refusal_of_http2(&request) };
-    let (mut asked, mut arena) = connection.room.take();
+    let (head, mut body) = request.into_parts();
+    let refusal = if is_http1 { connection.refusals.next() } else { refusal_of_http2(&head) };
+    let mut room = connection.room.take().unwrap_or_default();
     let request_id = worker.rules.request_id();
-    read(&mut asked, &request);
+    read(&mut room.asked, &head, &body);
     let mut is_closing = refusal.is_some();
     let outcome = match refusal {
         Some(status) if status == s3::HEAD_TOO_LARGE.status => Err(&s3::HEAD_TOO_LARGE),
         Some(_) => Err(&s3::BAD_REQUEST),
         None => {
-            let routed = asked.route();
-            let exchange = Exchange { rules: &worker.rules, arena: &arena, asked: &asked };
+            let routed = room.asked.route();
+            let Room { asked, arena } = &*room;
+            let exchange = Exchange { rules: &worker.rules, arena, asked };
             let progress = routed.and_then(|()| s3::begin(&exchange));
-            is_closing = s3::is_instead_of_continue(&asked, &progress);
-            let mut body = request.into_body();
+            is_closing = s3::is_instead_of_continue(asked, &progress);
             let outcome = answer(worker, &exchange, progress, (&mut body, is_http1)).await;
             is_closing |= outcome.as_ref().is_err_and(|failed| failed.closing);
             if is_http1 && !is_closing {
@@ -116,25 +125,26 @@ pub async fn handle(
         }
     };
     let is_http = !outcome.as_ref().is_err_and(|failed| *failed == &s3::BAD_REQUEST);
-    let path = if is_http && refusal.is_none() { asked.path() } else { b"/" };
-    let mut response = respond(worker, outcome, path, request_id);
-    if !is_http1 && asked.method == Method::Head {
+    let path = if is_http && refusal.is_none() { room.asked.path() } else { b"/" };
+    let mut response = respond(worker, outcome, head.headers, (path, request_id));
+    if !is_http1 && room.asked.method == Method::Head {
         *response.body_mut() = Bytes::new().into(); // in HTTP/1.1 hyper sees to that
     }
     if is_closing && is_http1 {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        *response.extensions_mut() = worker.spelling.all.clone();
     }
-    arena.reset();
-    connection.room.set((asked, arena));
+    room.arena.reset();
+    connection.room.set(Some(room));
     response
 }
 
-fn read(asked: &mut Asked, request: &Request<Incoming>) {
-    let (uri, method) = (request.uri(), request.method().as_str());
+fn read(asked: &mut Asked, head: &request::Parts, body: &Incoming) {
+    let (uri, method) = (&head.uri, head.method.as_str());
     let query = uri.query().unwrap_or("");
     asked.begin(method.as_bytes(), uri.path().as_bytes(), query.as_bytes());
-    let authority = uri.authority().filter(|_| request.version() == Version::HTTP_2);
-    for (name, value) in request.headers() {
+    let authority = uri.authority().filter(|_| head.version == Version::HTTP_2);
+    for (name, value) in &head.headers {
         if authority.is_none() || *name != HOST {
             asked.add_header(name.as_str().as_bytes(), value.as_bytes());
         }
@@ -143,8 +153,8 @@ fn read(asked: &mut Asked, request: &Request<Incoming>) {
         asked.add_header(b"host", authority.as_str().as_bytes());
     }
     // In HTTP/2 the end of a body needs no length: it is like one that comes in chunks.
-    if request.version() == Version::HTTP_2 && !request.headers().contains_key(CONTENT_LENGTH) {
-        if request.body().is_end_stream() {
+    if head.version == Version::HTTP_2 && !head.headers.contains_key(CONTENT_LENGTH) {
+        if body.is_end_stream() {
             asked.add_header(b"content-length", b"0");
         } else {
             asked.add_header(b"transfer-encoding", b"chunked");
@@ -153,9 +163,9 @@ fn read(asked: &mut Asked, request: &Request<Incoming>) {
 }
 
 /// What hyper lets through: lengths that contradict each other.
-fn refusal_of_http2(request: &Request<Incoming>) -> Option<u16> {
+fn refusal_of_http2(head: &request::Parts) -> Option<u16> {
     let mut facts = HeadFacts::default();
-    let lengths = request.headers().get_all(CONTENT_LENGTH);
+    let lengths = head.headers.get_all(CONTENT_LENGTH);
     let is_good = lengths
         .iter()
         .all(|value| facts.take_header(b"content-length", value.as_bytes()).is_some());
@@ -208,26 +218,54 @@ async fn receive(
 }
 
 /// An answer's own headers, after those that all have.
-struct Told<'a>(&'a mut HeaderMap);
+struct Told<'a> {
+    headers: &'a mut HeaderMap,
+    /// Whether they are spelt as those of most objects are.
+    is_usual: bool,
+}
 
 impl s3::Headers for Told<'_> {
     fn add(&mut self, name: &str, value: &[u8]) {
         // What is kept was a header before, and what is made can be one.
         if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_bytes(value))
         {
-            self.0.insert(name, value);
+            self.headers.insert(name, value);
         }
+        self.is_usual = false;
+    }
+
+    fn add_tags(&mut self, object: &Object) {
+        let ready = object.ready();
+        self.headers.insert(ETAG, ready.etag.clone());
+        self.headers.insert(LAST_MODIFIED, ready.last_modified.clone());
+        self.headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    }
+
+    fn add_kept(&mut self, object: &Object, is_told: impl Fn(&str) -> bool) {
+        let ready = object.ready();
+        for (name, value) in ready.kept.iter().filter(|(name, _)| is_told(name.as_str())) {
+            self.headers.insert(name.clone(), value.clone());
+        }
+        self.is_usual &= ready.is_usual;
     }
 }
 
-fn respond(worker: &Worker, outcome: Outcome, path: &[u8], request_id: u64) -> Response<Sending> {
+/// The room of the request's headers, which hyper keeps for a connection, is the answer's.
+fn respond(
+    worker: &Worker,
+    outcome: Outcome,
+    mut headers: HeaderMap,
+    (path, request_id): (&[u8], u64),
+) -> Response<Sending> {
     let answer = outcome.unwrap_or_else(|failed| s3::failure_answer(failed, path, request_id));
-    let mut headers = HeaderMap::with_capacity(HEADERS_USUAL);
+    headers.clear();
     headers.insert(DATE, worker.date());
     headers.insert(SERVER, HeaderValue::from_static("pausemark"));
     let id = HeaderValue::from_bytes(&s3::upper_hex(request_id));
     headers.insert(REQUEST_ID, id.unwrap_or_else(|_| HeaderValue::from_static("")));
-    answer.tell(&mut Told(&mut headers));
+    let mut told = Told { headers: &mut headers, is_usual: true };
+    answer.tell(&mut told);
+    let is_usual = told.is_usual;
     if let Some(length) = answer.length() {
         headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
@@ -235,7 +273,8 @@ fn respond(worker: &Worker, outcome: Outcome, path: &[u8], request_id: u64) -> R
     let mut response = Response::new(body_of(answer));
     *response.status_mut() = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     *response.headers_mut() = headers;
-    *response.extensions_mut() = worker.header_case.clone();
+    let spelling = &worker.spelling;
+    *response.extensions_mut() = if is_usual { &spelling.usual } else { &spelling.all }.clone();
     response
 }
 

@@ -58,6 +58,19 @@ pub struct Part {
 pub trait Headers {
     /// A name in lower case.
     fn add(&mut self, name: &str, value: &[u8]);
+
+    /// Those that every answer with an object's bytes begins with.
+    fn add_tags(&mut self, object: &Object) {
+        tell_tags(object, self);
+        self.add("accept-ranges", b"bytes");
+    }
+
+    /// Those that an object keeps, as far as they are told.
+    fn add_kept(&mut self, object: &Object, is_told: impl Fn(&str) -> bool) {
+        for (name, value) in object.kept.iter().filter(|(name, _)| is_told(name)) {
+            self.add(name, value);
+        }
+    }
 }
 
 impl Answer {
@@ -101,7 +114,7 @@ impl Answer {
     }
 }
 
-fn tell_tags(object: &Object, to: &mut impl Headers) {
+fn tell_tags(object: &Object, to: &mut (impl Headers + ?Sized)) {
     to.add(ETAG, object.etag.as_bytes());
     to.add("last-modified", &object.last_modified);
 }
@@ -109,17 +122,14 @@ fn tell_tags(object: &Object, to: &mut impl Headers) {
 impl Part {
     fn tell(&self, to: &mut impl Headers) {
         let object = &*self.object;
-        tell_tags(object, to);
-        to.add("accept-ranges", b"bytes");
+        to.add_tags(object);
         if let Some(overrides) = &self.overrides {
             overrides.tell(object, to);
         }
-        for (name, value) in object.kept.iter() {
-            let is_told = self.overrides.is_some() && Overrides::covers(name);
-            if !is_told && (self.tells_checksums || !is_checksum(name)) {
-                to.add(name, value);
-            }
-        }
+        to.add_kept(object, |name| {
+            let is_overridden = self.overrides.is_some() && Overrides::covers(name);
+            !is_overridden && (self.tells_checksums || !is_checksum(name))
+        });
         if self.is_range {
             let mut text = [0; CONTENT_RANGE_BYTES_MAX];
             let mut room = &mut text[..];

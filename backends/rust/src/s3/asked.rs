@@ -1,5 +1,7 @@
 //! What a request asks: its method, target and headers, as bytes that both stacks fill in.
 
+use memchr::{memchr, memchr2};
+
 use super::failure::{self, Failure};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -112,16 +114,23 @@ impl Asked {
 
     /// What stands before and behind the first separator.
     fn split(&self, span: Span, separator: u8) -> (Span, Span) {
-        let found = self.at(span).iter().position(|byte| *byte == separator);
+        let found = memchr(separator, self.at(span));
         let end = found.map_or(span.to, |at| span.from + at);
         (Span { to: end, ..span }, Span { from: span.to.min(end + 1), to: span.to })
     }
 
     fn decode(&mut self, span: Span, plus_is_space: bool) -> Option<Span> {
-        self.scratch.clear();
-        decode_into(&mut self.scratch, &self.text[span.from..span.to], plus_is_space)?;
+        let text = &self.text[span.from..span.to];
         let from = self.decoded.len();
-        self.decoded.push_str(std::str::from_utf8(&self.scratch).ok()?);
+        let is_plain = memchr2(b'%', if plus_is_space { b'+' } else { b'%' }, text).is_none();
+        let decoded = if is_plain {
+            text
+        } else {
+            self.scratch.clear();
+            decode_into(&mut self.scratch, text, plus_is_space)?;
+            &self.scratch
+        };
+        self.decoded.push_str(std::str::from_utf8(decoded).ok()?);
         Some(Span { from, to: self.decoded.len() })
     }
 

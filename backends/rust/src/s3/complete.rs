@@ -62,6 +62,7 @@ fn pending(
         modified,
         last_modified: answer::http_date(modified),
         kept: completing.kept.clone(),
+        ..Object::blank()
     });
     let room = completing.room();
     Pending::completing(Write::Put { bucket, object, room, conditions }, answer, completing)

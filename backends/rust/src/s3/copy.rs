@@ -73,6 +73,7 @@ fn copy_of(source: &Object, replaced: Option<Kept>) -> Object {
         modified,
         last_modified: answer::http_date(modified),
         kept,
+        ..Object::blank()
     }
 }
 

@@ -1,5 +1,7 @@
 //! The `Authorization` header: its three fields, and what they say.
 
+use memchr::memchr;
+
 use super::ALGORITHM;
 use crate::s3::asked::Asked;
 use crate::s3::failure::{self, Failure};
@@ -27,8 +29,11 @@ impl<'a> Fields<'a> {
     fn parse(text: &'a str) -> Option<Self> {
         let fields = text.strip_prefix(ALGORITHM)?.strip_prefix(' ')?;
         let mut found = [""; 3];
-        for field in fields.split(',') {
-            let (name, value) = field.trim().split_once('=')?;
+        let mut rest = Some(fields);
+        while let Some(left) = rest {
+            let (field, behind) = cut(left, b',').map_or((left, None), |(a, b)| (a, Some(b)));
+            rest = behind;
+            let (name, value) = cut(field.trim(), b'=')?;
             let place = NAMES.iter().position(|known| *known == name)?;
             if value.is_empty() || !found[place].is_empty() {
                 return None;
@@ -37,6 +42,12 @@ impl<'a> Fields<'a> {
         }
         (!found.contains(&"")).then_some(Self(found))
     }
+}
+
+/// What stands before and behind the first of such bytes of ASCII.
+fn cut(text: &str, at: u8) -> Option<(&str, &str)> {
+    let place = memchr(at, text.as_bytes())?;
+    Some((&text[..place], &text[place + 1..]))
 }
 
 /// Who signed, for which day and region, and which headers.
