@@ -44,7 +44,7 @@ pub fn apply(store: &Arc<Store>, record: &Record<'_>) -> Result<(), LogError> {
             let Some(room) = room else { return Err(too_small(store, record)) };
             room.keep();
             store.account(replaced);
-            store.insert(&bucket, key, Arc::new(object));
+            drop(store.insert(&bucket, key, Arc::new(object)));
         }
     }
     Ok(())

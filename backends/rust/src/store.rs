@@ -113,9 +113,10 @@ impl Store {
         Ok(self.put_into(index, key, object))
     }
 
-    /// Puts an object whose room is accounted already, with no conditions left to ask.
-    pub fn insert(&self, bucket: &Bucket, key: &str, object: Arc<Object>) {
-        drop(self.put_into(write(&bucket.index), key, object));
+    /// Puts an object whose room is accounted already, with no conditions left to ask. What was
+    /// replaced.
+    pub fn insert(&self, bucket: &Bucket, key: &str, object: Arc<Object>) -> Option<Arc<Object>> {
+        self.put_into(write(&bucket.index), key, object)
     }
 
     fn put_into(

@@ -57,16 +57,17 @@ impl Change {
         matches!(self, Self::CreateBucket { .. } | Self::DeleteBucket { .. })
     }
 
-    /// Whether its conditions cannot be decided until this one before it is in the index.
-    pub fn depends_on(&self, before: &Self) -> bool {
+    /// Whether its conditions cannot be decided until one of these before it is in the index.
+    pub fn depends_on<'a>(&self, mut before: impl Iterator<Item = &'a Self>) -> bool {
         let Self::Put { bucket, key, conditions, .. } = self else { return false };
-        match before {
-            Self::Put { bucket: other, key: known, .. }
-            | Self::Delete { bucket: other, key: known } => {
-                !conditions.is_empty() && Arc::ptr_eq(bucket, other) && key == known
-            }
-            Self::CreateBucket { .. } | Self::DeleteBucket { .. } => false,
-        }
+        !conditions.is_empty()
+            && before.any(|earlier| match earlier {
+                Self::Put { bucket: other, key: known, .. }
+                | Self::Delete { bucket: other, key: known } => {
+                    Arc::ptr_eq(bucket, other) && key == known
+                }
+                Self::CreateBucket { .. } | Self::DeleteBucket { .. } => false,
+            })
     }
 
     pub fn data_bytes(&self) -> usize {
@@ -103,10 +104,10 @@ impl Change {
                 parts: object.parts,
                 md5: object.md5,
                 time_ns: nanoseconds(object.modified),
-                ..plain(Operation::Put, format!("{}/{key}", bucket.name))
+                ..plain(Operation::Put, [&bucket.name, "/", key].concat())
             },
             Self::Delete { bucket, key } => {
-                plain(Operation::Delete, format!("{}/{key}", bucket.name))
+                plain(Operation::Delete, [&bucket.name, "/", key].concat())
             }
             Self::CreateBucket { name, created } => Described {
                 time_ns: nanoseconds(*created),
@@ -116,13 +117,15 @@ impl Change {
         }
     }
 
-    pub fn apply(self, store: &Store) {
+    /// What it replaced or deleted.
+    pub fn apply(self, store: &Store) -> Option<Arc<Object>> {
         match self {
-            Self::Put { bucket, key, object, .. } => store.insert(&bucket, &key, object),
-            Self::Delete { bucket, key } => drop(store.delete(&bucket, &key)),
+            Self::Put { bucket, key, object, .. } => return store.insert(&bucket, &key, object),
+            Self::Delete { bucket, key } => return store.delete(&bucket, &key),
             Self::CreateBucket { name, created } => store.create(&name, created),
             Self::DeleteBucket { name } => drop(store.remove(&name)),
         }
+        None
     }
 
     /// The room of an object that will not be stored.

@@ -80,6 +80,8 @@ struct Running {
     store: Arc<Store>,
     log: Started<u8>,
     outcomes: mpsc::Receiver<Vec<(u8, Outcome)>>,
+    /// What the last change replaced or deleted.
+    gone: Option<Arc<Object>>,
 }
 
 impl Running {
@@ -90,14 +92,14 @@ impl Running {
         let (sender, outcomes) = mpsc::channel();
         let tell: Tell<u8> = Box::new(move |batch| sender.send(batch).unwrap());
         let log = start(settings.clone(), recovered, store.clone(), vec![tell], failed).unwrap();
-        Ok(Self { store, log, outcomes })
+        Ok(Self { store, log, outcomes, gone: None })
     }
 
     fn change(&mut self, change: Change) -> Result<(), Refusal> {
         self.log.queues[0].push(change, 7)?;
-        let batch = self.outcomes.recv().unwrap();
+        let mut batch = self.outcomes.recv().unwrap();
         assert_eq!((batch.len(), batch[0].0), (1, 7));
-        batch[0].1
+        batch.remove(0).1.map(|gone| self.gone = gone)
     }
 
     fn create(&mut self, name: &str) -> Result<(), Refusal> {
@@ -343,6 +345,27 @@ fn a_lost_record_that_was_synced_is_corruption_and_one_that_was_not_is_a_torn_ta
             found => assert_eq!((found.unwrap().1, corrupt), (vec![], false)),
         }
     }
+}
+
+#[test]
+fn what_a_change_replaces_goes_to_who_asked_for_it() {
+    let scratch = Scratch::new();
+    let mut running = Running::start(&scratch.settings(Durability::Batch)).unwrap();
+    let gone = |running: &mut Running| {
+        running.gone.take().map(|mut object| {
+            assert!(Arc::get_mut(&mut object).is_some(), "nobody else holds it");
+            object.body.copy(0, 9)
+        })
+    };
+    running.create("bucket").unwrap();
+    running.put("a", b"1", Conditions::default()).unwrap();
+    assert_eq!(gone(&mut running), None);
+    running.put("a", b"2", Conditions::default()).unwrap();
+    assert_eq!(gone(&mut running).as_deref(), Some(&b"1"[..]));
+    let bucket = running.store.bucket("bucket").unwrap();
+    running.change(Change::Delete { bucket, key: "a".into() }).unwrap();
+    assert_eq!(gone(&mut running).as_deref(), Some(&b"2"[..]));
+    running.end();
 }
 
 #[test]

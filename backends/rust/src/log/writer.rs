@@ -15,6 +15,7 @@ use super::record::{Record, fill};
 use super::recovery::Recovered;
 use super::segment::{self, HEADER_BYTES, Header};
 use super::{Durability, Settings};
+use crate::object::Object;
 use crate::store::{Store, StoreError};
 
 const RING_ENTRIES: usize = 1024;
@@ -33,7 +34,8 @@ pub enum Refusal {
     Failed,
 }
 
-pub type Outcome = Result<(), Refusal>;
+/// What was replaced or deleted, if anything: the worker that asked may use its memory again.
+pub type Outcome = Result<Option<Arc<Object>>, Refusal>;
 
 /// Tells a worker what became of its writes, by the tickets that it gave them: called by the
 /// writer, once a batch, so that a batch costs one wake of the worker.
@@ -95,6 +97,8 @@ pub fn start<T: Send + 'static>(
         store,
         rings,
         held: VecDeque::new(),
+        batch: Vec::new(),
+        accepted: Vec::new(),
         tells,
         buffer: Vec::with_capacity(2 * BATCH_BYTES_MAX),
     };
@@ -122,6 +126,9 @@ struct Writer<T> {
     rings: Vec<Consumer<Write<T>>>,
     /// Taken from a ring, for the next batch.
     held: VecDeque<Write<T>>,
+    /// Empty between batches, for their room: what is written, and what of it was accepted.
+    batch: Vec<Write<T>>,
+    accepted: Vec<Write<T>>,
     tells: Vec<Tell<T>>,
     buffer: Vec<u8>,
 }
@@ -154,13 +161,13 @@ impl<T> Writer<T> {
     fn gather(&mut self) -> Vec<Write<T>> {
         let records_max =
             if self.settings.durability == Durability::Sync { 1 } else { BATCH_RECORDS_MAX };
-        let mut batch = Vec::new();
+        let mut batch = std::mem::take(&mut self.batch);
         let mut bytes = 0;
         while batch.len() < records_max && bytes < BATCH_BYTES_MAX {
             let Some(write) = self.take() else { break };
             let alone = write.change.stands_alone();
-            let depends = |before: &Write<T>| write.change.depends_on(&before.change);
-            if (alone && !batch.is_empty()) || batch.iter().any(depends) {
+            let depends = write.change.depends_on(batch.iter().map(|before| &before.change));
+            if (alone && !batch.is_empty()) || depends {
                 self.held.push_front(write);
                 break;
             }
@@ -186,11 +193,13 @@ impl<T> Writer<T> {
     }
 
     /// Decides, writes, syncs as the mode says, applies, answers.
-    fn commit(&mut self, batch: Vec<Write<T>>) -> io::Result<()> {
-        let mut accepted = Vec::with_capacity(batch.len());
-        let mut answers: Vec<Vec<_>> = self.tells.iter().map(|_| Vec::new()).collect();
+    fn commit(&mut self, mut batch: Vec<Write<T>>) -> io::Result<()> {
+        let mut accepted = std::mem::take(&mut self.accepted);
+        let room = batch.len();
+        let mut answers: Vec<Vec<_>> =
+            self.tells.iter().map(|_| Vec::with_capacity(room)).collect();
         let mut failure = None;
-        for write in batch {
+        for write in batch.drain(..) {
             let logged = match (&failure, write.change.decide(&self.store)) {
                 (Some(_), _) => Err(Refusal::Failed),
                 (None, Decision::Refused(error)) => Err(Refusal::Store(error)),
@@ -205,7 +214,7 @@ impl<T> Writer<T> {
             };
             match logged {
                 Ok(true) => accepted.push(write),
-                Ok(false) => answers[write.worker].push((write.ticket, Ok(()))),
+                Ok(false) => answers[write.worker].push((write.ticket, Ok(None))),
                 Err(refusal) => {
                     write.change.give_back(&self.store);
                     answers[write.worker].push((write.ticket, Err(refusal)));
@@ -216,10 +225,9 @@ impl<T> Writer<T> {
             Some(error) => Err(error),
             None => self.flush().and_then(|()| self.sync_as_promised()),
         };
-        for write in accepted {
+        for write in accepted.drain(..) {
             let outcome = if ended.is_ok() {
-                write.change.apply(&self.store);
-                Ok(())
+                Ok(write.change.apply(&self.store))
             } else {
                 Err(Refusal::Failed)
             };
@@ -230,6 +238,7 @@ impl<T> Writer<T> {
                 tell(answers);
             }
         }
+        (self.batch, self.accepted) = (batch, accepted);
         ended
     }
 

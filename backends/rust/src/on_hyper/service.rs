@@ -71,7 +71,8 @@ impl Worker {
         let (count, mut made) = write.push(exchange, &mut log.borrow_mut(), ticket);
         for outcome in waiting.into_iter().take(count) {
             let outcome = outcome.await.unwrap_or(Err(Refusal::Failed));
-            made = made.and(outcome.map_err(s3::of_refusal));
+            let told = self.rules.made(outcome);
+            made = made.and(told);
         }
         told.outcome(made)
     }

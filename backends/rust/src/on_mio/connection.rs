@@ -12,7 +12,7 @@ use super::call::{Call, Waiting};
 use super::desk::{Desk, INPUT_BYTES, Ticket};
 use super::sending;
 use crate::log::Outcome;
-use crate::s3::{self, Step};
+use crate::s3::Step;
 
 /// What an event says of a socket.
 #[derive(Clone, Copy, Debug, Default)]
@@ -196,7 +196,8 @@ impl Connection {
         let waiting = self.call.as_mut().and_then(|call| call.waiting.as_mut());
         let Some(waiting) = waiting else { return };
         waiting.outcomes_left -= 1;
-        waiting.made = waiting.made.and(outcome.map_err(s3::of_refusal));
+        let made = desk.rules.made(outcome); // also where one before it was refused
+        waiting.made = waiting.made.and(made);
         if waiting.outcomes_left == 0 && !self.is_blocked {
             self.go_on(desk);
         }

@@ -65,12 +65,12 @@ impl Write {
         match self {
             Self::Put { bucket, object, room, conditions } => {
                 let put = store.put(&bucket, asked.key(), object, room, &conditions);
-                exchange.spare(put.map_err(of_store)?);
+                exchange.rules.use_again(put.map_err(of_store)?);
             }
-            Self::Delete(bucket) => exchange.spare(store.delete(&bucket, asked.key())),
+            Self::Delete(bucket) => exchange.rules.use_again(store.delete(&bucket, asked.key())),
             Self::DeleteMany(bucket, keys) => {
                 for key in &keys {
-                    exchange.spare(store.delete(&bucket, key));
+                    exchange.rules.use_again(store.delete(&bucket, key));
                 }
             }
             Self::CreateBucket => store.create(asked.bucket(), SystemTime::now()),

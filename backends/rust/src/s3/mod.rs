@@ -29,7 +29,8 @@ pub use answer::{
 };
 pub use asked::{Asked, Method};
 pub use auth::Credentials;
-pub use change::{Made, Pending, Told, of_refusal};
+use change::of_refusal;
+pub use change::{Made, Pending, Told};
 pub use failure::{BAD_REQUEST, Failure, HEAD_TOO_LARGE};
 pub use upload::Upload;
 
@@ -39,6 +40,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bumpalo::Bump;
 
+use crate::log;
 use crate::object::Object;
 use crate::spare::Spare;
 use crate::store::{Bucket, Store};
@@ -103,6 +105,18 @@ impl Rules {
         let number = self.requests.get();
         self.requests.set(number + 1);
         self.seed.wrapping_add(number).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    }
+
+    /// Keeps the memory of what is no longer stored.
+    pub fn use_again(&self, gone: Option<Arc<Object>>) {
+        if let Some(object) = gone {
+            self.spare.give(object);
+        }
+    }
+
+    /// What the log's writer told of a change.
+    pub fn made(&self, outcome: log::Outcome) -> Made {
+        outcome.map(|gone| self.use_again(gone)).map_err(of_refusal)
     }
 }
 
@@ -235,13 +249,6 @@ impl Exchange<'_> {
     fn bucket(&self) -> Result<Arc<Bucket>, &'static Failure> {
         let found = self.rules.shared.store.bucket(self.asked.bucket());
         found.ok_or(&failure::NO_SUCH_BUCKET)
-    }
-
-    /// Keeps the memory of what is no longer stored.
-    fn spare(&self, gone: Option<Arc<Object>>) {
-        if let Some(object) = gone {
-            self.rules.spare.give(object);
-        }
     }
 
     /// What the head says of a body that may not be there.
