@@ -154,6 +154,7 @@ class Display:
     def trial_ends(self, plan: Plan, spec: TrialSpec, data: TrialData) -> None:
         """The verdict in a line, every reason in another."""
         self.say(f"  {data.verdict.status}")
+        self.say(f"    {hiccups_text(data)}")
         for reason in data.verdict.reasons:
             self.say(f"    {reason.status} {reason.id}: {reason.text}")
             if reason.id not in self._explained:
@@ -172,6 +173,22 @@ class Display:
             self._bar = None
 
 
+def hiccups_text(data: TrialData) -> str:
+    """The control line: what the platform alone did to a thread that only sleeps."""
+    if data.hiccups is None:
+        why = data.not_measured.get("hiccups", "no control ran")
+        return f"platform hiccups: not measured ({why})"
+    parts = []
+    for role, found in data.hiccups.by_role.items():
+        values = (("P99", found.p99), ("P99.9", found.p999), ("max", found.max))
+        told = [
+            f"{name} {'too few' if value is None else words.duration(value)}"
+            for name, value in values
+        ]
+        parts.append(f"{role}'s CPUs {', '.join(told)}")
+    return f"platform hiccups: {'; '.join(parts)}"
+
+
 def load_table(target: str, trial: TrialData, grain_ns: int) -> None:
     """What `bench load` measured."""
     if trial.load is None or trial.latency is None:
@@ -184,6 +201,7 @@ def load_table(target: str, trial: TrialData, grain_ns: int) -> None:
         ["grain", words.duration(grain_ns)],
         ["errors", ", ".join(f"{k} {n}" for k, n in trial.load.errors.items()) or "none"],
     ]
+    rows.append(["", hiccups_text(trial)])
     for reason in trial.verdict.reasons:
         rows += [["", *reason.text.splitlines()], ["", f"({page_of(reason.id)})"]]
     kinds = ("response", "service", "own_fault_lag", "backlog_lag")

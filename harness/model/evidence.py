@@ -6,7 +6,7 @@ import msgspec
 
 from harness.model.checks import SelfChecks
 from harness.model.facts import Incident
-from harness.model.trial import Load, ProbeReport
+from harness.model.trial import Hiccups, Load, ProbeReport
 
 
 class CoreUse(msgspec.Struct, frozen=True):
@@ -38,4 +38,5 @@ class Evidence(msgspec.Struct, frozen=True):
     incidents: list[Incident]
     calibration_passed: bool | None
     calibration_text: str
+    hiccups: Hiccups | None = None
     checks: SelfChecks | None = None  # None: the trial left no books at all

@@ -64,4 +64,5 @@ class Recording:
     engine: dict[str, list[dict[str, Any]]] | None  # events by kind
     streams: dict[str, Stream]
     seconds: dict[str, list[dict[str, Any]]]  # probe -> its lines
+    hiccups: list[dict[str, Any]] | None = None  # events of `pausemark-engine hiccup`
     reasons: dict[str, str] = field(default_factory=dict)  # file name -> why it is not here

@@ -138,6 +138,14 @@ class Platform(msgspec.Struct, frozen=True):
     foreign_holders: dict[str, dict[str, int]] | None  # role -> process name -> ns
 
 
+class Hiccups(msgspec.Struct, frozen=True):
+    """How late a thread that only sleeps woke on the CPUs of a role: backend, engine."""
+
+    by_role: dict[str, Percentiles]
+    interval_ns: int  # between the points at which it wanted to wake
+    waited_is_off: bool  # what it waited behind others on its CPU was counted, and taken off
+
+
 class ProbeReport(msgspec.Struct, frozen=True):
     """How one probe fared: what it cost and what it lost."""
 
@@ -171,3 +179,4 @@ class TrialData(msgspec.Struct, frozen=True):
     verdict: Verdict
     operations: dict[str, OperationFigures] = {}
     checks: SelfChecks | None = None
+    hiccups: Hiccups | None = None

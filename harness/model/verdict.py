@@ -73,6 +73,13 @@ _TABLE = (
         "steal-backend", "share of time stolen from the backend's cores", "ratio", 0.02, 0.25
     ),
     Threshold("steal-engine", "share of time stolen from the engine's cores", "ratio", 0.02, 0.25),
+    Threshold(
+        "platform-hiccups",
+        "how late a thread that only sleeps woke on these CPUs, P99",
+        "ns",
+        1_000_000,
+        None,
+    ),
     Threshold("quota-throttled", "share of time throttled by a CPU quota", "ratio", 0.001, None),
     Threshold(
         "core-shared",

@@ -28,6 +28,7 @@ from harness.stats import (
     buckets,
     clean,
     decoded,
+    hiccups,
     intervals,
     lag,
     loads,
@@ -81,6 +82,7 @@ def collect(recording: Recording, judge: Callable[[Evidence], Verdict]) -> Colle
         histograms = loads.totals(recording).get("histograms") or {}
         latency = decoded.latency(histograms, elsewhere=facts.workers_elsewhere)
     checks = _checks(recording, measured, use, missing)
+    late = hiccups.of_trial(facts, recording.hiccups, missing)
     platform = machine.platform(facts, seen, missing)
     probes = [_report(outcome) for outcome in recording.probes]
     evidence = machine.evidence(
@@ -93,6 +95,7 @@ def collect(recording: Recording, judge: Callable[[Evidence], Verdict]) -> Colle
         probes=probes,
         own_lag_p99_ns=latency.own_fault_lag.p99 if latency is not None else None,
         checks=checks,
+        hiccups=late,
     )
     if latency is not None:
         missing.pop("latency", None)
@@ -115,6 +118,7 @@ def collect(recording: Recording, judge: Callable[[Evidence], Verdict]) -> Colle
         verdict=judge(evidence),
         operations=_operations(recording, measured),
         checks=checks,
+        hiccups=late,
     )
     return Collected(trial, _series(measured, seen), _slow(measured, seen))
 

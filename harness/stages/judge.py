@@ -22,6 +22,7 @@ def judge(evidence: Evidence) -> Verdict:
         *_rate(evidence),
         *_books(evidence),
         *_cores(evidence),
+        *_hiccups(evidence),
         *_answers(evidence),
         *_losses(evidence),
     ]
@@ -191,6 +192,23 @@ def _cores(evidence: Evidence) -> Iterator[Reason]:
             f"the CPU quota stopped {evidence.subject} for {evidence.throttled_ns / 1e6:.0f} ms, "
             f"{share:.1%} of the time",
         )
+
+
+def _hiccups(evidence: Evidence) -> Iterator[Reason]:
+    by_role = evidence.hiccups.by_role if evidence.hiccups is not None else {}
+    known = [(part.p99, role, part) for role, part in by_role.items() if part.p99 is not None]
+    if not known:
+        return
+    value, role, part = max(known, key=lambda entry: entry[0])
+    use = evidence.backend if role == "backend" else evidence.engine
+    cores = _cores_text(role, use)
+    yield from _reason(
+        "platform-hiccups",
+        value,
+        f"the platform, on {cores}",
+        f"a thread that only sleeps on {cores} woke {value / 1e6:.2f} ms late or more in 1% of the "
+        f"time, at most {(part.max or 0) / 1e6:.1f} ms",
+    )
 
 
 def _cores_text(role: str, use: CoreUse) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from harness.drivers import hiccups as hiccups_driver
 from harness.drivers import load as load_driver
 from harness.drivers.locust import LIVENESS_S, Crew
 from harness.drivers.probe import Probe
@@ -77,6 +78,7 @@ class Trial:
             load: load_driver.Load | None = None
             try:
                 self._start_probes(probes)
+                stack.callback(self._start_control().stop)
                 load = self._start_load()
                 stack.callback(load.stop)
                 start = self._begin(load, probes)
@@ -108,6 +110,14 @@ class Trial:
                     "port": self._target.port,
                 }
             )
+
+    def _start_control(self) -> hiccups_driver.Hiccups:
+        return hiccups_driver.Hiccups(
+            self._instruments.engine,
+            cpus=self._cpus,
+            out=self._folder.hiccups,
+            log=self._folder.locust_log,
+        )
 
     def _start_load(self) -> load_driver.Load:
         plan = load_driver.engine_plan(

@@ -140,6 +140,17 @@ def _memory(trial: TrialData) -> Reading:
     return _or(trial.resources.memory_peak_bytes, "not measured (no memory counter)")
 
 
+def _hiccup(name: str) -> Callable[[TrialData], Reading]:
+    def read(trial: TrialData) -> Reading:
+        if trial.hiccups is None or not trial.hiccups.by_role:
+            return _why(trial, "hiccups")
+        values = [getattr(part, name) for part in trial.hiccups.by_role.values()]
+        known = [float(value) for value in values if value is not None]
+        return max(known) if known else "too few tail episodes"
+
+    return read
+
+
 def _touched(trial: TrialData) -> Reading:
     if trial.latency is None:
         return _why(trial, "latency")
@@ -160,6 +171,7 @@ def _figure(
 
 _UNTOUCHED = "The same over the requests that no platform window touched, weighted by chance."
 _LATE = "From the intended send time to the last byte: "
+_HICCUP = "The platform alone: a thread that only sleeps woke later than this in "
 FIGURES: tuple[Figure, ...] = (
     _figure("offered_rps", "Offered", "requests/s", "The rate of the schedule.",
             _load("offered_rps")),
@@ -173,6 +185,10 @@ FIGURES: tuple[Figure, ...] = (
     _figure("p999_observed", "P99.9 observed", "ns", _LATE + "1 in 1,000 was slower.",
             _observed("p999")),
     _figure("p999_clean", "P99.9 clean", "ns", _UNTOUCHED, _clean("p999")),
+    _figure("p99_hiccup", "P99 hiccups", "ns", _HICCUP + "1% of the time.", _hiccup("p99")),
+    _figure("p999_hiccup", "P99.9 hiccups", "ns", _HICCUP + "0.1% of it.", _hiccup("p999")),
+    _figure("max_hiccup", "Longest hiccup", "ns", "The longest of all trials.", _hiccup("max"),
+            means.largest),
     _figure("p99_service", "Service P99", "ns", "From the actual send to the last byte.",
             _service_p99),
     _figure("p50_server", "Server P50", "ns", "From request in the socket to answer sent.",

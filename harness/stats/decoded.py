@@ -33,7 +33,11 @@ def latency(histograms: dict[str, Any], *, elsewhere: int = 0) -> Latency | None
 
 def summarise(encoded: str) -> Percentiles | None:
     """Percentiles of one histogram (base64 of HdrHistogram V2, compressed)."""
-    histogram = HdrHistogram.decode(encoded)
+    return percentiles_of(HdrHistogram.decode(encoded))
+
+
+def percentiles_of(histogram: Any) -> Percentiles | None:
+    """The same of one that is decoded; None of no values."""
     count = int(histogram.get_total_count())
     if not count:
         return None

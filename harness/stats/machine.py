@@ -10,7 +10,7 @@ from harness.model.checks import SelfChecks
 from harness.model.evidence import CoreUse, Evidence
 from harness.model.facts import TrialFacts
 from harness.model.recording import Ints, Recording, Requests
-from harness.model.trial import Load, Platform, ProbeReport, Resources, Total
+from harness.model.trial import Hiccups, Load, Platform, ProbeReport, Resources, Total
 from harness.stats import clean, intervals, lag, pauses, percentiles, samples
 from harness.stats.streams import PLATFORM_KINDS, Watched
 
@@ -102,6 +102,7 @@ def evidence(
     probes: list[ProbeReport],
     own_lag_p99_ns: int | None,
     checks: SelfChecks | None = None,
+    hiccups: Hiccups | None = None,
 ) -> Evidence:
     """What the judge needs; `requests` and `split` hold the measured part.
 
@@ -132,6 +133,7 @@ def evidence(
         calibration_passed=facts.calibration_passed,
         calibration_text=facts.calibration_text,
         checks=checks,
+        hiccups=hiccups,
     )
 
 

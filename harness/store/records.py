@@ -61,6 +61,7 @@ def read_recording(folder: Path) -> Recording:
         reasons["requests.bin"] = requests.truncated
     engine = _attempt(reasons, "engine.jsonl", lambda: read_events(folder / "engine.jsonl"))
     probes = _attempt(reasons, "probes.json", lambda: _probes(folder / "probes.json"))
+    hiccups = _attempt(reasons, "hiccups.jsonl", lambda: read_lines(folder / "hiccups.jsonl"))
     streams: dict[str, Stream] = {}
     for path in sorted((folder / "probes").glob("*.bin")):
         stream = _attempt(reasons, path.name, lambda path=path: read_stream(path))  # type: ignore[misc]
@@ -78,6 +79,7 @@ def read_recording(folder: Path) -> Recording:
         engine=engine,
         streams=streams,
         seconds=seconds,
+        hiccups=hiccups,
         reasons=reasons,
     )
 

@@ -95,6 +95,7 @@ class TrialFolder:
         self.engine_plan = path / "engine-plan.json"
         self.server_log = path / "server.log"
         self.locust_log = path / "locust.log"
+        self.hiccups = path / "hiccups.jsonl"
         self.probes = path / "probes"
         self.probe_reports = path / "probes.json"
         self.facts = path / "facts.json"

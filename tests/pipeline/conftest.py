@@ -15,12 +15,12 @@ import pytest
 from harness import calibrating, pipeline
 from harness.cli import main as command
 from harness.cli import measuring, searching
-from harness.drivers import engine, load, runtimes
+from harness.drivers import engine, hiccups, load, runtimes
 from harness.stages import measure
 from harness.store import run_folder
 from harness.store.run_folder import RunFolder
 from harness.system import clock, environment, journal, machine, sampling
-from tests.pipeline.fakes import FakeClock, FakeLoad, FakeRuntime
+from tests.pipeline.fakes import FakeClock, FakeHiccups, FakeLoad, FakeRuntime
 
 SCENARIO = """
 schema = 1
@@ -150,6 +150,9 @@ def stage(
     monkeypatch.setattr(FakeLoad, "started", loads, raising=False)
     monkeypatch.setattr(FakeLoad, "script", staticmethod(lambda load: None), raising=False)
     monkeypatch.setattr(load, "Load", FakeLoad)
+    monkeypatch.setattr(FakeHiccups, "clock", clock_, raising=False)
+    monkeypatch.setattr(FakeHiccups, "late_ns", {})
+    monkeypatch.setattr(hiccups, "Hiccups", FakeHiccups)
     for module in (clock, load):
         monkeypatch.setattr(module, "monotonic_ns", clock_.monotonic_ns)
         monkeypatch.setattr(module, "sleep_s", clock_.sleep_s)

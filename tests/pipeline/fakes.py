@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -142,6 +142,27 @@ class FakeProcess:
 
     def poll(self) -> int | None:
         return self.status
+
+
+class FakeHiccups:
+    """The platform's control: each second, each CPU is 50 us late, or as late as planted."""
+
+    clock: FakeClock  # of the test
+    late_ns: ClassVar[dict[int, int]] = {}  # by CPU
+
+    def __init__(self, engine: Path, *, cpus: list[int], out: Path, log: Path) -> None:
+        self._cpus, self._out, self._begun_ns = cpus, out, self.clock.now_ns
+
+    def stop(self) -> None:
+        ready = {"event": "ready", "cpus": self._cpus, "interval_ns": 2_000_000}
+        lines = [ready]
+        for start_ns in range(self._begun_ns, self.clock.now_ns, SECOND_NS):
+            for cpu in self._cpus:
+                encoded = _encoded(self.late_ns.get(cpu, 50_000), 500)
+                end_ns = start_ns + SECOND_NS
+                lines.append({"event": "second", "cpu": cpu, "start_ns": start_ns,
+                              "end_ns": end_ns, "waited_ns": 0, "hiccups": encoded})  # fmt: skip
+        self._out.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
 class FakeLoad(Load):

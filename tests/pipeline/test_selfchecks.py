@@ -9,7 +9,7 @@ import pytest
 
 from harness.model.verdict import Reason, Status, page_of
 from tests.pipeline.conftest import Stage
-from tests.pipeline.fakes import SECOND_NS, FakeLoad, Records
+from tests.pipeline.fakes import SECOND_NS, FakeHiccups, FakeLoad, Records
 
 
 def judged(
@@ -101,3 +101,31 @@ def test_the_terminal_names_the_page_of_each_id_once(
     finished = stage.run("--repeat", "2")
     assert finished.stderr.count("backend-wrong: ") == 2
     assert finished.stderr.count(f"what it means: {page_of('backend-wrong')}") == 1
+
+
+def test_a_platform_that_wakes_nobody_is_told_beside_the_response_times(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeHiccups, "late_ns", {1: 3_000_000})  # CPU 1 is the backend's
+    finished = stage.run()
+    assert (
+        "platform hiccups: backend's CPUs P99 3.00 ms, P99.9 too few, max 3.00 ms"
+        in finished.stderr
+    )
+    assert "engine's CPUs P99 50.0 µs" in finished.stderr
+    (trial,) = stage.only_run().trials()
+    (reason,) = trial.read_data().verdict.reasons
+    assert (reason.id, reason.status) == ("platform-hiccups", Status.DEGRADED)
+    assert "the backend's CPU 1 woke 3.00 ms late" in reason.text
+    page = stage.only_run().report.read_text(encoding="utf-8")
+    assert "P99 hiccups" in page
+
+
+def test_a_quiet_platform_is_no_reason(stage: Stage) -> None:
+    stage.run()
+    (trial,) = stage.only_run().trials()
+    data = trial.read_data()
+    assert data.verdict.reasons == []
+    assert data.hiccups is not None
+    assert data.hiccups.waited_is_off
+    assert data.hiccups.by_role["backend"].p99 == pytest.approx(50_000, rel=0.001)

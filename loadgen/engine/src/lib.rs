@@ -11,6 +11,7 @@ pub mod connection;
 pub mod draw;
 pub mod fault;
 pub mod h2;
+pub mod hiccup;
 pub mod key;
 pub mod kind;
 pub mod load;

@@ -3,12 +3,13 @@
 use pausemark_engine::fault::Fault;
 use pausemark_engine::out::Out;
 use pausemark_engine::plan::Plan;
-use pausemark_engine::{bucket, cleanup, preload, run, system};
+use pausemark_engine::{bucket, cleanup, hiccup, preload, run, system};
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 use std::sync::Arc;
 
-const USAGE: &str = "run | bucket | preload | cleanup (each < plan.json) | --version | --help";
+const USAGE: &str = "run | bucket | preload | cleanup (each < plan.json) | hiccup --cpus 0,1 | \
+                     --version | --help";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
         ["bucket"] => work(bucket::run),
         ["cleanup"] => work(cleanup::cleanup),
         ["preload"] => work(preload::preload),
+        ["hiccup", rest @ ..] => hiccup::run(rest),
         ["--version"] => {
             println!("pausemark-engine {}", env!("CARGO_PKG_VERSION"));
             Ok(true)

@@ -45,16 +45,16 @@ impl RunQueue {
     /// count.
     #[must_use]
     pub fn waited_ns(&self) -> u64 {
+        self.counted_ns().unwrap_or(0)
+    }
+
+    /// The same; `None` where the kernel keeps no count.
+    #[must_use]
+    pub fn counted_ns(&self) -> Option<u64> {
         let mut bytes = [0_u8; 80];
-        let read = self
-            .0
-            .as_ref()
-            .and_then(|file| file.read_at(&mut bytes, 0).ok());
-        let text = std::str::from_utf8(&bytes[..read.unwrap_or(0)]).unwrap_or("");
-        text.split_ascii_whitespace()
-            .nth(1)
-            .and_then(|field| field.parse().ok())
-            .unwrap_or(0)
+        let read = self.0.as_ref()?.read_at(&mut bytes, 0).ok()?;
+        let text = std::str::from_utf8(&bytes[..read]).ok()?;
+        text.split_ascii_whitespace().nth(1)?.parse().ok()
     }
 }
 
@@ -132,6 +132,15 @@ pub fn bind_thread(cpus: &[usize]) -> Result<(), Fault> {
         set.set(*cpu);
     }
     rustix::thread::sched_setaffinity(None, &set).map_err(|_| refused(format!("{cpus:?}")))
+}
+
+/// Sleeps to a moment of `CLOCK_MONOTONIC`; a signal may end it earlier.
+pub fn sleep_until(moment_ns: u64) {
+    let request = Timespec {
+        tv_sec: i64::try_from(moment_ns / 1_000_000_000).unwrap_or(i64::MAX),
+        tv_nsec: i64::try_from(moment_ns % 1_000_000_000).unwrap_or(0),
+    };
+    let _ = rustix::thread::clock_nanosleep_absolute(ClockId::Monotonic, &request);
 }
 
 /// The calling thread gives way to the schedule. Failure is harmless.

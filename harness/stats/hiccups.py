@@ -1,0 +1,54 @@
+"""Platform hiccups of a trial: merged histograms of the sleepers on each role's CPUs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from hdrh.histogram import HdrHistogram
+
+from harness.model.facts import TrialFacts
+from harness.model.trial import Hiccups, Percentiles
+from harness.stats import decoded
+
+HIGHEST_NS = 60_000_000_000
+
+
+def of_trial(
+    facts: TrialFacts, lines: Sequence[dict[str, Any]] | None, missing: dict[str, str]
+) -> Hiccups | None:
+    """By role over the measured part, from the events of `pausemark-engine hiccup`."""
+    if lines is None:
+        missing["hiccups"] = missing.get("hiccups.jsonl", "hiccups.jsonl is missing")
+        return None
+    error = next((line for line in lines if line.get("event") == "error"), None)
+    if error is not None:
+        missing["hiccups"] = f"{error.get('where')}: {error.get('what')}"
+        return None
+    ready = next((line for line in lines if line.get("event") == "ready"), {})
+    part = [line for line in lines if line.get("event") == "second" and _within(facts, line)]
+    layout = {"backend": facts.layout.backend_cpus, "engine": facts.layout.engine_cpus}
+    by_role: dict[str, Percentiles] = {}
+    for role, cpus in layout.items():
+        found = _merged([line for line in part if int(line["cpu"]) in cpus])
+        if found is None:
+            missing[f"hiccups.{role}"] = f"no sleeper ran on the {role}'s CPUs"
+        else:
+            by_role[role] = found
+    if not by_role:
+        missing["hiccups"] = "no sleeper told of the measured part"
+        return None
+    counted = all(line.get("waited_ns") is not None for line in part)
+    return Hiccups(by_role, int(ready.get("interval_ns", 0)), counted)
+
+
+def _within(facts: TrialFacts, line: dict[str, Any]) -> bool:
+    middle = (int(line["start_ns"]) + int(line["end_ns"])) // 2
+    return facts.measure_ns <= middle < facts.end_ns
+
+
+def _merged(lines: Sequence[dict[str, Any]]) -> Percentiles | None:
+    histogram = HdrHistogram(1, HIGHEST_NS, 3)
+    for line in lines:
+        histogram.add(HdrHistogram.decode(str(line["hiccups"])))
+    return decoded.percentiles_of(histogram)
