@@ -36,6 +36,7 @@ const (
 type settings struct {
 	address        netip.AddrPort
 	threads        int
+	processors     int // 0: by the threads
 	stack          string
 	objectBytesMax int64
 	storeBytesMax  int64
@@ -51,6 +52,9 @@ var stores = map[string]func(bytesMax int64) (*store.Store, error){
 	"pointers": func(bytesMax int64) (*store.Store, error) { return store.New(bytesMax), nil },
 	"offheap":  store.NewOffHeap,
 }
+
+// byThreads is --gomaxprocs where it follows --threads.
+const byThreads = "threads"
 
 // cores are what --core chooses from: the index's language.
 const (
@@ -80,7 +84,7 @@ func run(arguments []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stdout, "%s %s %s/%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 		return exitGood
 	}
-	if os.Getenv("GOMAXPROCS") == "" {
+	if chosen.processors > 0 || os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(processors(chosen))
 	}
 	held, err := openStore(chosen)
@@ -115,9 +119,12 @@ func run(arguments []string, stdout, stderr io.Writer) int {
 	return code
 }
 
-// processors is GOMAXPROCS where the environment does not say: a thread each, and one for the log's writer, as
-// the other languages have a thread for it. A sync would hold the only processor until the runtime notices.
+// processors is GOMAXPROCS as the flag says, or, where the environment does not: a thread each, and one for the
+// log's writer, as the other languages have a thread for it. A sync would hold the only processor until the runtime notices.
 func processors(chosen settings) int {
+	if chosen.processors > 0 {
+		return chosen.processors
+	}
 	if chosen.log.Mode == journal.RAM {
 		return chosen.threads
 	}
@@ -131,6 +138,7 @@ func parseFlags(arguments []string) (settings, error) {
 	address := flags.String("address", "127.0.0.1", "IP address to listen on")
 	port := flags.Uint("port", 9000, "port to listen on")
 	flags.IntVar(&s.threads, "threads", 1, "worker threads (GOMAXPROCS, and one more for the log)")
+	processors := flags.String("gomaxprocs", byThreads, "threads, or how many processors the runtime has")
 	flags.Int64Var(&s.objectBytesMax, "object-bytes-max", 64<<20, "largest object")
 	flags.Int64Var(&s.storeBytesMax, "store-bytes-max", 4<<30, "all objects together")
 	flags.StringVar(&s.index, "index", "pointers", "pointers or offheap: where keys and objects lie")
@@ -140,6 +148,10 @@ func parseFlags(arguments []string) (settings, error) {
 	flags.BoolVar(&s.version, "version", false, "print the version and exit")
 	if err := flags.Parse(arguments); err != nil {
 		return s, err
+	}
+	var wrong error
+	if *processors != byThreads {
+		s.processors, wrong = strconv.Atoi(*processors)
 	}
 	ip, err := netip.ParseAddr(*address)
 	switch {
@@ -151,6 +163,8 @@ func parseFlags(arguments []string) (settings, error) {
 		return s, fmt.Errorf("--port: expected 1 to 65535, got %s", strconv.FormatUint(uint64(*port), 10))
 	case s.threads < 1 || s.threads > 1024:
 		return s, fmt.Errorf("--threads: expected 1 to 1024, got %d", s.threads)
+	case wrong != nil || (*processors != byThreads && (s.processors < 1 || s.processors > 1024)):
+		return s, fmt.Errorf("--gomaxprocs: expected threads, or 1 to 1024, got %q", *processors)
 	case stacks[s.stack] == nil:
 		return s, fmt.Errorf("--stack: expected nethttp, h2c or loop, got %q", s.stack)
 	case stores[s.index] == nil:

@@ -18,6 +18,10 @@ func TestWrongFlagsOfTheLogEndWithTwo(t *testing.T) {
 		"segment too small": {"--segment-bytes=64"},
 		"segment not of 8":  {"--segment-bytes=4100"},
 		"index":             {"--index=heap"},
+		"no processors":     {"--gomaxprocs=0"},
+		"processors":        {"--gomaxprocs=all"},
+		"core":              {"--core=rust"},
+		"core and index":    {"--core=c", "--index=offheap"},
 		"log too small":     {"--segment-bytes=8192", "--log-bytes-max=8000"},
 	} {
 		var said strings.Builder
@@ -82,6 +86,10 @@ func TestTheLogsWriterHasAProcessorOfItsOwn(t *testing.T) {
 		chosen, err := parseFlags([]string{"--threads=3", "--data-directory=x", "--durability=" + mode})
 		if err != nil || processors(chosen) != want {
 			t.Errorf("%s: %d, %v", mode, processors(chosen), err)
+		}
+		chosen, err = parseFlags([]string{"--threads=3", "--data-directory=x", "--durability=" + mode, "--gomaxprocs=2"})
+		if err != nil || processors(chosen) != 2 {
+			t.Errorf("%s: %d, %v, though 2 were asked for", mode, processors(chosen), err)
 		}
 	}
 }
