@@ -13,7 +13,7 @@ RPS ?= 1000
 DURATION ?= 10s
 WARMUP ?= 3s
 
-.PHONY: help setup run test check format lint types rooms build clean bare-debian
+.PHONY: help setup run test check format lint types rooms build clean bare-debian contract-options
 
 help:
 	@sed -n 's/^## //p' $(MAKEFILE_LIST)
@@ -32,6 +32,17 @@ test: setup check build
 	for room in $(ROOMS); do $(MAKE) --no-print-directory -C $$room test || exit 1; done
 	$(PYTHON) -m pytest tests/contract tests/durability tests/differential tests/e2e
 	$(PYTHON) -m pytest tests/contract --backends-dir tests/backends --backend python
+	$(MAKE) --no-print-directory contract-options
+
+# Options that change where the bytes are, or who has them; the tests that could tell.
+CONTRACT_OPTIONS := c/epoll:c.data-path=sendfile \
+    c/fastcgi:c.storage=process go/loop:go.index=offheap
+CONTRACT_OF_OPTIONS := $(addprefix tests/contract/test_,in_flight.py objects.py copy.py multipart.py)
+
+## contract-options  part of the contract, for options that change where the bytes are
+contract-options:
+	for one in $(CONTRACT_OPTIONS); do $(PYTHON) -m pytest -q $(CONTRACT_OF_OPTIONS) \
+	    --backend "$${one%%:*}" --set "$${one#*:}" || exit 1; done
 
 ## check         static checks and the fast tests
 check: lint types rooms

@@ -120,7 +120,8 @@ func run(arguments []string, stdout, stderr io.Writer) int {
 }
 
 // processors is GOMAXPROCS as the flag says, or, where the environment does not: a thread each, and one for the
-// log's writer, as the other languages have a thread for it. A sync would hold the only processor until the runtime notices.
+// log's writer, as the other languages have a thread for it. A sync would hold the only processor until the
+// runtime notices.
 func processors(chosen settings) int {
 	if chosen.processors > 0 {
 		return chosen.processors

@@ -6,7 +6,7 @@ import itertools
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -32,6 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Which backends, and on which runtime."""
     group = parser.getgroup("contract")
     group.addoption("--backends-dir", action="append", default=[], help="folder of backend folders")
+    group.addoption("--set", action="append", default=[], help="BACKEND.OPTION=VALUE, as of bench")
     group.addoption("--backend", action="append", default=[], help="only this backend, by name")
 
 
@@ -46,8 +47,28 @@ def chosen(config: pytest.Config) -> list[Backend]:
     """The backends that the command line asks for; all of backends/ when it says nothing."""
     folders = [Path(p).resolve() for p in config.getoption("--backends-dir", default=[])]
     wanted = set(config.getoption("--backend", default=[]))
-    found = discover(folders or [REPOSITORY / "backends"])
-    return [b for b in found if not wanted or b.manifest["name"] in wanted]
+    found: list[Backend] = list(discover(folders or [REPOSITORY / "backends"]))
+    found = [b for b in found if not wanted or {b.name, b.manifest["name"]} & wanted]
+    return with_settings(found, config.getoption("--set", default=[]))
+
+
+def with_settings(backends: list[Backend], texts: Sequence[str]) -> list[Backend]:
+    """The backends that these options are about, with them; all of them without options."""
+    chosen: dict[str, list[tuple[str, str]]] = {}
+    for text in texts:
+        target, _, value = text.partition("=")
+        name, _, option = target.partition(".")
+        known = [b for b in backends if b.manifest["name"] == name]
+        if not known or option not in known[0].manifest.get("options", {}):
+            raise pytest.UsageError(f"--set: expected BACKEND.OPTION=VALUE, got {text!r}")
+        chosen.setdefault(name, []).append((option, value))
+    if not chosen:
+        return backends
+    return [
+        replace(b, settings=tuple(chosen[b.manifest["name"]]))
+        for b in backends
+        if b.manifest["name"] in chosen
+    ]
 
 
 def wanted(item: pytest.Metafunc | pytest.Item) -> set[str]:

@@ -32,11 +32,13 @@ class Backend:
     folder: Path
     manifest: dict[str, Any]
     variant: str
+    settings: tuple[tuple[str, str], ...] = ()  # options that are not at their default
 
     @property
     def name(self) -> str:
         """Name and variant, as the ids of tests show them."""
-        return f"{self.manifest['name']}/{self.variant}"
+        chosen = ",".join(f"{option}={value}" for option, value in self.settings)
+        return f"{self.manifest['name']}/{self.variant}" + (f"[{chosen}]" if chosen else "")
 
     @property
     def build_folder(self) -> Path:
@@ -80,11 +82,21 @@ class Backend:
             "data_directory": str(data_folder),
         }
         command = [part.format(**values) for part in self.manifest["run"]["command"]]
-        return [*command, *self._variant().get("arguments", ()), *extra]
+        chosen = [
+            self.manifest["options"][option]["argument"].format(value=value)
+            for option, value in self.settings
+            if "argument" in self.manifest["options"][option]
+        ]
+        return [*command, *self._variant().get("arguments", ()), *chosen, *extra]
 
     def environment(self) -> dict[str, str]:
         """Variables that the variant adds."""
-        return dict(self._variant().get("environment", {}))
+        chosen = {
+            self.manifest["options"][option]["environment"]: value
+            for option, value in self.settings
+            if "environment" in self.manifest["options"][option]
+        }
+        return {**self._variant().get("environment", {}), **chosen}
 
     def _variant(self) -> dict[str, Any]:
         found: dict[str, Any] = next(

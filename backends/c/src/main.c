@@ -3,6 +3,7 @@
 #include "checksum.h"
 #include "front.h"
 #include "listen.h"
+#include "memory_file.h"
 #include "options.h"
 #include "replay.h"
 #include "sha256.h"
@@ -38,6 +39,15 @@ static bool start_memory(const struct options *o) {
     if (!o->use_pool)
         return slab_start(SLAB_MALLOC);
     return slab_start(o->use_huge_pages ? SLAB_POOL_OF_HUGE : SLAB_POOL);
+}
+
+// Each of the two classes in the file can have had all of the store, half of it lost in its blocks.
+static bool start_file(const struct options *o) {
+    if (!o->use_sendfile)
+        return true;
+    signal(SIGPIPE, SIG_IGN); // sendfile knows no MSG_NOSIGNAL
+    slab_use_memory_file();
+    return memory_file_start(((o->store_bytes_max >> 20) + 64) * 4 << 20);
 }
 
 static void stop_for_failure(void) {
@@ -224,6 +234,8 @@ int main(int count, char **arguments) {
     checksum_start();
     if (!start_memory(&options))
         return fail("transparent huge pages");
+    if (!start_file(&options))
+        return fail("the file of memory");
     request_on_body(connection_sink);
     if (!store_start() || !sha256_start())
         return fail("start");

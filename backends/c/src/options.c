@@ -95,6 +95,10 @@ static const char *apply_memory(struct options *o, struct text name, struct text
         o->use_pool = text_is(value, TEXT("pool"));
         return o->use_pool || text_is(value, TEXT("malloc")) ? NULL : "pool or malloc";
     }
+    if (text_is(name, TEXT("--data-path"))) {
+        o->use_sendfile = text_is(value, TEXT("sendfile"));
+        return o->use_sendfile || text_is(value, TEXT("copy")) ? NULL : "copy or sendfile";
+    }
     o->use_huge_pages = text_is(value, TEXT("transparent"));
     return o->use_huge_pages || text_is(value, TEXT("off")) ? NULL : "off or transparent";
 }
@@ -129,7 +133,8 @@ static const char *apply(struct options *o, struct text name, const char *value)
         o->bridge = text_is(text, TEXT("process"));
         return o->bridge || text_is(text, TEXT("thread")) ? NULL : "thread or process";
     }
-    if (text_is(name, TEXT("--allocator")) || text_is(name, TEXT("--huge-pages")))
+    if (text_is(name, TEXT("--allocator")) || text_is(name, TEXT("--huge-pages")) ||
+        text_is(name, TEXT("--data-path")))
         return apply_memory(o, name, text);
     if (text_is(name, TEXT("--auth"))) {
         o->verify = text_is(text, TEXT("verify"));
@@ -147,7 +152,8 @@ static const char *apply(struct options *o, struct text name, const char *value)
     const char *expected = apply_log(o, name, value, &is_other);
     if (!is_other)
         return expected;
-    return "one of --address --port --threads --stack --storage --allocator --huge-pages --auth "
+    return "one of --address --port --threads --stack --storage --allocator --huge-pages "
+           "--data-path --auth "
            "--credential "
            "--object-bytes-max "
            "--store-bytes-max --durability --data-directory --sync-interval-ms --segment-bytes "
@@ -192,6 +198,11 @@ enum options_result options_read(int count, char **arguments, struct options *op
     if (options->use_huge_pages && !options->use_pool) {
         fprintf(stderr, "error: --huge-pages: transparent is the pool's, expected "
                         "--allocator=pool, got malloc\n");
+        return OPTIONS_BAD;
+    }
+    if (options->use_sendfile && (options->front || !options->use_pool)) {
+        fprintf(stderr, "error: --data-path: sendfile is the pool's and epoll's, expected "
+                        "--allocator=pool and --stack=epoll, got another\n");
         return OPTIONS_BAD;
     }
     if (options->log.mode != DURABILITY_RAM && options->data_directory == NULL) {

@@ -1,5 +1,6 @@
 // Gets answers to the socket: the worker's output first, then the connection's large source.
 #include "fastcgi.h"
+#include "memory_file.h"
 #include "stream.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -67,13 +68,33 @@ static ssize_t send_pieces(struct connection *c, struct iovec *pieces, int count
                       : sendmsg(c->fd, &message, MSG_NOSIGNAL);
 }
 
+// What is next of a source that lies in the memory file; nothing where the next bytes do not.
+static struct text next_in_file(const struct connection *c) {
+    if (c->source == NULL || c->source_at >= c->source_end || c->stream != NULL ||
+        c->fastcgi != NULL)
+        return (struct text){NULL, 0};
+    struct text slice = object_slice(c->source, c->source_at);
+    if (slice.n > c->source_end - c->source_at)
+        slice.n = (size_t)(c->source_end - c->source_at);
+    return memory_file_has(slice.p) ? slice : (struct text){NULL, 0};
+}
+
+// Sends in one call: a block of the memory file without a copy, once the head is gone; else what
+// there is.
+static ssize_t send_next(struct connection *c, const char *head, size_t head_n) {
+    struct iovec pieces[PIECES_MAX];
+    struct text in_file = next_in_file(c);
+    if (in_file.n > 0)
+        return head_n > 0 ? send(c->fd, head, head_n, MSG_NOSIGNAL | MSG_MORE)
+                          : memory_file_send(c->fd, in_file.p, in_file.n);
+    return send_pieces(c, pieces, gather(c, head, head_n, pieces));
+}
+
 // Sends until done or blocked. Returns how much of the head is gone.
 static size_t push(struct connection *c, const char *head, size_t head_n) {
     size_t gone = 0;
-    struct iovec pieces[PIECES_MAX];
     while (gone < head_n || has_more(c)) {
-        int count = gather(c, head + gone, head_n - gone, pieces);
-        ssize_t sent = send_pieces(c, pieces, count);
+        ssize_t sent = send_next(c, head + gone, head_n - gone);
         if (sent < 0 && errno == EINTR)
             continue;
         if (sent < 0) {

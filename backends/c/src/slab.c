@@ -1,6 +1,7 @@
 // Free lists per size class behind one lock each. Blocks are never returned to the system: what a
 // peak needed stays mapped, bounded by the store's own limit, so a steady state never calls mmap.
 #include "slab.h"
+#include "memory_file.h"
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 
 // 64, 96, 128, 192 ... 65536: at most a third of a block is wasted.
 #define CLASS_COUNT 21
+#define FILE_CLASS 19 // the first of those that may lie in the memory file: 48 KiB
 #define CHUNK_BYTES ((size_t)1 << 20)
 #define HUGE_PAGE_BYTES ((size_t)2 << 20) // x86-64's, and that of arm64 with pages of 4 KiB
 
@@ -25,6 +27,7 @@ struct size_class {
 static struct size_class classes[CLASS_COUNT];
 static bool pool = true;
 static size_t chunk_bytes = CHUNK_BYTES;
+static bool has_file;
 
 static void *map(size_t bytes) {
     void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -60,6 +63,10 @@ bool slab_start(enum slab_kind kind) {
     return probe != NULL;
 }
 
+void slab_use_memory_file(void) {
+    has_file = true;
+}
+
 static size_t class_bytes(size_t index) {
     size_t power = (size_t)64 << (index / 2);
     return index % 2 == 0 ? power : power + power / 2;
@@ -77,7 +84,9 @@ static size_t class_of(size_t bytes) {
 // Under the class's lock: the first block of the fresh chunk, or of a new one.
 static void *cut_fresh(struct size_class *c, size_t bytes) {
     if (c->fresh_bytes < bytes) {
-        void *chunk = chunk_bytes == HUGE_PAGE_BYTES ? map_huge() : map(chunk_bytes);
+        void *chunk = has_file && c >= &classes[FILE_CLASS] ? memory_file_cut(chunk_bytes)
+                      : chunk_bytes == HUGE_PAGE_BYTES      ? map_huge()
+                                                            : map(chunk_bytes);
         if (chunk == NULL)
             return NULL;
         c->fresh = chunk;
@@ -109,8 +118,11 @@ void slab_give(void *block, size_t bytes) {
         free(block);
         return;
     }
-    struct size_class *c = &classes[class_of(bytes)];
+    size_t index = class_of(bytes);
+    struct size_class *c = &classes[index];
     struct free_block *freed = block;
+    if (has_file && index >= FILE_CLASS && !memory_file_forget(block, class_bytes(index)))
+        return;
     pthread_mutex_lock(&c->lock);
     freed->next = c->free;
     c->free = freed;

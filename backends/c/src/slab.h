@@ -15,6 +15,8 @@ enum slab_kind {
 };
 // Call once before any thread starts. False with errno set when the system knows no huge pages.
 bool slab_start(enum slab_kind kind);
+// Call behind slab_start: blocks of more than 32 KiB come from the memory file, which has begun.
+void slab_use_memory_file(void);
 // Thread safe. At most SLAB_BLOCK_BYTES_MAX bytes; NULL when the system has no more.
 void *slab_take(size_t bytes);
 // Thread safe; `bytes` is what was asked for. NULL is allowed.

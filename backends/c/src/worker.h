@@ -27,7 +27,7 @@ struct options {
     const char *address;
     uint16_t port;
     unsigned threads;
-    bool use_pool, use_huge_pages;
+    bool use_pool, use_huge_pages, use_sendfile;
     bool verify; // signatures
     size_t credential_count;
     struct credential credentials[CREDENTIALS_MAX]; // views of the command line
