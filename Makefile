@@ -37,7 +37,8 @@ test: setup check build
 # Options that change where the bytes are, or who has them; the tests that could tell.
 CONTRACT_OPTIONS := c/epoll:c.data-path=sendfile \
     c/fastcgi:c.storage=process go/loop:go.index=offheap
-CONTRACT_OF_OPTIONS := $(addprefix tests/contract/test_,in_flight.py objects.py copy.py multipart.py)
+CONTRACT_OF_OPTIONS := $(addprefix tests/contract/test_,in_flight.py objects.py copy.py \
+    multipart.py)
 
 ## contract-options  part of the contract, for options that change where the bytes are
 contract-options:
