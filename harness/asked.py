@@ -11,10 +11,13 @@ from harness.drivers.load import Target
 from harness.errors import UsageError
 from harness.model.capacity import Slo, Term
 from harness.model.manifest import Scenario
+from harness.model.plan import RatePart
 
 RATE_MAX = 5_000_000.0
 DURATION_MAX_S = 7 * 24 * 3600.0
 CONNECTIONS_MAX = 60_000
+PARTS_MAX = 1000
+PART_MIN_S = 1.0
 _PERCENTILES = {"p50": "p50", "p90": "p90", "p99": "p99", "p99.9": "p999"}
 GRAIN_MIN_NS, GRAIN_MAX_NS = 1_000, 10_000_000  # the engine takes no more
 _SHORT_UNITS_NS = {"us": 1e3, "\u00b5s": 1e3, "ms": 1e6, "s": 1e9}
@@ -65,6 +68,61 @@ def grain_ns(text: str) -> int:
             hint="20us is the default; 1ms is what wrk2 uses",
         )
     return value
+
+
+def rates(text: str, duration_s: float) -> tuple[float, list[RatePart]]:
+    """The mean rate of `10000`, `1000,5000,2000`, `2000:10000:2000` or `2000..10000`; its parts.
+
+    Steps have equal lengths, `duration_s` together; one rate has no parts.
+    """
+    first, dots, last = text.partition("..")
+    if dots:
+        ramp = RatePart(_rate(first, text), _rate(last, text), duration_s)
+        if ramp.from_rps == ramp.to_rps:
+            return ramp.from_rps, []
+        return (ramp.from_rps + ramp.to_rps) / 2, [ramp]
+    steps = _steps(text) if ":" in text else [_rate(part, text) for part in text.split(",")]
+    if len(steps) == 1:
+        return steps[0], []
+    each_s = duration_s / len(steps)
+    if each_s < PART_MIN_S:
+        raise UsageError(
+            "--rps",
+            f"{text!r} has {len(steps)} steps in {duration_s:g} s, expected 1 s or more for each",
+            hint=f"--duration {len(steps)} or longer, or fewer steps",
+        )
+    return sum(steps) / len(steps), [RatePart(step, step, each_s) for step in steps]
+
+
+def _steps(text: str) -> list[float]:
+    ends = text.split(":")
+    if len(ends) != 3:
+        raise _not_rates(text)
+    first, last, by = (_rate(end, text) for end in ends)
+    count = int(abs(last - first) / by * (1 + 1e-12)) + 1
+    if count > PARTS_MAX:
+        raise UsageError(
+            "--rps",
+            f"expected at most {PARTS_MAX} steps, got {count} of {text!r}",
+            hint="a ramp is written 2000..10000",
+        )
+    return [first + step * (by if last >= first else -by) for step in range(count)]
+
+
+def _rate(part: str, text: str) -> float:
+    try:
+        value = float(part)
+    except ValueError:
+        raise _not_rates(text) from None
+    return number("--rps", value, low=1, high=RATE_MAX, unit="requests/s")
+
+
+def _not_rates(text: str) -> UsageError:
+    return UsageError(
+        "--rps",
+        f"expected a rate, steps or a ramp, got {text!r}",
+        hint="such as 10000, 1000,5000,2000 or 2000:10000:2000 (steps), 2000..10000 (a ramp)",
+    )
 
 
 def slo(text: str, percentiles: str) -> Slo:

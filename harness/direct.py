@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from harness import __version__
 from harness.drivers import engine
 from harness.drivers.load import Target
@@ -20,7 +22,7 @@ from harness.model.manifest import (
     Scenario,
     Variant,
 )
-from harness.model.plan import Plan, Request, Subject
+from harness.model.plan import Plan, RatePart, Request, Subject
 from harness.model.trial import TrialData
 from harness.stages import collect, judge, measure
 from harness.stages.plan import make_plan
@@ -68,15 +70,20 @@ class RunningServer:
         """It is not ours to stop."""
 
 
-def _request(
-    *,
-    rate_rps: float,
-    duration_s: float,
-    warmup_s: float,
-    connections: int,
-    grain_ns: int,
-    tune: str,
-) -> Request:
+class Load(msgspec.Struct, frozen=True):
+    """What `bench load` asks of the engine."""
+
+    rate_rps: float
+    parts: list[RatePart]
+    duration_s: float
+    warmup_s: float
+    connections: int
+    grain_ns: int
+    pace: str
+    engine_threads: int
+
+
+def _request(load: Load, *, tune: str) -> Request:
     return Request(
         subjects=[Subject("target", "running")],
         scenario=Scenario(
@@ -86,17 +93,13 @@ def _request(
             objects=Objects("none", count=1, key="{index}", size_bytes=1),
             operations=[Operation("get", 1, 200)],
         ),
-        rate_rps=rate_rps,
-        duration_s=duration_s,
-        warmup_s=warmup_s,
+        **msgspec.structs.asdict(load),
         repeat=1,
         seed=1,
-        connections=connections,
         threads=1,
         protocol="h1",
         pipeline=1,
         arrivals="uniform",
-        grain_ns=grain_ns,
         timeout_ns=10_000_000_000,
         runtime="process",
         layout="shared",  # nobody knows on which cores the server runs
@@ -113,11 +116,7 @@ def drive(
     *,
     root: Path,
     results: Path,
-    rate_rps: float,
-    duration_s: float,
-    warmup_s: float,
-    connections: int,
-    grain_ns: int,
+    load: Load,
     tune: str,
     say: Callable[[str], None],
 ) -> TrialData:
@@ -128,14 +127,7 @@ def drive(
             f"nobody listens on {target.address}:{target.port}",
             hint="start the server first, or build and run a backend with `bench run`",
         )
-    request = _request(
-        rate_rps=rate_rps,
-        duration_s=duration_s,
-        warmup_s=warmup_s,
-        connections=connections,
-        grain_ns=grain_ns,
-        tune=tune,
-    )
+    request = _request(load, tune=tune)
     with contextlib.ExitStack() as stack:
         journal = stack.enter_context(owned_machine("bench load"))
         engine.build(root, root / "build", say)

@@ -10,6 +10,7 @@ import click
 from harness.cli import show
 from harness.cli.options import output_option
 from harness.errors import PausemarkError, UsageError
+from harness.model import words
 from harness.model.compare import Comparison
 from harness.model.plan import Request
 from harness.model.view import RunView
@@ -35,7 +36,13 @@ def _environment(folder: RunFolder) -> dict[str, str]:
         for key, value in document.get(section, {}).items()
     }
     request = folder.plan().request
-    load = {"streams": str(request.streams), "grain": f"{request.grain_ns / 1000:g} us"}
+    load = {
+        "offered": words.offered(request),
+        "streams": str(request.streams),
+        "grain": f"{request.grain_ns / 1000:g} us",
+        "pace": request.pace,
+        "engine threads": str(request.engine_threads),
+    }
     return {**flat, **load, "fingerprint": str(document.get("fingerprint", ""))}
 
 
@@ -50,6 +57,18 @@ def _same_protocol(first: RunFolder, second: RunFolder) -> None:
             "compare",
             f"{first.run_id} speaks {spoken[0]}, {second.run_id} {spoken[1]}",
             hint="charts never mix protocols: compare runs of one --protocol",
+        )
+
+
+def _same_kind(first: RunFolder, second: RunFolder) -> None:
+    """A maximum, a rate that was kept and the mean over steps are three figures."""
+    asked = [folder.plan().request for folder in (first, second)]
+    if (asked[0].closed_loop, asked[0].parts) != (asked[1].closed_loop, asked[1].parts):
+        raise UsageError(
+            "compare",
+            f"{first.run_id} offered {words.offered(asked[0])}, "
+            f"{second.run_id} {words.offered(asked[1])}",
+            hint="compare runs at fixed rates, runs of the same steps, or runs of --saturate",
         )
 
 
@@ -79,6 +98,7 @@ def compare(
     else:
         second = _open(new, output)
         _same_protocol(first, second)
+        _same_kind(first, second)
         result = comparing.compare_runs(
             first.run_id,
             second.run_id,

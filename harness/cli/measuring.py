@@ -15,20 +15,23 @@ from harness.cli.options import ROOT, backends_option, output_option
 from harness.drivers import manifests
 from harness.errors import EXIT_FAILURE, EXIT_GOOD, EXIT_NOT_VALID, NotValid, UsageError
 from harness.model.manifest import TRACKS
-from harness.model.plan import STREAMED, Request
+from harness.model.plan import STREAMED, RatePart, Request
 from harness.model.verdict import Status
 from harness.paths import Paths
 
 DEFAULT_CONNECTIONS = 64
 DEFAULT_STREAMS = 16
+RATE = "1000"
 GRAIN = "20us"
+PACES = ("sleep", "spin", "auto")
 TIMEOUT_NS = 10_000_000_000
 MEMORY_LIMIT_BYTES = 8 * 2**30
 
 
 @click.command()
 @click.option("--backend", "backends", multiple=True, help="backend[/variant]; all when left out")
-@click.option("--rps", type=float, default=1000.0, show_default=True, help="requests a second")
+@click.option("--rps", help=f"a rate, steps or a ramp, in requests a second  [{RATE}]")
+@click.option("--saturate", is_flag=True, help="closed loop: how much it can do, at no fixed rate")
 @click.option("--duration", default="30s", show_default=True, help="measured part of a trial")
 @click.option("--warmup", default="5s", show_default=True, help="before it, not counted")
 @click.option("--repeat", type=int, default=1, show_default=True, help="blocks: trials of each")
@@ -44,6 +47,8 @@ MEMORY_LIMIT_BYTES = 8 * 2**30
 @click.option("--streams", type=int, default=None, help="of h2c: at once on a connection")
 @click.option("--arrivals", type=click.Choice(["uniform", "poisson"]), default="uniform")
 @click.option("--grain", default=GRAIN, show_default=True, help="wake-ups are batched up to this")
+@click.option("--pace", type=click.Choice(PACES), default="sleep", help="how the engine waits")
+@click.option("--engine-threads", type=int, default=1, show_default=True, help="of the engine")
 @click.option("--threads", type=int, default=1, show_default=True, help="of the backend")
 @click.option("--probes", type=click.Choice(["auto", "off", "require"]), default="auto")
 @click.option("--set", "settings", multiple=True, help="backend.option=value")
@@ -121,17 +126,42 @@ def _at_once(chosen: entrants.Entrants, depth: int, streams: int | None) -> tupl
     return depth, 1
 
 
+def _offered(flags: dict[str, Any], duration_s: float) -> tuple[float, list[RatePart]]:
+    """The rate and its parts; none of both in a closed loop."""
+    if not flags["saturate"]:
+        return asked.rates(flags["rps"] or RATE, duration_s)
+    for name, usual in (("rps", {None}), ("arrivals", {"uniform"}), ("pace", {"sleep", "auto"})):
+        if flags[name] not in usual:
+            raise UsageError(
+                "--saturate",
+                f"with --{name} {flags[name]}",
+                hint="a closed loop has no rate and no slots: --connections says how hard it asks",
+            )
+    return 0.0, []
+
+
+def _engine_threads(threads: int, connections: int) -> None:
+    asked.number("--engine-threads", threads, low=1, high=256, unit="")
+    if threads > connections:
+        raise UsageError(
+            "--engine-threads",
+            f"expected at most one a connection, got {threads} for {connections}",
+            hint="every thread has connections of its own: raise --connections",
+        )
+
+
 def request_of(flags: dict[str, Any]) -> Request:
     """The request that these flags of `bench run` ask for, or the UsageError of the first bad."""
-    rate = asked.number("--rps", flags["rps"], low=1, high=asked.RATE_MAX, unit="requests/s")
     duration = asked.duration_s("--duration", flags["duration"])
     asked.number("--duration", duration, low=1, high=asked.DURATION_MAX_S, unit="s")
     warmup = asked.duration_s("--warmup", flags["warmup"])
     asked.number("--warmup", warmup, low=0, high=3600, unit="s")
+    rate, parts = _offered(flags, duration)
     limits = {"repeat": (1, 1000), "connections": (1, asked.CONNECTIONS_MAX)}
     for name, (low, high) in {**limits, "threads": (1, 256)}.items():
         asked.number(f"--{name}", flags[name], low=low, high=high, unit="")
     asked.number("--pipeline", flags["depth"], low=1, high=1024, unit="")
+    _engine_threads(flags["engine_threads"], flags["connections"])
     if flags["cpu_quota"] is not None:
         asked.number("--cpu-quota", flags["cpu_quota"], low=0.01, high=1024, unit="CPUs")
     chosen = entrants.choose(
@@ -149,6 +179,8 @@ def request_of(flags: dict[str, Any]) -> Request:
         track=chosen.track,
         scenario=asked.scenario(flags["scenario"], ROOT / "loadgen" / "scenarios"),
         rate_rps=rate,
+        parts=parts,
+        closed_loop=flags["saturate"],
         duration_s=duration,
         warmup_s=warmup,
         protocol=chosen.protocol,
@@ -166,6 +198,7 @@ def request_of(flags: dict[str, Any]) -> Request:
             for name in (
                 *("repeat", "seed", "connections", "threads", "arrivals"),
                 *("runtime", "layout", "tune", "probes", "address", "cpu_quota"),
+                *("pace", "engine_threads"),
             )
         },
     )
@@ -173,52 +206,50 @@ def request_of(flags: dict[str, Any]) -> Request:
 
 @click.command()
 @click.option("--target", required=True, help="http://127.0.0.1:8080/path of a running server")
-@click.option("--rps", type=float, required=True, help="requests a second")
+@click.option("--rps", required=True, help="a rate, steps or a ramp, in requests a second")
 @click.option("--duration", default="30s", show_default=True)
 @click.option("--warmup", default="2s", show_default=True)
 @click.option("--connections", type=int, default=DEFAULT_CONNECTIONS, show_default=True)
 @click.option("--grain", default=GRAIN, show_default=True, help="wake-ups are batched up to this")
+@click.option("--pace", type=click.Choice(PACES), default="sleep", help="how the engine waits")
+@click.option("--engine-threads", type=int, default=1, show_default=True, help="of the engine")
 @click.option("--tune", type=click.Choice(["auto", "off"]), default="off", show_default=True)
 @click.option("--json", "as_json", is_flag=True)
 @output_option
-def load(
-    target: str,
-    rps: float,
-    duration: str,
-    warmup: str,
-    connections: int,
-    grain: str,
-    tune: str,
-    output: Path,
-    *,
-    as_json: bool,
-) -> None:
+def load(**flags: Any) -> None:
     """Drive any HTTP server that already runs at a fixed rate (no build, no probes)."""
-    asked.number("--rps", rps, low=1, high=asked.RATE_MAX, unit="requests/s")
+    connections = flags["connections"]
     asked.number("--connections", connections, low=1, high=asked.CONNECTIONS_MAX, unit="")
-    seconds = asked.duration_s("--duration", duration)
+    _engine_threads(flags["engine_threads"], connections)
+    seconds = asked.duration_s("--duration", flags["duration"])
     asked.number("--duration", seconds, low=1, high=asked.DURATION_MAX_S, unit="s")
-    grain_ns = asked.grain_ns(grain)
-    parsed = asked.target(target)
+    rate, parts = asked.rates(flags["rps"], seconds)
+    grain_ns = asked.grain_ns(flags["grain"])
+    parsed = asked.target(flags["target"])
     from harness import direct
     from harness.stats import run_json
 
     data = direct.drive(
         parsed,
         root=ROOT,
-        results=output,
-        rate_rps=rps,
-        duration_s=seconds,
-        warmup_s=asked.duration_s("--warmup", warmup),
-        connections=connections,
-        grain_ns=grain_ns,
-        tune=tune,
+        results=flags["output"],
+        load=direct.Load(
+            rate_rps=rate,
+            parts=parts,
+            duration_s=seconds,
+            warmup_s=asked.duration_s("--warmup", flags["warmup"]),
+            connections=connections,
+            grain_ns=grain_ns,
+            pace=flags["pace"],
+            engine_threads=flags["engine_threads"],
+        ),
+        tune=flags["tune"],
         say=show.talk,
     )
-    if as_json:
+    if flags["as_json"]:
         show.data_json({**run_json.trial_summary(data), "grain_ns": grain_ns})
     else:
-        show.load_table(target, data, grain_ns)
+        show.load_table(flags["target"], data, grain_ns)
     if data.verdict.status is Status.INVALID:
         raise SystemExit(EXIT_NOT_VALID)
     if data.load is None or data.load.errors:

@@ -17,7 +17,7 @@ from harness.paths import Paths
 from harness.stats.slo import PERCENTILES
 
 # What `bench run` has beyond a single trial at a searched rate.
-_NOT_OF_A_SEARCH = {"rps", "repeat", "twin", "baseline", *crew.FLAGS, *own.FLAGS}
+_NOT_OF_A_SEARCH = {"rps", "saturate", "repeat", "twin", "baseline", *crew.FLAGS, *own.FLAGS}
 _STATE_TEXTS = {
     State.FOUND: "{rate} requests/s",
     State.AT_LEAST: "at least {rate} requests/s",
@@ -69,7 +69,7 @@ def _search(flags: dict[str, Any]) -> Search:
                 hint="clean percentiles need the platform probe; take observed ones without it",
             )
         flags = {**flags, "probes": "require"}
-    fixed = {"rps": low, "repeat": 1, "twin": False, "baseline": None,
+    fixed = {"rps": repr(low), "saturate": False, "repeat": 1, "twin": False, "baseline": None,
              "workers": 1, "expect_workers": 0}  # fmt: skip
     return Search(
         slo=slo,

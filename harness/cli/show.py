@@ -36,9 +36,13 @@ TERMINAL_COLUMNS = {
     "p99_inside": "P99 in\ncycles",
     "p99_outside": "P99\noutside",
     "pauses_count": "pauses",
+    "throughput": "RPS",
     "cpu_per_request": "CPU/\nrequest",
+    "engine_share": "engine's\nCPU",
     "memory_peak": "memory",
     "errors": "errors",
+    "service_p50": "service\nP50",
+    "service_p99": "service\nP99",
 }
 
 
@@ -78,12 +82,9 @@ def answer_table(plan: Plan, analysis: Analysis) -> None:
     for row in analysis.rows:
         cells = [cell_text(row.cells.get(column.id), column.unit) for column in chosen]
         rows.append([row.subject.name, row.worst.value, *cells])
-    asked = plan.request
-    title = (
-        f"run {analysis.run_id}: {words.number(asked.rate_rps)} requests/s, "
-        f"wake-ups batched up to {words.duration(asked.grain_ns)}"
-    )
-    table(title, titles, rows, figures=True)
+    if analysis.part_rows:
+        part_table(analysis)
+    table(_run_title(plan, analysis), titles, rows, figures=True)
     operation_table(analysis)
     names = answer.subject_names(analysis.rows)
     facts = answer.option_facts(plan.options_effective, names)
@@ -104,6 +105,28 @@ def operation_table(analysis: Analysis) -> None:
     ]
     titles = ["", *(column.title for column in columns)]
     table("operations", titles, rows, figures=True)
+
+
+def _run_title(plan: Plan, analysis: Analysis) -> str:
+    asked = plan.request
+    title = f"run {analysis.run_id}: {words.offered(asked)}"
+    if asked.closed_loop:
+        return f"{title}, no promise about response times"
+    if asked.parts:
+        title += answer.OVER_ALL
+    title += f", wake-ups batched up to {words.duration(asked.grain_ns)}"
+    return title if analysis.pace in {"", "sleep"} else f"{title}, pace: {analysis.pace}"
+
+
+def part_table(analysis: Analysis) -> None:
+    """Every subject at every step."""
+    columns = analysis.part_columns
+    titles = ["", "verdict", *(column.title for column in columns)]
+    rows = []
+    for row in analysis.part_rows:
+        cells = [cell_text(row.cells.get(column.id), column.unit) for column in columns]
+        rows.append([row.title, row.worst.value, *cells])
+    table("each rate by itself", titles, rows, figures=True)
 
 
 def cell_text(cell: Cell | None, unit: str) -> str:
@@ -143,7 +166,7 @@ class Display:
         seconds = request.warmup_s + request.duration_s
         self.say(
             f"trial {spec.index + 1}/{len(plan.trials)}: {spec.subject.name}, "
-            f"{request.rate_rps:,.0f} RPS for {request.duration_s:g} s"
+            f"{words.offered(request)} for {request.duration_s:g} s"
         )
         if self._bar is None and _talk.is_terminal and not self._quiet:
             columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
@@ -199,6 +222,7 @@ def load_table(target: str, trial: TrialData, grain_ns: int) -> None:
         ["offered", f"{trial.load.offered_rps:,.1f} requests/s"],
         ["achieved", f"{trial.load.achieved_rps:,.1f} requests/s"],
         ["grain", words.duration(grain_ns)],
+        ["pace", f"{trial.pacing.chosen} ({trial.pacing.why})" if trial.pacing else "not told"],
         ["errors", ", ".join(f"{k} {n}" for k, n in trial.load.errors.items()) or "none"],
     ]
     rows.append(["", hiccups_text(trial)])
@@ -212,3 +236,17 @@ def load_table(target: str, trial: TrialData, grain_ns: int) -> None:
             text = "too few in the tail" if value is None else f"{value / 1e6:,.3f} ms"
             rows.append([f"{kind.replace('_', ' ')} {point}", text])
     table(target, ["", "value"], rows)
+    if trial.parts:
+        _load_parts(trial)
+
+
+def _load_parts(trial: TrialData) -> None:
+    rows = []
+    for part in trial.parts:
+        values = [getattr(part.response, name, None) for name in ("p50", "p99", "p999")]
+        times = ["too few" if value is None else words.duration(value) for value in values]
+        failed = sum(part.errors.values()) + part.unfinished
+        rates = [f"{rate:,.1f}" for rate in (part.offered_rps, part.achieved_rps)]
+        rows.append([words.part_rate(part.part), *rates, *times, f"{failed:,}"])
+    columns = ["", "offered", "achieved", "P50", "P99", "P99.9", "errors"]
+    table("each rate by itself", columns, rows, figures=True)

@@ -132,3 +132,8 @@ class Analysis(msgspec.Struct, frozen=True):
     warnings: list[Warning_]
     operation_columns: list[Column] = []
     operations: list[OperationRow] = []
+    # Steps and ramps: a row for each subject at each of them. Empty where there was one rate.
+    part_columns: list[Column] = []
+    part_rows: list[Row] = []
+    closed_loop: bool = False  # the rows are maxima, and share no column with those of fixed rates
+    pace: str = ""  # how the engine waited, over all trials: "sleep", "spin (3 of 4 trials)"

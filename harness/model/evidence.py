@@ -40,3 +40,5 @@ class Evidence(msgspec.Struct, frozen=True):
     calibration_text: str
     hiccups: Hiccups | None = None
     checks: SelfChecks | None = None  # None: the trial left no books at all
+    closed_loop: bool = False  # then there is no lag, and the engine's speed bounds what is found
+    engine_busy_share: float | None = None  # of its threads' time

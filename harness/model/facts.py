@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from harness.model.plan import Layout, TrialSpec
+from harness.model.plan import Layout, RatePart, TrialSpec
 
 SCHEMA = 1
 
@@ -72,6 +72,9 @@ class TrialFacts(msgspec.Struct, frozen=True):
     workers: int = 1  # engines beside the harness
     workers_elsewhere: int = 0  # engines of other machines: no probe watches them
     cpu_quota: float | None = None
+    parts: list[RatePart] = []
+    closed_loop: bool = False
+    engine_threads: int = 1
     samples: list[Sample] = []
     memory_peak_bytes: int | None = None
     incidents: list[Incident] = []

@@ -32,12 +32,20 @@ class Subject(msgspec.Struct, frozen=True, order=True):
         )
 
 
+class RatePart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A stretch of the measured part: a step where both rates are the same, else a ramp."""
+
+    from_rps: float
+    to_rps: float
+    duration_s: float
+
+
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The flags of `bench run`, parsed and complete."""
 
     subjects: list[Subject]
     scenario: Scenario
-    rate_rps: float
+    rate_rps: float  # the mean of its parts where it has some; 0 in a closed loop
     duration_s: float
     warmup_s: float
     repeat: int
@@ -62,6 +70,15 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     protocols: dict[str, str] = {}  # by subject's name, where `protocol` is ""
     workers: int = 1  # engines beside the harness, which share rate and connections
     workers_elsewhere: int = 0  # engines on other machines, which share them too
+    parts: list[RatePart] = []  # steps and ramps in order, `duration_s` together; [] for one rate
+    closed_loop: bool = False  # every connection always busy: a maximum, and no fixed rate
+    pace: str = "sleep"  # sleep | spin | auto
+    engine_threads: int = 1
+
+    @property
+    def first_rate_rps(self) -> float:
+        """Of the warm-up, and of the schedule's first slot."""
+        return self.parts[0].from_rps if self.parts else self.rate_rps
 
     def protocol_of(self, subject: Subject) -> str:
         """What is spoken with this subject."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from harness.model.checks import SelfChecks
-from harness.model.plan import TrialSpec
+from harness.model.plan import RatePart, TrialSpec
 from harness.model.verdict import Verdict
 
 
@@ -66,6 +66,39 @@ class OperationFigures(msgspec.Struct, frozen=True):
     errors: int
     p50: int | None
     p99: int | None
+
+
+class PartData(msgspec.Struct, frozen=True):
+    """One step or ramp of a trial, from the records of its requests."""
+
+    part: RatePart
+    start_ns: int
+    end_ns: int
+    offered: int  # intended in this part, as are those that failed and those that never ended
+    served: int  # good answers that ended in this part, whenever they were intended
+    errors: dict[str, int]
+    unfinished: int
+    offered_rps: float
+    achieved_rps: float  # served / seconds
+    response: Percentiles | None  # of those intended in this part; without the curve
+
+
+class ClosedLoop(msgspec.Struct, frozen=True):
+    """A maximum, found with every connection always busy: no promise about response times."""
+
+    throughput_rps: float | None  # good answers that ended in the measured part / its seconds
+    in_flight: int  # requests at once: connections x depth
+    service: Percentiles | None  # from the send to the last byte
+
+
+class Pacing(msgspec.Struct, frozen=True):
+    """How the engine waited between slots, as it says itself."""
+
+    asked: str
+    chosen: str  # sleep | spin
+    why: str
+    grain_ns: int
+    wake_late_ns_p90: int | None = None  # None: not timed, as only `auto` does
 
 
 class Clean(msgspec.Struct, frozen=True):
@@ -180,3 +213,6 @@ class TrialData(msgspec.Struct, frozen=True):
     operations: dict[str, OperationFigures] = {}
     checks: SelfChecks | None = None
     hiccups: Hiccups | None = None
+    parts: list[PartData] = []
+    closed_loop: ClosedLoop | None = None  # then there is no `latency`
+    pacing: Pacing | None = None

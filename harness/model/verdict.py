@@ -68,6 +68,13 @@ _TABLE = (
         0.001,
         None,
     ),
+    Threshold(
+        "generator-bound",
+        "of a closed loop: share of its threads' time that the engine used",
+        "ratio",
+        0.9,
+        None,
+    ),
     Threshold("rate-missed", "offered requests that were never sent, share", "ratio", 0.005, 0.05),
     Threshold(
         "steal-backend", "share of time stolen from the backend's cores", "ratio", 0.02, 0.25

@@ -6,7 +6,9 @@ import shlex
 
 import msgspec
 
-from harness.model.plan import STREAMED, Request, Subject
+from harness.model.plan import STREAMED, RatePart, Request, Subject
+
+STEPS_LISTED = 6
 
 _DURATIONS = ((1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs"), (1, "ns"))
 _SIZES = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"), (1, "B"))
@@ -89,6 +91,38 @@ def has_streams(request: Request) -> bool:
     return any(request.protocol_of(subject) == STREAMED for subject in request.subjects)
 
 
+def part_rate(part: RatePart) -> str:
+    """`2,000 requests/s`, or from where to where it ramped."""
+    rates = number(part.from_rps)
+    if part.to_rps != part.from_rps:
+        rates = f"{rates} to {number(part.to_rps)}"
+    return f"{rates} requests/s"
+
+
+def offered(request: Request) -> str:
+    """What was offered: `10,000 requests/s`, its steps or ramp, or how many requests at once."""
+    if request.closed_loop:
+        return f"a closed loop on {request.connections:,} connections"
+    if not request.parts:
+        return f"{number(request.rate_rps)} requests/s"
+    if request.parts[0].from_rps != request.parts[0].to_rps:
+        return f"a ramp of {part_rate(request.parts[0])}"
+    rates = [number(part.from_rps) for part in request.parts]
+    if len(rates) > STEPS_LISTED:
+        return f"{len(rates)} steps of {rates[0]} to {rates[-1]} requests/s"
+    return f"steps of {listing(rates)} requests/s"
+
+
+def _rate_flags(request: Request) -> list[str]:
+    if request.closed_loop:
+        return ["--saturate"]
+    ramp = next((part for part in request.parts if part.from_rps != part.to_rps), None)
+    if ramp is not None:
+        return ["--rps", f"{ramp.from_rps:.10g}..{ramp.to_rps:.10g}"]
+    steps = [part.from_rps for part in request.parts] or [request.rate_rps]
+    return ["--rps", ",".join(f"{step:.10g}" for step in steps)]
+
+
 def repeat_command(request: Request) -> str:
     """The exact `bench run` that asks for the same again, quoted for a shell."""
     words = ["bench", "run"]
@@ -99,12 +133,15 @@ def repeat_command(request: Request) -> str:
         words += ["--set", setting]
     words += ["--track", request.track] if request.track else []
     words += ["--scenario", request.scenario.name]
-    words += ["--rps", f"{request.rate_rps:g}", "--duration", f"{request.duration_s:g}"]
+    words += [*_rate_flags(request), "--duration", f"{request.duration_s:g}"]
     words += ["--warmup", f"{request.warmup_s:g}", "--repeat", str(request.repeat)]
     words += ["--seed", str(request.seed), "--connections", str(request.connections)]
     words += ["--protocol", request.protocol] if request.protocol else []
     words += ["--runtime", request.runtime]
     words += ["--arrivals", request.arrivals, "--grain", f"{request.grain_ns / 1000:g}us"]
+    words += [] if request.pace == "sleep" else ["--pace", request.pace]
+    several = request.engine_threads > 1
+    words += ["--engine-threads", str(request.engine_threads)] if several else []
     words += ["--pipeline", str(request.pipeline)] if request.pipeline > 1 else []
     words += ["--streams", str(request.streams)] if has_streams(request) else []
     words += ["--threads", str(request.threads)]

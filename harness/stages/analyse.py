@@ -21,7 +21,7 @@ from harness.model.plan import Plan, Subject
 from harness.model.trial import Total, TrialData
 from harness.model.verdict import Status
 from harness.stats import advice, operations
-from harness.stats.columns import FIGURES, Figure
+from harness.stats.columns import CLOSED_LOOP_FIGURES, FIGURES, Figure, part_figures
 
 SCHEMA = 1
 _ORDER = [Status.VALID, Status.DEGRADED, Status.INVALID]
@@ -35,30 +35,49 @@ def analyse(
 ) -> Analysis:
     """Everything a report shows; `series` by the trial's index."""
     groups = _by_subject(plan, trials)
+    closed, parts = plan.request.closed_loop, plan.request.parts
+    figures = CLOSED_LOOP_FIGURES if closed else FIGURES
     return Analysis(
         schema=SCHEMA,
         run_id=run_id,
-        columns=[figure.column for figure in FIGURES],
-        rows=[_row(subject, group) for subject, group in groups.items()],
+        columns=[figure.column for figure in figures],
+        rows=[_row(subject, group, figures) for subject, group in groups.items()],
         curves=[_curve(trial) for trial in trials],
         series=[_series(trial, series.get(trial.spec.index, ())) for trial in trials],
         pauses=[_pauses(subject, group) for subject, group in groups.items()],
         warnings=advice.warnings(groups),
         operation_columns=operations.COLUMNS,
         operations=_operations(plan, groups),
+        part_columns=[figure.column for figure in part_figures(0)] if parts else [],
+        part_rows=[
+            _row(subject, group, part_figures(at), f" at {words.part_rate(part)}")
+            for subject, group in groups.items()
+            for at, part in enumerate(parts)
+        ],
+        closed_loop=closed,
+        pace=_pace(trials),
     )
 
 
 def _operations(plan: Plan, groups: dict[Subject, list[TrialData]]) -> list[OperationRow]:
     """A row an operation for every subject; none where only one thing was asked."""
     names = [operation.name for operation in plan.request.scenario.operations]
-    if len(names) < 2:
+    if len(names) < 2 or plan.request.closed_loop:
         return []
     return [
         OperationRow(name, _row(subject, group, operations.figures(name)))
         for subject, group in groups.items()
         for name in names
     ]
+
+
+def _pace(trials: Sequence[TrialData]) -> str:
+    """Of all trials, told apart where they differ; "" where none said it."""
+    chosen = [trial.pacing.chosen for trial in trials if trial.pacing is not None]
+    kinds = sorted(set(chosen))
+    if len(kinds) == 1 and len(chosen) == len(trials):
+        return kinds[0]
+    return ", ".join(f"{kind} ({chosen.count(kind)} of {len(trials)} trials)" for kind in kinds)
 
 
 def _by_subject(plan: Plan, trials: Sequence[TrialData]) -> dict[Subject, list[TrialData]]:
@@ -70,11 +89,16 @@ def _by_subject(plan: Plan, trials: Sequence[TrialData]) -> dict[Subject, list[T
     return groups
 
 
-def _row(subject: Subject, trials: list[TrialData], figures: Sequence[Figure] = FIGURES) -> Row:
+def _row(
+    subject: Subject,
+    trials: list[TrialData],
+    figures: Sequence[Figure] = FIGURES,
+    suffix: str = "",
+) -> Row:
     counted = [trial for trial in trials if trial.verdict.status is not Status.INVALID]
     return Row(
         subject=subject,
-        title=subject.name,
+        title=f"{subject.name}{suffix}",
         trials=len(trials),
         trials_valid=len(counted),
         worst=max((trial.verdict.status for trial in trials), key=_ORDER.index),

@@ -19,6 +19,7 @@ from harness.model.trial import (
     Latency,
     Load,
     OperationFigures,
+    PartData,
     ProbeReport,
     Resources,
     TrialData,
@@ -34,9 +35,12 @@ from harness.stats import (
     loads,
     machine,
     operations,
+    pace,
+    parts,
     pauses,
     percentiles,
     samples,
+    saturation,
     seconds,
     selfchecks,
 )
@@ -76,7 +80,10 @@ def collect(recording: Recording, judge: Callable[[Evidence], Verdict]) -> Colle
         missing["latency"] = missing["requests"]
     load = loads.of_trial(recording, measured.counted() if measured is not None else None, missing)
     resources, use = _resources(facts, load, recording, missing)
-    if measured is not None:
+    latency: Latency | None = None
+    if facts.closed_loop:
+        missing["latency"] = saturation.NO_LATENCY
+    elif measured is not None:
         latency = _latency(measured, seen, use, missing)
     else:
         histograms = loads.totals(recording).get("histograms") or {}
@@ -110,15 +117,22 @@ def collect(recording: Recording, judge: Callable[[Evidence], Verdict]) -> Colle
         latency=latency,
         server_time=buckets.summarise(buckets.merge(h for h in seen.server_time if h)),
         pauses=None if seen.gaps is None else pauses.split(seen.gaps, seen.causes()),
-        collector=_collector(facts, seen, measured),
+        collector=_collector(facts, seen, None if facts.closed_loop else measured),
         resources=resources,
         platform=platform,
         probes=probes,
         not_measured=missing,
         verdict=judge(evidence),
-        operations=_operations(recording, measured),
+        operations={} if facts.closed_loop else _operations(recording, measured),
         checks=checks,
         hiccups=late,
+        parts=_parts(recording, measured),
+        closed_loop=saturation.maximum(
+            facts, load, measured.service, measured.requests.sent_ns, measured.lag.sent
+        )
+        if facts.closed_loop and measured is not None
+        else None,
+        pacing=pace.pacing(recording, missing),
     )
     return Collected(trial, _series(measured, seen), _slow(measured, seen))
 
@@ -160,6 +174,21 @@ def _operations(recording: Recording, measured: _Measured | None) -> dict[str, O
     if measured is not None:
         return operations.of_requests(measured.requests, measured.response)
     return operations.of_done(loads.done(recording).get("by_operation") or {})
+
+
+def _parts(recording: Recording, measured: _Measured | None) -> list[PartData]:
+    every = recording.requests
+    if measured is None or every is None:
+        return []
+    return parts.split(
+        measured.facts.parts,
+        low=measured.facts.measure_ns,
+        high=measured.facts.end_ns,
+        measured=measured.requests,
+        response_ns=measured.response,
+        answered=measured.answered,
+        ended_good_ns=every.last_byte_ns[every.outcome == 0],
+    )
 
 
 def _latency(
@@ -308,7 +337,7 @@ def _series(measured: _Measured | None, seen: Watched) -> list[Second]:
         return []
     backend = seen.role("backend")
     gc = seen.gc or {}
-    return seconds.series(
+    rows = seconds.series(
         low=measured.facts.measure_ns,
         high=measured.facts.end_ns,
         intended_ns=measured.requests.intended_ns,
@@ -323,6 +352,7 @@ def _series(measured: _Measured | None, seen: Watched) -> list[Second]:
         },
         server_p99_ns=server_p99(seen.server_time),
     )
+    return saturation.timeless(rows) if measured.facts.closed_loop else rows
 
 
 def _slow(measured: _Measured | None, seen: Watched) -> list[SlowRequest]:

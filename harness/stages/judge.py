@@ -75,6 +75,13 @@ def _rate(evidence: Evidence) -> Iterator[Reason]:
     load = evidence.load
     if load is None or evidence.never_sent is None:
         return
+    if evidence.closed_loop:
+        busy = evidence.engine_busy_share
+        text = (
+            f"{who} used {busy or 0:.0%} of its threads' time: {evidence.subject} may do more than "
+            "was found (--engine-threads, or fewer cores for the backend)"
+        )
+        yield from _reason("generator-bound", busy, who, text)
     missed = evidence.never_sent / load.offered if load.offered else 1.0
     yield from _reason(
         "rate-missed",
@@ -231,7 +238,10 @@ def _stolen(use: CoreUse) -> tuple[float | None, str]:
 
 def _answers(evidence: Evidence) -> Iterator[Reason]:
     load = evidence.load
-    if load is None or (evidence.own_lag_p99_ns is None and not evidence.lag_explained_by):
+    timed = evidence.own_lag_p99_ns is not None or bool(evidence.lag_explained_by)
+    if evidence.closed_loop:
+        timed = load is not None and load.sent > 0
+    if load is None or not timed:
         text = "the engine left no request with known times, so nothing of this trial can be used"
         yield from _reason("load-missing", 1, "the load generator", text)
     if load is None:

@@ -43,7 +43,7 @@ def report_view(inputs: ReportInputs) -> view.Report:
         title=_title(plan.request, names),
         answer=_first_answer(analysis, names, clean or observed),
         answer_is_clean=clean is not None,
-        asked=_asked(plan),
+        asked=_asked(plan, analysis.pace),
         notices=[view.Notice(w.id, w.text, w.advice) for w in analysis.warnings],
         verdicts=_verdicts(inputs, names),
         reasons=_reasons(inputs, names),
@@ -66,6 +66,8 @@ def report_view(inputs: ReportInputs) -> view.Report:
 def _title(request: Request, names: dict[str, Named]) -> str:
     titles = list(dict.fromkeys(name.title for name in names.values()))
     who = words.listing(titles) if len(titles) <= 5 else f"{len(titles)} subjects"
+    if request.closed_loop or request.parts:
+        return f"{who} under {words.offered(request)}"
     rate = words.number(request.rate_rps)
     return f"{who} at {rate} requests a second"
 
@@ -84,14 +86,15 @@ def _first_answer(analysis: Analysis, names: dict[str, Named], column: str | Non
     return facts
 
 
-def _asked(plan: Plan) -> list[Facts]:
+def _asked(plan: Plan, pace: str) -> list[Facts]:
     request, scenario = plan.request, plan.request.scenario
     load = [
-        Fact("Rate", f"{words.number(request.rate_rps)} requests/s, fixed, {request.arrivals}"),
+        Fact("Rate", _rate(request)),
         Fact("Time", f"{request.duration_s:g} s a trial after {request.warmup_s:g} s of warm-up"),
         Fact("Trials", f"{len(plan.trials)}, each a fresh process; {request.repeat} a subject"),
         Fact("Connections", f"{request.connections:,}, {_protocol(request)}"),
         Fact("Grain", f"wake-ups batched up to {words.duration(request.grain_ns)}"),
+        *([Fact("Pace", _pace(request, pace))] if pace else []),
         Fact("Time limit", f"{words.duration(request.timeout_ns)} a request"),
     ]
     asked = [
@@ -112,6 +115,19 @@ def _asked(plan: Plan) -> list[Facts]:
         Fact("Probes, tuning", f"{request.probes}, {request.tune}"),
     ]
     return [Facts("Load", load), Facts("Requests", asked), Facts("Placement", machine)]
+
+
+def _rate(request: Request) -> str:
+    if request.closed_loop:
+        return "none: a closed loop, every connection always busy"
+    kind = "" if request.parts else "fixed, "
+    return f"{words.offered(request)}, {kind}{request.arrivals}"
+
+
+def _pace(request: Request, chosen: str) -> str:
+    threads = "1 thread" if request.engine_threads == 1 else f"{request.engine_threads} threads"
+    how = "spun: looked again at once" if chosen == "spin" else chosen
+    return f"the engine's {threads}: {how}, asked for {request.pace}"
 
 
 def _protocol(request: Request) -> str:

@@ -9,9 +9,9 @@ import msgspec
 
 from harness.drivers import templates
 from harness.errors import UsageError
+from harness.model import words
 from harness.model.verdict import Status
 from harness.model.view import Fact, HistoryPoint, RunView, Site, SiteEntry, SiteIndex, Table
-from harness.model.words import number
 from harness.stats import answer
 from harness.stats.charts import column_with
 from harness.stats.history import histories
@@ -85,7 +85,8 @@ def _published(run: RunView, out: Path) -> SiteEntry:
         fingerprint=run.fingerprint,
         problem=problem,
         page=page,
-        clean_p99=[] if problem else _points(run),
+        # Only what was measured at one fixed rate has a history: other figures mean other things.
+        clean_p99=[] if problem or (request and request.parts) else _points(run),
         protocols={s.name: request.protocol_of(s) for s in request.subjects} if request else {},
         streams=request.streams if request else 1,
         grain_ns=request.grain_ns if request else None,
@@ -98,7 +99,7 @@ def _title(run: RunView) -> str:
     request = run.plan.request
     return (
         f"{len(request.subjects)} subjects, {request.scenario.title}, "
-        f"{number(request.rate_rps)} requests/s, {request.duration_s:g}\u00a0s"
+        f"{words.offered(request)}, {request.duration_s:g}\u00a0s"
     )
 
 

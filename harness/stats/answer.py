@@ -24,6 +24,9 @@ _BANDS: tuple[tuple[str, frozenset[str]], ...] = (
     ("What did it cost, and what went wrong?", frozenset()),
 )
 _ORDER = (1, 0, 2)
+MAXIMUM = "How much can it do? A closed loop: no promise about response times"
+EACH_RATE = "How did it do at each rate?"
+OVER_ALL = " (over all rates together)"
 _BADNESS = {Status.VALID: 0, Status.DEGRADED: 1, Status.INVALID: 2}
 
 
@@ -72,13 +75,28 @@ def _options_text(options: set[tuple[str, str | None]]) -> str:
 def tables(
     analysis: Analysis, names: dict[str, Named], status: dict[str, Status]
 ) -> list[view.Table]:
-    """The bands that have a column, in the order in which they are read."""
+    """The bands that have a column, in the order in which they are read.
+
+    A closed loop has one of its own; steps and ramps come first, before what is over all of them.
+    """
+    if analysis.closed_loop:
+        return [_table(MAXIMUM, analysis.columns, analysis.rows, names, status)]
     bands: list[list[Column]] = [[] for _ in _BANDS]
     for column in analysis.columns:
         bands[_band(column)].append(column)
-    return [
-        _table(_BANDS[i][0], bands[i], analysis.rows, names, status) for i in _ORDER if bands[i]
-    ] + _operations(analysis, names, status)
+    each = analysis.part_rows
+    first = [_table(EACH_RATE, analysis.part_columns, each, names, status)] if each else []
+    return (
+        first
+        + [
+            _table(
+                _BANDS[i][0] + (OVER_ALL if each else ""), bands[i], analysis.rows, names, status
+            )
+            for i in _ORDER
+            if bands[i]
+        ]
+        + _operations(analysis, names, status)
+    )
 
 
 def _operations(

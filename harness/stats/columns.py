@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harness.model.analysis import Column
-from harness.model.trial import Percentiles, Total, TrialData
+from harness.model.trial import PartData, Percentiles, Total, TrialData
 from harness.stats import means
 
 NO_COLLECTOR = "no GC"
@@ -158,6 +158,43 @@ def _touched(trial: TrialData) -> Reading:
     return _or(share, f"not measured ({trial.latency.clean.withheld})")
 
 
+def _part(index: int, read: Callable[[PartData], Reading]) -> Callable[[TrialData], Reading]:
+    def of_trial(trial: TrialData) -> Reading:
+        if index >= len(trial.parts):
+            return _why(trial, "requests")
+        return read(trial.parts[index])
+
+    return of_trial
+
+
+def _part_percentile(name: str) -> Callable[[PartData], Reading]:
+    def read(part: PartData) -> Reading:
+        return "not measured" if part.response is None else _percentile(part.response, name)
+
+    return read
+
+
+def _throughput(trial: TrialData) -> Reading:
+    if trial.closed_loop is None:
+        return "not measured (not a closed loop)"
+    return _or(trial.closed_loop.throughput_rps, _why(trial, "load.served"))
+
+
+def _busy_service(name: str) -> Callable[[TrialData], Reading]:
+    def read(trial: TrialData) -> Reading:
+        if trial.closed_loop is None or trial.closed_loop.service is None:
+            return _why(trial, "requests")
+        return _percentile(trial.closed_loop.service, name)
+
+    return read
+
+
+def _engine_share(trial: TrialData) -> Reading:
+    if trial.resources is None:
+        return _why(trial, "resources")
+    return trial.resources.engine_core_share
+
+
 def _figure(
     name: str,
     title: str,
@@ -220,3 +257,43 @@ FIGURES: tuple[Figure, ...] = (
             "Share of the requests that met a platform window or its backlog.", _touched,
             means.arithmetic),
 )  # fmt: skip
+
+_BUSY = "With every connection always busy, so no promise: from the send to the last byte, "
+CLOSED_LOOP_FIGURES: tuple[Figure, ...] = (
+    _figure("throughput", "Throughput", "requests/s",
+            "Good answers that ended in the measured part, per second.", _throughput),
+    _figure("cpu_per_request", "CPU per request", "ns", "The backend's CPU time per answer.", _cpu),
+    _figure("engine_share", "Engine's CPU", "ratio",
+            "Of one core: near its threads' whole, the engine was the bound.", _engine_share,
+            means.arithmetic),
+    _figure("memory_peak", "Peak memory", "bytes", "The highest of a trial.", _memory),
+    _figure("errors", "Errors", "", "Requests that failed, in all valid trials.", _errors,
+            means.total),
+    _figure("service_p50", "Service P50", "ns", _BUSY + "half were faster.", _busy_service("p50")),
+    _figure("service_p99", "Service P99", "ns", _BUSY + "1 in 100 was slower.",
+            _busy_service("p99")),
+)  # fmt: skip
+
+
+def part_figures(index: int) -> tuple[Figure, ...]:
+    """The columns of one step or ramp, counted from 0."""
+
+    def of(read: Callable[[PartData], Reading]) -> Callable[[TrialData], Reading]:
+        return _part(index, read)
+
+    return (
+        _figure("offered_rps", "Offered", "requests/s", "The rate of the schedule in this part.",
+                of(lambda part: part.offered_rps)),
+        _figure("achieved_rps", "Achieved", "requests/s",
+                "Good answers that ended in this part, per second.",
+                of(lambda part: part.achieved_rps)),
+        _figure("p50_observed", "P50 observed", "ns",
+                "Of the requests intended in this part: half were faster.",
+                of(_part_percentile("p50"))),
+        _figure("p99_observed", "P99 observed", "ns", "1 in 100 was slower.",
+                of(_part_percentile("p99"))),
+        _figure("p999_observed", "P99.9 observed", "ns", "1 in 1,000 was slower.",
+                of(_part_percentile("p999"))),
+        _figure("errors", "Errors", "", "Requests of this part that failed, in all valid trials.",
+                of(lambda part: float(sum(part.errors.values()) + part.unfinished)), means.total),
+    )  # fmt: skip

@@ -111,7 +111,8 @@ def evidence(
     late: tuple[int | None, float | None, int | None, str] = (own_lag_p99_ns, None, None, "")
     never = None
     if requests is not None and split is not None:
-        late = _own_lag(facts, requests, split, seen, resources)
+        if not facts.closed_loop:
+            late = _own_lag(facts, requests, split, seen, resources)
         never = len(requests) - int(np.count_nonzero(split.sent))
     return Evidence(
         subject=facts.spec.subject.name,
@@ -134,6 +135,11 @@ def evidence(
         calibration_text=facts.calibration_text,
         checks=checks,
         hiccups=hiccups,
+        closed_loop=facts.closed_loop,
+        engine_busy_share=resources.engine_core_share
+        / (facts.engine_threads * max(facts.workers, 1))
+        if resources
+        else None,
     )
 
 

@@ -46,6 +46,9 @@ def trial_summary(data: TrialData) -> dict[str, Any]:
         "platform": plain["platform"],
         "probes": plain["probes"],
         "not_measured": data.not_measured,
+        "parts": plain["parts"],
+        "closed_loop": plain["closed_loop"],
+        "pacing": plain["pacing"],
     }
 
 
@@ -55,10 +58,18 @@ def summarise(plan: Plan, analysis: Analysis, trials: list[TrialData]) -> dict[s
         "schema": SCHEMA,
         "run_id": analysis.run_id,
         "created_utc": plan.created_utc,
-        "rate_rps": plan.request.rate_rps,
+        "rate_rps": None if plan.request.closed_loop else plan.request.rate_rps,
+        "rate_parts": msgspec.to_builtins(plan.request.parts),
+        "closed_loop": plan.request.closed_loop,
         "grain_ns": plan.request.grain_ns,
+        "pace": plan.request.pace,
+        "engine_threads": plan.request.engine_threads,
         "duration_s": plan.request.duration_s,
         "scenario": plan.request.scenario.name,
+        "parts": [
+            {"title": row.title, "cells": msgspec.to_builtins(row.cells)}
+            for row in analysis.part_rows
+        ],
         "subjects": [
             {
                 "name": row.subject.name,

@@ -11,7 +11,7 @@ import numpy as np
 from harness.model.checks import ScheduleCheck, SelfChecks
 from harness.model.facts import TrialFacts
 from harness.model.recording import FLAG_BACKLOG, Flags, Ints, Requests
-from harness.stats import balance, conformance, percentiles, pool, samples
+from harness.stats import balance, conformance, parts, percentiles, pool, samples
 
 SECOND_NS = 1_000_000_000
 UNIFORM, POISSON = "uniform", "poisson"
@@ -37,11 +37,12 @@ def of_engine(facts: TrialFacts, engine: Events, missing: dict[str, str]) -> Sel
         # A thread that slept has waited for some ns: all zero means that the kernel does not count.
         missing["checks.runqueue"] = "the kernel keeps no count of the engine's run-queue delay"
         return SelfChecks(engine_throttled_ns=throttled)
+    # Engines and their threads wait one beside the other.
     engines = facts.workers + facts.workers_elsewhere
-    waits = [wait // engines for wait in waits]
+    whole_ns = SECOND_NS * facts.engine_threads * engines
     return SelfChecks(
-        runqueue_share=sum(waits) / (len(waits) * SECOND_NS),
-        runqueue_second_p99=percentiles.rank(np.sort(np.array(waits)), 0.99) / SECOND_NS,
+        runqueue_share=sum(waits) / (len(waits) * whole_ns),
+        runqueue_second_p99=percentiles.rank(np.sort(np.array(waits)), 0.99) / whole_ns,
         engine_throttled_ns=throttled,
     )
 
@@ -109,9 +110,16 @@ def _schedule(
     if facts.arrivals not in {UNIFORM, POISSON}:
         missing["checks.schedule"] = "the trial's facts do not say how its slots follow each other"
         return None
+    if facts.closed_loop:
+        missing["checks.schedule"] = "a closed loop has no schedule"
+        return None
+    planned = conformance.fixed_rate(facts.start_ns, facts.rate_rps)
+    if facts.parts:
+        ends = (facts.start_ns, facts.measure_ns, facts.end_ns)
+        planned = parts.planned(facts.parts, *ends)
     offered = (done.get("totals") or {}).get("offered")
     return conformance.check(
-        conformance.fixed_rate(facts.start_ns, facts.rate_rps),
+        planned,
         conformance.Executed(
             intended_ns=every.intended_ns,
             sent_ns=every.sent_ns,

@@ -107,7 +107,7 @@ class Stage:
     def run(self, *more: str, backends: str = "alpha", calibrate: bool = False) -> Finished:
         """`bench run` with what these tests have in common."""
         return self.bench(
-            *["run", "--backend", backends, "--rps", "1000", "--duration", "8s", "--warmup", "2s"],
+            *["run", "--backend", backends, "--duration", "8s", "--warmup", "2s"],
             *["--connections", "4", "--tune", "off", "--probes", "off"],
             *([] if calibrate else ["--no-calibrate"]),
             *["--output", str(self.results), "--backends-dir", str(self.root / "backends")],

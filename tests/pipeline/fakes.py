@@ -241,10 +241,10 @@ class FakeLoad(Load):
 
     def _done(self) -> dict[str, Any]:
         """Writes requests.bin, and says what is in it."""
-        rate = self.plan["rate_rps"]
-        count = int((self.end_ns - self.start_ns) / SECOND_NS * rate)
+        intended = self._intended()
+        count = len(intended)
         records = np.zeros(count, REQUEST_TYPE)
-        records["intended_ns"] = self.start_ns + (np.arange(count) * SECOND_NS / rate).astype("u8")
+        records["intended_ns"] = intended
         records["sent_ns"] = records["intended_ns"] + self.send_lag_ns
         records["last_byte_ns"] = records["sent_ns"] + self.service_ns
         records["first_byte_ns"] = records["last_byte_ns"]
@@ -258,6 +258,18 @@ class FakeLoad(Load):
                   "connections": self.plan["connections"]}  # fmt: skip
         write_requests(Path(self.plan["records_path"]), header, self.tamper(records))
         return self._totals(len(measured))
+
+    def _intended(self) -> np.ndarray[Any, np.dtype[np.uint64]]:
+        """Level stretches only; a closed loop asks 1,000 times a second of this fake."""
+        parts = self.plan.get("parts") or [{"from_rps": self.plan["rate_rps"] or 1000}]
+        rates = [parts[0]["from_rps"], *(part["from_rps"] for part in parts)]
+        times, begin_ns = [], self.start_ns
+        for at, rate in enumerate(rates):
+            end_ns = self.measure_ns + at * (self.end_ns - self.measure_ns) // len(parts)
+            slots = np.arange(round((end_ns - begin_ns) / SECOND_NS * rate))
+            times.append(begin_ns + (slots * SECOND_NS / rate).astype("u8"))
+            begin_ns = end_ns
+        return np.concatenate(times)
 
     def _totals(self, count: int) -> dict[str, Any]:
         times = {
@@ -283,6 +295,13 @@ class FakeLoad(Load):
             "records": count,
             "records_dropped": 0,
             "unfinished": 0,
+            "grain_ns": self.plan["grain_ns"],
+            "pace": {
+                "asked": self.plan["pace"],
+                "chosen": "sleep",
+                "why": "made up",
+                "wake_late_ns_p90": None,
+            },
         }
 
 

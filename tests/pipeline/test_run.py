@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -103,6 +104,51 @@ def test_the_grain_stands_in_every_result(stage: Stage) -> None:
     page = folder.report.read_text(encoding="utf-8")
     assert "<dt>Grain</dt><dd>wake-ups batched up to 1 ms</dd>" in page
     assert "--grain 1000us" in page
+
+
+def test_steps_are_told_one_by_one(stage: Stage) -> None:
+    finished = stage.run("--rps", "500:1500:500", "--duration", "6", "--engine-threads", "2")
+    (load,) = stage.loads
+    assert load.plan["rate_rps"] == 500.0
+    assert load.plan["threads"] == 2
+    assert [part["to_rps"] for part in load.plan["parts"]] == [500.0, 1000.0, 1500.0]
+    assert "steps of 500, 1,000 and 1,500 requests/s (over all rates together)" in finished.stdout
+    assert re.search(r"alpha/v at 1,000 requests/s +VALID +1,000 +1,000", finished.stdout)
+    page = stage.only_run().report.read_text(encoding="utf-8")
+    assert "How did it do at each rate?" in page
+    assert "alpha/v at 1,500 requests/s" in page
+    assert "--rps 500,1000,1500 " in page
+    (trial,) = stage.only_run().trials()
+    assert [part.offered for part in trial.read_data().parts] == [1000, 2000, 3000]
+
+
+def test_a_saturation_run_has_a_table_of_its_own(stage: Stage) -> None:
+    finished = stage.run("--saturate", "--pace", "auto")
+    (load,) = stage.loads
+    assert (load.plan["closed_loop"], load.plan["pace"]) == (True, "auto")
+    said = " ".join(finished.stdout.split())
+    assert "a closed loop on 4 connections, no promise about response times" in said
+    assert "P99.9" not in finished.stdout
+    page = stage.only_run().report.read_text(encoding="utf-8")
+    assert "How much can it do? A closed loop: no promise about response times" in page
+    assert "P99 observed" not in page
+    assert "--saturate" in page
+    document = json.loads(stage.run("--saturate", "--json").stdout)
+    assert document["rate_rps"] is None
+    assert document["trials"][0]["response_time_ns"] is None
+    assert document["trials"][0]["closed_loop"]["throughput_rps"] > 0
+
+
+def test_a_maximum_is_not_compared_with_a_fixed_rate(stage: Stage) -> None:
+    stage.run("--saturate")
+    stage.run("--rps", "500")
+    stage.run("--rps", "500,1000")
+    runs = [str(path.parent) for path in sorted(stage.results.glob("*/plan.json"))]
+    for base, new in itertools.permutations(runs, 2):
+        refused = stage.bench("compare", base, new)
+        assert refused.code == 2
+        assert "compare runs at fixed rates" in refused.stderr
+    assert stage.bench("compare", runs[0], runs[0]).code == 0
 
 
 def test_a_trial_is_saved_before_the_next_begins(

@@ -74,6 +74,8 @@ def write_facts(
     engine_throttled: float | None = None,
     workers: int = 1,
     workers_elsewhere: int = 0,
+    closed_loop: bool = False,
+    engine_threads: int = 1,
 ) -> None:
     facts = TrialFacts(
         spec=SPEC,
@@ -92,6 +94,8 @@ def write_facts(
         workers=workers,
         workers_elsewhere=workers_elsewhere,
         calibration_passed=True,
+        closed_loop=closed_loop,
+        engine_threads=engine_threads,
     )
     (folder / "facts.json").write_bytes(msgspec.json.encode(facts))
 

@@ -10,11 +10,11 @@ import pytest
 
 from harness.model.analysis import Analysis
 from harness.model.manifest import Operation
-from harness.model.plan import Plan
-from harness.model.trial import Collector, TrialData
+from harness.model.plan import Plan, RatePart
+from harness.model.trial import ClosedLoop, Collector, Pacing, PartData, TrialData
 from harness.model.verdict import Status
 from harness.stages.analyse import analyse
-from tests.unit.trials import BASE, trial
+from tests.unit.trials import BASE, percentiles, trial
 
 
 class _Mix(msgspec.Struct):
@@ -24,15 +24,72 @@ class _Mix(msgspec.Struct):
 class _Asked(msgspec.Struct):
     subjects: list[object]
     scenario: _Mix
+    parts: list[RatePart] = []
+    closed_loop: bool = False
 
 
 class _Planned(msgspec.Struct):
     request: _Asked
 
 
-def analysed(trials: list[TrialData], *names: str) -> Analysis:
+def analysed(trials: list[TrialData], *names: str, **asked: object) -> Analysis:
     mix = _Mix([Operation(name, 1, 200) for name in names or ("get",)])
-    return analyse("r", cast(Plan, _Planned(_Asked([BASE], mix))), trials, {})
+    request = msgspec.structs.replace(_Asked([BASE], mix), **asked)
+    return analyse("r", cast(Plan, _Planned(request)), trials, {})
+
+
+def _part(part: RatePart, p99: int, served: int) -> PartData:
+    response = percentiles(p99 / 2, p99)
+    return PartData(part, 0, 10**9, 100, served, {"status": 1}, 0, 100.0, float(served), response)
+
+
+def test_steps_are_rows_of_their_own_and_summed_up_over_trials() -> None:
+    steps = [RatePart(100.0, 100.0, 1.0), RatePart(200.0, 200.0, 1.0)]
+    trials = [
+        msgspec.structs.replace(
+            trial(BASE, block), parts=[_part(steps[0], p99, 99), _part(steps[1], 9 * p99, 150)]
+        )
+        for block, p99 in enumerate((1_000_000, 4_000_000))
+    ]
+    found = analysed(trials, parts=steps)
+    assert [row.title for row in found.part_rows] == [
+        "c/epoll (baseline) at 100 requests/s",
+        "c/epoll (baseline) at 200 requests/s",
+    ]
+    first, second = (row.cells for row in found.part_rows)
+    assert first["p99_observed"].value == pytest.approx(2e6)
+    assert second["p99_observed"].value == pytest.approx(18e6)
+    assert second["achieved_rps"].value == pytest.approx(150)
+    assert first["errors"].value == 2
+    assert [column.id for column in found.part_columns] == list(first)
+    assert not analysed(trials).part_rows
+
+
+def test_a_closed_loop_shares_no_time_column_with_fixed_rates() -> None:
+    service = percentiles(1e6, 2e6)
+    busy = msgspec.structs.replace(
+        trial(BASE, 0), latency=None, closed_loop=ClosedLoop(81_000.0, 64, service)
+    )
+    found = analysed([busy], closed_loop=True)
+    names = {column.id for column in found.columns}
+    assert not names & {"achieved_rps", "p50_observed", "p99_observed", "p99_clean"}
+    assert found.rows[0].cells["throughput"].value == pytest.approx(81_000)
+    assert found.rows[0].cells["service_p99"].value == pytest.approx(2e6)
+    assert found.closed_loop
+    fixed = analysed([trial(BASE, 0)])
+    assert "throughput" not in {column.id for column in fixed.columns}
+
+
+def test_how_the_engine_waited_is_told_for_all_trials() -> None:
+    def paced(block: int, chosen: str | None) -> TrialData:
+        pacing = None if chosen is None else Pacing("auto", chosen, "why", 20_000)
+        return msgspec.structs.replace(trial(BASE, block), pacing=pacing)
+
+    assert analysed([paced(0, "spin"), paced(1, "spin")]).pace == "spin"
+    mixed = analysed([paced(0, "spin"), paced(1, "sleep"), paced(2, "sleep")]).pace
+    assert mixed == "sleep (2 of 3 trials), spin (1 of 3 trials)"
+    assert analysed([paced(0, "spin"), paced(1, None)]).pace == "spin (1 of 2 trials)"
+    assert not analysed([paced(0, None)]).pace
 
 
 def test_geometric_mean_over_valid_trials_only() -> None:

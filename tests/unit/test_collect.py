@@ -84,6 +84,44 @@ def test_without_records_the_engine_tells_of_each_operation() -> None:
     assert found.p99 is None, "ten requests beyond it are too few"
 
 
+def test_a_closed_loop_has_a_throughput_and_no_response_times(tmp_path: Path) -> None:
+    recordings.write_facts(tmp_path, SECONDS, closed_loop=True)
+    sent = slots()
+    service = np.full(len(sent), 4_000_000, np.int64)
+    recordings.write_load(tmp_path, sent, sent, sent + service)
+    found = collected(tmp_path)
+    trial = found.data
+    assert trial.verdict.status is Status.VALID
+    assert trial.latency is None
+    assert trial.not_measured["latency"] == "closed loop: no promise about response times"
+    assert trial.closed_loop is not None
+    # What ended after the end, 4 ms of requests, is no part of it.
+    assert trial.closed_loop.throughput_rps == (30_000 - 4) / SECONDS
+    assert trial.closed_loop.in_flight == 4
+    assert trial.closed_loop.service is not None
+    assert trial.closed_loop.service.p50 == 4_000_000
+    assert {(row.offered, row.p99_ns, row.own_fault_p99_ns) for row in found.series} == {
+        (1000, None, None)
+    }
+
+
+def test_a_closed_loop_that_its_generator_bounds_says_so(tmp_path: Path) -> None:
+    recordings.write_facts(tmp_path, SECONDS, closed_loop=True)
+    path = tmp_path / "facts.json"
+    facts = json.loads(path.read_bytes())
+    for second, sample in enumerate(facts["samples"]):
+        sample["engine_cpu_ns"] = int(0.97 * second * SECOND)
+    path.write_text(json.dumps(facts))
+    recordings.write_load(tmp_path, slots(), slots(), slots() + 50_000)
+    verdict = collected(tmp_path).data.verdict
+    assert verdict.status is Status.DEGRADED
+    assert [reason.id for reason in verdict.reasons] == ["generator-bound"]
+    assert "97% of its threads' time" in verdict.reasons[0].text
+    facts["engine_threads"] = 2
+    path.write_text(json.dumps(facts))
+    assert collected(tmp_path).data.verdict.status is Status.VALID
+
+
 def test_a_truncated_file_is_read_to_its_last_whole_record(tmp_path: Path) -> None:
     quiet(tmp_path)
     path = tmp_path / "requests.bin"

@@ -182,7 +182,9 @@ impl Plan {
     }
 
     fn validate_load(&self) -> Result<(), Fault> {
-        between("rate_rps", self.rate_rps, RATE_RPS_MIN, RATE_RPS_MAX)?;
+        if !self.closed_loop {
+            between("rate_rps", self.rate_rps, RATE_RPS_MIN, RATE_RPS_MAX)?;
+        }
         between("warmup_s", self.warmup_s, 0.0, SECONDS_MAX)?;
         between("duration_s", self.duration_s, 0.001, SECONDS_MAX)?;
         self.validate_parts()?;
