@@ -133,13 +133,15 @@ def overloaded(
     """More is offered than is served, one after the other: the wait grows without end.
 
     The k-th request is intended k / offered after the first and served (k + 1) / served after it,
-    so its response time is t (offered - served) / served + 1 / served at its time t.
+    so its response time is t (offered - served) / served + 1 / served at its time t, and as much
+    more as the server was idle until then by its own log.
     """
     response = requests.last_byte_ns - requests.intended_ns
     since = requests.intended_ns - requests.intended_ns[0]
     slope = (rate_rps - served_rps) / served_rps
-    lateness = np.array(deeds.last_ns) - _turns(deeds, served_rps)
-    server_late = float(np.median(lateness)) if len(deeds) else 0.0
+    turns, step_ns = _turns(deeds, served_rps), 1e9 / served_rps
+    lateness = np.array(deeds.last_ns) - turns
+    idle = turns - requests.intended_ns[0] - step_ns * np.arange(1, len(turns) + 1)
     checks = [
         Check("answers", len(deeds), int((requests.outcome == 0).sum()), 0),
         no_failures(requests),
@@ -147,7 +149,9 @@ def overloaded(
     for name, share in (("a quarter", 0.25), ("half", 0.5), ("the end", 1.0)):
         end = max(int(share * len(response)), NEIGHBOURS)
         near = slice(end - NEIGHBOURS, end)
-        expected = float(np.median(since[near])) * slope + 1e9 / served_rps + server_late
+        idle_ns = float(idle[min(end, len(idle)) - NEIGHBOURS // 2 - 1]) if len(idle) else 0.0
+        late_ns = float(np.median(lateness[near])) if len(lateness[near]) else 0.0
+        expected = float(np.median(since[near])) * slope + step_ns + late_ns + idle_ns
         found = float(np.median(response[near])) if len(response) >= NEIGHBOURS else None
         checks.append(Check(f"response time at {name}", expected, found, TOLERANCE_NS, "ns"))
     return checks
