@@ -87,7 +87,8 @@ func TestTheLogsWriterHasAProcessorOfItsOwn(t *testing.T) {
 		if err != nil || processors(chosen) != want {
 			t.Errorf("%s: %d, %v", mode, processors(chosen), err)
 		}
-		chosen, err = parseFlags([]string{"--threads=3", "--data-directory=x", "--durability=" + mode, "--gomaxprocs=2"})
+		chosen, err = parseFlags([]string{"--threads=3", "--data-directory=x", "--durability=" + mode,
+			"--gomaxprocs=2"})
 		if err != nil || processors(chosen) != 2 {
 			t.Errorf("%s: %d, %v, though 2 were asked for", mode, processors(chosen), err)
 		}
