@@ -85,4 +85,4 @@ clean:
 	for room in $(ROOMS); do $(MAKE) --no-print-directory -C $$room clean || exit 1; done
 	rm -rf build .mypy_cache .ruff_cache .pytest_cache
 
--include nightly.mk bench.mk conformance.mk durability.mk differential.mk fuzz.mk
+-include nightly.mk bench.mk conformance.mk durability.mk differential.mk fuzz.mk s3-targets.mk

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 import urllib.parse
+from collections.abc import Mapping
 from pathlib import Path
 
-from harness.drivers import manifests
+from harness.drivers import manifests, stores
 from harness.drivers.load import Target
 from harness.errors import UsageError
 from harness.model.capacity import Slo, Term
 from harness.model.manifest import Scenario
 from harness.model.plan import RatePart
+from harness.model.signing import Signing
+from harness.model.store import Store
 
 RATE_MAX = 5_000_000.0
 DURATION_MAX_S = 7 * 24 * 3600.0
@@ -164,6 +167,40 @@ def scenario(name: str, folder: Path) -> Scenario:
     return manifests.read_scenario(known[name])
 
 
+def store(name: str, folder: Path) -> Store:
+    """A store by its name: one that is got and started."""
+    known = stores.find_stores(folder)
+    if name not in known:
+        raise UsageError(
+            "--target",
+            f"expected http://host:port/path or one of {', '.join(known)}, got {name!r}",
+            hint="loadgen/targets/ says what each of them is",
+        )
+    return stores.read_store(known[name])
+
+
+def signing(payload: str | None, environment: Mapping[str, str]) -> Signing | None:
+    """Who signs, by AWS's own variables; None where they are not set. No message tells a value."""
+    access_key = environment.get("AWS_ACCESS_KEY_ID", "")
+    secret_key = environment.get("AWS_SECRET_ACCESS_KEY", "")
+    hint = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or neither"
+    if bool(access_key) != bool(secret_key):
+        unset = "AWS_SECRET_ACCESS_KEY" if access_key else "AWS_ACCESS_KEY_ID"
+        raise UsageError(unset, "is not set, and the other key is", hint=hint)
+    if not access_key:
+        if payload is not None:
+            raise UsageError("--payload", f"{payload} with nobody to sign", hint=hint)
+        return None
+    if environment.get("AWS_SESSION_TOKEN"):
+        raise UsageError(
+            "AWS_SESSION_TOKEN",
+            "is set: keys that need a token are not spoken",
+            hint="use a lasting key, and unset AWS_SESSION_TOKEN",
+        )
+    region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or "us-east-1"
+    return Signing(access_key, secret_key, region, payload or "unsigned")
+
+
 def target(text: str) -> Target:
     """From `http://host:port/path`; UsageError for anything else."""
     try:
@@ -177,7 +214,7 @@ def target(text: str) -> Target:
         raise UsageError(
             "--target",
             f"expected http://host:port/path, got {text!r}",
-            hint="TLS and credentials are not spoken",
+            hint="TLS is not spoken; keys come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
         )
     path = parts.path or "/"
     query = f"?{parts.query}" if parts.query else ""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from harness import __version__
-from harness.drivers import engine
-from harness.drivers.load import Target
+from harness.drivers import engine, stores
+from harness.drivers.load import Target, ask_engine, engine_plan
 from harness.drivers.runtime import Ending, Usage
 from harness.errors import EnvironmentLacking
+from harness.model.direct import Asked
 from harness.model.manifest import (
     BackendManifest,
     Build,
@@ -22,7 +24,8 @@ from harness.model.manifest import (
     Scenario,
     Variant,
 )
-from harness.model.plan import Plan, RatePart, Request, Subject
+from harness.model.plan import Plan, Request, Subject
+from harness.model.store import Store
 from harness.model.trial import TrialData
 from harness.stages import collect, judge, measure
 from harness.stages.plan import make_plan
@@ -31,7 +34,7 @@ from harness.store.records import read_recording
 from harness.store.run_folder import TrialFolder
 from harness.system import clock, environment, machine
 from harness.system.journal import owned_machine
-from harness.system.network import connects
+from harness.system.network import connects, resolve
 from harness.system.tuning import tuned_machine
 
 MANIFEST = BackendManifest(
@@ -70,40 +73,37 @@ class RunningServer:
         """It is not ours to stop."""
 
 
-class Load(msgspec.Struct, frozen=True):
-    """What `bench load` asks of the engine."""
-
-    rate_rps: float
-    parts: list[RatePart]
-    duration_s: float
-    warmup_s: float
-    connections: int
-    grain_ns: int
-    pace: str
-    engine_threads: int
+ONE_PATH = Scenario(
+    schema=1,
+    name="path",
+    title="GET of one path",
+    objects=Objects("none", count=1, key="{index}", size_bytes=1),
+    operations=[Operation("get", 1, 200)],
+)
 
 
-def _request(load: Load, *, tune: str) -> Request:
+def _request(asked: Asked) -> Request:
     return Request(
         subjects=[Subject("target", "running")],
-        scenario=Scenario(
-            schema=1,
-            name="path",
-            title="GET of one path",
-            objects=Objects("none", count=1, key="{index}", size_bytes=1),
-            operations=[Operation("get", 1, 200)],
-        ),
-        **msgspec.structs.asdict(load),
+        scenario=asked.scenario or ONE_PATH,
+        rate_rps=asked.rate_rps,
+        parts=asked.parts,
+        pace=asked.pace,
+        engine_threads=asked.engine_threads,
+        duration_s=asked.duration_s,
+        warmup_s=asked.warmup_s,
         repeat=1,
         seed=1,
+        connections=asked.connections,
         threads=1,
         protocol="h1",
         pipeline=1,
         arrivals="uniform",
+        grain_ns=asked.grain_ns,
         timeout_ns=10_000_000_000,
         runtime="process",
         layout="shared",  # nobody knows on which cores the server runs
-        tune=tune,
+        tune=asked.tune,
         probes="off",
         address="127.0.0.1",
         memory_limit_bytes=0,
@@ -112,38 +112,98 @@ def _request(load: Load, *, tune: str) -> Request:
 
 
 def drive(
-    target: Target,
+    target: Target | Store,
+    asked: Asked,
     *,
     root: Path,
     results: Path,
-    load: Load,
-    tune: str,
     say: Callable[[str], None],
 ) -> TrialData:
-    """Measures one trial against the target and keeps its records under `results`."""
-    if not connects(target.address, target.port):
+    """Measures one trial against the target and keeps its records under `results`.
+
+    A store is got and started before, and is gone afterwards; so are the scenario's objects.
+    """
+    program = None
+    if isinstance(target, Store):
+        stores.require_features(target, asked.scenario or ONE_PATH)
+        program = stores.obtain(target, say)
+    else:
+        target = _reachable(target)
+    with contextlib.ExitStack() as stack:
+        journal = stack.enter_context(owned_machine("bench load"))
+        engine.build(root, root / "build", say)
+        plan = make_plan(
+            _request(asked),
+            cpus=environment.usable_cpus(),
+            created_utc=clock.utc_now(),
+            version=__version__,
+        )
+        folder = run_folder.scratch(results, "load", stamp=clock.utc_stamp())
+        if isinstance(target, Store):
+            target = stack.enter_context(_started(target, program, folder, asked.payload))
+        if asked.scenario is not None:
+            objects = _objects(plan, target, asked, root / "build" / "loadgen", say)
+            stack.enter_context(objects)
+        stack.enter_context(machine.quiet_harness(plan.layout.engine_cpus))
+        stack.enter_context(tuned_machine(journal, apply=asked.tune == "auto"))
+        return _measure(plan, target, root, folder)
+
+
+def _reachable(target: Target) -> Target:
+    address = resolve(target.address)
+    if address is None or not connects(address, target.port):
         raise EnvironmentLacking(
             "--target",
             f"nobody listens on {target.address}:{target.port}",
             hint="start the server first, or build and run a backend with `bench run`",
         )
-    request = _request(load, tune=tune)
-    with contextlib.ExitStack() as stack:
-        journal = stack.enter_context(owned_machine("bench load"))
-        engine.build(root, root / "build", say)
-        plan = make_plan(
-            request,
-            cpus=environment.usable_cpus(),
-            created_utc=clock.utc_now(),
-            version=__version__,
-        )
-        stack.enter_context(machine.quiet_harness(plan.layout.engine_cpus))
-        stack.enter_context(tuned_machine(journal, apply=tune == "auto"))
-        return _measure(plan, target, root, results)
+    return msgspec.structs.replace(target, address=address)
 
 
-def _measure(plan: Plan, target: Target, root: Path, results: Path) -> TrialData:
-    folder = run_folder.scratch(results, "load", stamp=clock.utc_stamp())
+@contextlib.contextmanager
+def _started(store: Store, program: Path | None, folder: Path, payload: str) -> Iterator[Target]:
+    """The store, with its data in the folder until it ends."""
+    data = (folder / "data").resolve()
+    assert program is not None  # it was obtained before
+    try:
+        with stores.served(
+            store, program, data=data, log=folder / "server.log", payload=payload
+        ) as (target, signing):
+            bucket = "make" if "bucket-create" in store.features else "none"
+            yield msgspec.structs.replace(target, signing=signing, bucket=bucket)
+    finally:
+        run_folder.remove_data(data)
+
+
+@contextlib.contextmanager
+def _objects(
+    plan: Plan, target: Target, asked: Asked, programs: Path, say: Callable[[str], None]
+) -> Iterator[None]:
+    """The scenario's bucket and objects, made before and deleted after the block.
+
+    A bucket that is somebody else's is refused, or, when it was asked for, kept.
+    """
+    program = programs / "pausemark-engine"
+
+    def ask(verb: str, bucket: str) -> dict[str, Any]:
+        ruled = msgspec.structs.replace(target, bucket=bucket)
+        wanted = engine_plan(plan, plan.trials[0], target=ruled, records=None)
+        return ask_engine(program, verb, wanted, target.signing)
+
+    made = target.bucket != "none" and not asked.into_existing
+    if made:
+        ask("bucket", "new")
+    try:
+        say(f"preload {plan.request.scenario.title}")
+        ask("preload", "none")
+        yield
+    finally:
+        if not asked.keep_objects:
+            say("delete what was preloaded")
+            ask("cleanup", "make" if made else "none")
+
+
+def _measure(plan: Plan, target: Target, root: Path, folder: Path) -> TrialData:
     (folder / "probes").mkdir()
     trial = measure.Trial(
         plan=plan,

@@ -12,16 +12,18 @@ import msgspec
 
 from harness import __version__, calibrating
 from harness.drivers import engine, manifests, runtimes
-from harness.drivers.command import effective_options
+from harness.drivers.command import effective_options, verifies
 from harness.drivers.load import ALONE, Target
 from harness.drivers.locust import Crew
 from harness.drivers.probes import ProbeRoom
 from harness.drivers.runtime import Launch, Runtime, Server
+from harness.drivers.stores import drawn
 from harness.errors import PausemarkError
 from harness.model.analysis import Second
 from harness.model.known import Reading
 from harness.model.manifest import BackendManifest
 from harness.model.plan import Artifact, Plan, Request, TrialSpec
+from harness.model.signing import Signing
 from harness.model.trial import TrialData
 from harness.model.view import ReportInputs
 from harness.paths import Paths
@@ -208,8 +210,10 @@ def _measure_one(
 ) -> TrialData:
     trial_folder = folder.new_trial(spec.index)
     built, port = ready.built[spec.subject.name], free_port(plan.request.address)
-    with served(plan, spec, ready.runtime, built, port, trial_folder.server_log) as server:
-        target = Target(address=plan.request.address, port=port)
+    signing = drawn(plan.request.payload) if verifies(spec.subject) else None
+    log = trial_folder.server_log
+    with served(plan, spec, ready.runtime, built, port, log, signing) as server:
+        target = Target(address=plan.request.address, port=port, signing=signing)
         measure.preload(plan, spec, target=target, engine=instruments.engine)
         trial = measure.Trial(
             plan=plan,
@@ -230,7 +234,13 @@ def _measure_one(
 
 @contextlib.contextmanager
 def served(
-    plan: Plan, spec: TrialSpec, runtime: Runtime, built: Built, port: int, log: Path
+    plan: Plan,
+    spec: TrialSpec,
+    runtime: Runtime,
+    built: Built,
+    port: int,
+    log: Path,
+    signing: Signing | None = None,
 ) -> Iterator[Server]:
     """A running backend that is gone after the block, and its data with it: they are no result."""
     request = plan.request
@@ -251,6 +261,7 @@ def served(
             pids_limit=PIDS_LIMIT,
             data_directory=data_directory,
             log=log,
+            credential=f"{signing.access_key}:{signing.secret_key}" if signing else "",
         ),
     )
     try:

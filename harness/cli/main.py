@@ -18,7 +18,9 @@ INTERRUPTED = 130
 
 # The modules behind the commands load pandas, scipy and Docker's SDK: only when they are asked for.
 MODULES = {
-    **dict.fromkeys(("run", "load", "calibrate"), "measuring"),
+    "run": "measuring",
+    "load": "loading",
+    "calibrate": "measuring",
     **dict.fromkeys(("capacity",), "searching"),
     **dict.fromkeys(("worker",), "crew"),
     **dict.fromkeys(("list", "env", "doctor", "report", "prune"), "inspecting"),

@@ -1,4 +1,4 @@
-"""`bench run`, `bench load`, `bench calibrate`: the commands that measure."""
+"""`bench run`, `bench calibrate`: the commands that measure."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from harness.cli import own, show
 from harness.cli.crew import crew_of, crew_options, workers_of
 from harness.cli.options import ROOT, backends_option, output_option
 from harness.drivers import manifests
-from harness.errors import EXIT_FAILURE, EXIT_GOOD, EXIT_NOT_VALID, NotValid, UsageError
+from harness.errors import EXIT_GOOD, EXIT_NOT_VALID, NotValid, UsageError
 from harness.model.manifest import TRACKS
 from harness.model.plan import STREAMED, RatePart, Request
+from harness.model.signing import PAYLOADS
 from harness.model.verdict import Status
 from harness.paths import Paths
 
@@ -52,6 +53,7 @@ MEMORY_LIMIT_BYTES = 8 * 2**30
 @click.option("--threads", type=int, default=1, show_default=True, help="of the backend")
 @click.option("--probes", type=click.Choice(["auto", "off", "require"]), default="auto")
 @click.option("--set", "settings", multiple=True, help="backend.option=value")
+@click.option("--payload", type=click.Choice(list(PAYLOADS)), default="unsigned", help="if signed")
 @click.option("--cpu-quota", type=float, default=None, help="CPUs that the backend may use")
 @click.option("--twin", is_flag=True, help="every subject twice: the A/A comparison")
 @click.option("--baseline", type=click.Path(path_type=Path), help="a checkout to compare with")
@@ -140,7 +142,8 @@ def _offered(flags: dict[str, Any], duration_s: float) -> tuple[float, list[Rate
     return 0.0, []
 
 
-def _engine_threads(threads: int, connections: int) -> None:
+def engine_threads(threads: int, connections: int) -> None:
+    """UsageError unless each of the engine's threads can have a connection."""
     asked.number("--engine-threads", threads, low=1, high=256, unit="")
     if threads > connections:
         raise UsageError(
@@ -161,7 +164,7 @@ def request_of(flags: dict[str, Any]) -> Request:
     for name, (low, high) in {**limits, "threads": (1, 256)}.items():
         asked.number(f"--{name}", flags[name], low=low, high=high, unit="")
     asked.number("--pipeline", flags["depth"], low=1, high=1024, unit="")
-    _engine_threads(flags["engine_threads"], flags["connections"])
+    engine_threads(flags["engine_threads"], flags["connections"])
     if flags["cpu_quota"] is not None:
         asked.number("--cpu-quota", flags["cpu_quota"], low=0.01, high=1024, unit="CPUs")
     chosen = entrants.choose(
@@ -197,63 +200,11 @@ def request_of(flags: dict[str, Any]) -> Request:
             name: flags[name]
             for name in (
                 *("repeat", "seed", "connections", "threads", "arrivals"),
-                *("runtime", "layout", "tune", "probes", "address", "cpu_quota"),
+                *("runtime", "layout", "tune", "probes", "address", "cpu_quota", "payload"),
                 *("pace", "engine_threads"),
             )
         },
     )
-
-
-@click.command()
-@click.option("--target", required=True, help="http://127.0.0.1:8080/path of a running server")
-@click.option("--rps", required=True, help="a rate, steps or a ramp, in requests a second")
-@click.option("--duration", default="30s", show_default=True)
-@click.option("--warmup", default="2s", show_default=True)
-@click.option("--connections", type=int, default=DEFAULT_CONNECTIONS, show_default=True)
-@click.option("--grain", default=GRAIN, show_default=True, help="wake-ups are batched up to this")
-@click.option("--pace", type=click.Choice(PACES), default="sleep", help="how the engine waits")
-@click.option("--engine-threads", type=int, default=1, show_default=True, help="of the engine")
-@click.option("--tune", type=click.Choice(["auto", "off"]), default="off", show_default=True)
-@click.option("--json", "as_json", is_flag=True)
-@output_option
-def load(**flags: Any) -> None:
-    """Drive any HTTP server that already runs at a fixed rate (no build, no probes)."""
-    connections = flags["connections"]
-    asked.number("--connections", connections, low=1, high=asked.CONNECTIONS_MAX, unit="")
-    _engine_threads(flags["engine_threads"], connections)
-    seconds = asked.duration_s("--duration", flags["duration"])
-    asked.number("--duration", seconds, low=1, high=asked.DURATION_MAX_S, unit="s")
-    rate, parts = asked.rates(flags["rps"], seconds)
-    grain_ns = asked.grain_ns(flags["grain"])
-    parsed = asked.target(flags["target"])
-    from harness import direct
-    from harness.stats import run_json
-
-    data = direct.drive(
-        parsed,
-        root=ROOT,
-        results=flags["output"],
-        load=direct.Load(
-            rate_rps=rate,
-            parts=parts,
-            duration_s=seconds,
-            warmup_s=asked.duration_s("--warmup", flags["warmup"]),
-            connections=connections,
-            grain_ns=grain_ns,
-            pace=flags["pace"],
-            engine_threads=flags["engine_threads"],
-        ),
-        tune=flags["tune"],
-        say=show.talk,
-    )
-    if flags["as_json"]:
-        show.data_json({**run_json.trial_summary(data), "grain_ns": grain_ns})
-    else:
-        show.load_table(flags["target"], data, grain_ns)
-    if data.verdict.status is Status.INVALID:
-        raise SystemExit(EXIT_NOT_VALID)
-    if data.load is None or data.load.errors:
-        raise SystemExit(EXIT_FAILURE)
 
 
 @click.command()
@@ -285,4 +236,4 @@ def calibrate(tries: int, output: Path, *, suite: bool, as_json: bool) -> None:
     raise SystemExit(EXIT_GOOD if all(r.passed for r in results) else EXIT_NOT_VALID)
 
 
-COMMANDS = (run, load, calibrate)
+COMMANDS = (run, calibrate)

@@ -24,6 +24,7 @@ class Command(msgspec.Struct, frozen=True):
 def compose(manifest: BackendManifest, subject: Subject, values: Mapping[str, str]) -> Command:
     """`values` fills {artifact} {address} {port} {threads} {data_directory}.
 
+    A backend that verifies signatures is told its `credential` (ID:SECRET) beside its options.
     Variant before options, so that an option that was asked for wins. UsageError for an unknown
     variant, option or placeholder.
     """
@@ -42,7 +43,14 @@ def compose(manifest: BackendManifest, subject: Subject, values: Mapping[str, st
             argv.append(option.argument.replace("{value}", value))
         elif option.environment is not None:
             environment[option.environment] = value
+    if verifies(subject):
+        argv.append(f"--credential={values['credential']}")
     return Command(argv, environment)
+
+
+def verifies(subject: Subject) -> bool:
+    """Whether it was asked to verify signatures (backends/CONTRACT.md, profile `verify`)."""
+    return dict(subject.options).get("auth") == "verify"
 
 
 def effective_options(manifest: BackendManifest, subject: Subject) -> dict[str, str | None]:

@@ -83,6 +83,7 @@ class DockerRuntime:
             "port": str(launch.port),
             "threads": str(launch.threads),
             "data_directory": DATA_DIRECTORY,
+            "credential": launch.credential,
         }
         command = compose(manifest, launch.subject, values)
         launch.data_directory.mkdir(parents=True, exist_ok=True)

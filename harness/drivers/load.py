@@ -16,6 +16,7 @@ from harness.drivers.locust import Crew
 from harness.errors import EnvironmentLacking, LoadFailed, PausemarkError, UsageError
 from harness.model.facts import Incident
 from harness.model.plan import Plan, TrialSpec
+from harness.model.signing import Signing
 from harness.system.clock import monotonic_ns, sleep_s
 from harness.system.ports import free_port
 from harness.system.process import describe_exit, last_lines, run
@@ -24,26 +25,36 @@ READY_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 10.0
 PRELOAD_TIMEOUT_S = 900.0
 ALONE = Crew()
+FROM_ENVIRONMENT = "environment"  # the keys: a worker takes them from its own (engine_plan.py)
 _ENGINE_HINT = "locust.log and server.log in the trial's folder have the rest"
 
 
 class Target(msgspec.Struct, frozen=True):
-    """Where the engine sends; with a `path` it asks for that instead of the scenario's objects."""
+    """Where the engine sends; with a `path` it asks for that instead of the scenario's objects.
+
+    With `signing`, requests are signed.
+    """
 
     address: str
     port: int
     host: str | None = None
     path: str | None = None
+    signing: Signing | None = None
+    bucket: str = "make"  # make | new | none: what becomes of the scenario's bucket
 
 
 def engine_plan(
     plan: Plan, spec: TrialSpec, *, target: Target, records: Path | None
 ) -> dict[str, Any]:
-    """The engine's plan (loadgen/CONTRACT.md) of one trial."""
+    """The engine's plan (loadgen/CONTRACT.md) of one trial.
+
+    Plans are kept, so there is no key in it: keys are put in where an engine is started.
+    """
     request = plan.request
     return {
         "schema": 1,
-        "target": _without_none(target),
+        "target": _target(target),
+        "bucket": target.bucket,
         "scenario": None if target.path else _without_none(request.scenario),
         "rate_rps": request.first_rate_rps,
         "parts": msgspec.to_builtins(request.parts),
@@ -65,6 +76,15 @@ def engine_plan(
         "start_at_ns": None,
         "records_path": str(records) if records else None,
     }
+
+
+def _target(target: Target) -> dict[str, Any]:
+    plain = {"address": target.address, "port": target.port}
+    optional = {"host": target.host, "path": target.path}
+    plain |= {name: value for name, value in optional.items() if value is not None}
+    if target.signing is not None:
+        plain |= {"credentials": FROM_ENVIRONMENT, "payload": target.signing.payload}
+    return plain
 
 
 def _without_none(noun: msgspec.Struct) -> Any:
@@ -98,11 +118,15 @@ def failure_of(event: dict[str, Any]) -> PausemarkError:
     return LoadFailed(f"engine: {event.get('where', 'unknown')}", what, hint=hint)
 
 
-def preload(engine: Path, plan: dict[str, Any]) -> dict[str, Any]:
-    """Puts the scenario's objects; returns the engine's `done` event."""
-    result = run([str(engine), "preload"], input_text=json.dumps(plan), timeout_s=PRELOAD_TIMEOUT_S)
+def ask_engine(
+    engine: Path, verb: str, plan: dict[str, Any], signing: Signing | None
+) -> dict[str, Any]:
+    """One of the engine's other verbs, such as `preload`; returns its `done` event."""
+    if signing is not None:
+        plan = {**plan, "target": {**plan["target"], "credentials": signing.credentials}}
+    result = run([str(engine), verb], input_text=json.dumps(plan), timeout_s=PRELOAD_TIMEOUT_S)
     if result.exit_status != 0:
-        raise _engine_failure("engine preload", result.stdout, result.stderr)
+        raise _engine_failure(f"engine {verb}", result.stdout, result.stderr)
     events = [json.loads(line) for line in result.stdout.splitlines() if line.startswith("{")]
     done: dict[str, Any] = next(e for e in events if e["event"] == "done")
     return done
@@ -120,6 +144,7 @@ class Load:
         out: Path,
         log: Path,
         crew: Crew = ALONE,
+        signing: Signing | None = None,
     ) -> None:
         """Starts master and workers; they wait for each other and then start the engines."""
         if not engine.is_file():
@@ -136,7 +161,7 @@ class Load:
             crew, locustfile=locustfile, port=port, plan=plan, out=out, log=log
         )
         self.workers = locust.start_here(
-            crew, locustfile=locustfile, port=port, engine=engine, log=log
+            crew, locustfile=locustfile, port=port, engine=engine, log=log, signing=signing
         )
 
     def poll(self) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from harness.model.signing import Signing
 from harness.system.network import is_everywhere
 from harness.system.process import spawn
 
@@ -81,7 +82,7 @@ def start_master(
 
 
 def start_here(
-    crew: Crew, *, locustfile: Path, port: int, engine: Path, log: Path
+    crew: Crew, *, locustfile: Path, port: int, engine: Path, log: Path, signing: Signing | None
 ) -> list[subprocess.Popen[bytes]]:
     """The workers beside the master."""
     host = LOOPBACK if is_everywhere(crew.bind_host) else crew.bind_host
@@ -94,6 +95,7 @@ def start_here(
                 "PAUSEMARK_NAME": f"here-{number + 1}",
                 **_common(crew),
                 "PAUSEMARK_KEEP": "",
+                **(signing.environment if signing else {}),
             },
             stdout=log,
             stderr=log,

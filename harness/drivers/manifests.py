@@ -44,7 +44,7 @@ def _read_text(path: Path) -> tuple[str, dict[str, Any]]:
         ) from error
 
 
-def _read(path: Path, kind: type[T]) -> T:
+def read_toml(path: Path, kind: type[T]) -> T:
     """A manifest as `kind`; UsageError names the file, the key, expected and found."""
     text, document = _read_text(path)
     if document.get("schema") != SCHEMA:
@@ -70,7 +70,8 @@ def _line_of(text: str, message: str) -> int:
     return toml_lines.line_of(toml_lines.lines(text), path)
 
 
-def _require(path: Path, key: str, *, holds: bool, expected: str, found: object) -> None:
+def require_key(path: Path, key: str, *, holds: bool, expected: str, found: object) -> None:
+    """UsageError that names the file and the key, unless it `holds`."""
     if not holds:
         raise UsageError(
             f"{path}: {key}",
@@ -82,10 +83,10 @@ def _require(path: Path, key: str, *, holds: bool, expected: str, found: object)
 def read_backend(folder: Path) -> BackendManifest:
     """The manifest of one backend; UsageError when it is malformed."""
     path = folder / "backend.toml"
-    manifest = _read(path, BackendManifest)
+    manifest = read_toml(path, BackendManifest)
 
     def require(key: str, expected: str, found: object, *, holds: bool) -> None:
-        _require(path, key, holds=holds, expected=expected, found=found)
+        require_key(path, key, holds=holds, expected=expected, found=found)
 
     require(
         "name",
@@ -171,7 +172,7 @@ def find_probes(root: Path) -> dict[str, Path]:
 
 def read_probe(folder: Path) -> ProbeManifest:
     """The manifest of one probe."""
-    return _read(folder / "probe.toml", ProbeManifest)
+    return read_toml(folder / "probe.toml", ProbeManifest)
 
 
 def find_scenarios(root: Path) -> dict[str, Path]:

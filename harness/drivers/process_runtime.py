@@ -104,6 +104,7 @@ class ProcessRuntime:
             "port": str(launch.port),
             "threads": str(launch.threads),
             "data_directory": str(launch.data_directory),
+            "credential": launch.credential,
         }
         command = compose(manifest, launch.subject, values)
         launch.data_directory.mkdir(parents=True, exist_ok=True)

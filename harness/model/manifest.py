@@ -190,3 +190,4 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     operations: list[Operation]
     check: Check = Check()
     preload: Preload = Preload()
+    needs: list[str] = []  # features of a target beside its operations' own

@@ -67,6 +67,7 @@ class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     calibrate: bool = True
     streams: int = 1  # at once on a connection of h2c; 1 for other protocols
     track: str = ""  # what its comparison is about; "" where there are no backends to compare
+    payload: str = "unsigned"  # what is signed of bodies, where the backend verifies signatures
     protocols: dict[str, str] = {}  # by subject's name, where `protocol` is ""
     workers: int = 1  # engines beside the harness, which share rate and connections
     workers_elsewhere: int = 0  # engines on other machines, which share them too

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from harness.model.store import FEATURES
 from harness.model.toml_lines import Path
 
 OBJECT_BYTES_MAX = 5 << 30
@@ -201,6 +202,7 @@ _SCENARIO = _table(
     {
         "check": _table({}, {"digest_one_in": _integer(0, (1 << 63) - 1)}),
         "preload": _table({}, {"count": _integer(0, OBJECTS_MAX), "parallel": _integer(1, 60_000)}),
+        "needs": _array(_one_of(*FEATURES), len(FEATURES)),
     },
 )
 

@@ -142,6 +142,8 @@ def repeat_command(request: Request) -> str:
     words += [] if request.pace == "sleep" else ["--pace", request.pace]
     several = request.engine_threads > 1
     words += ["--engine-threads", str(request.engine_threads)] if several else []
+    if request.payload != "unsigned":
+        words += ["--payload", request.payload]
     words += ["--pipeline", str(request.pipeline)] if request.pipeline > 1 else []
     words += ["--streams", str(request.streams)] if has_streams(request) else []
     words += ["--threads", str(request.threads)]

@@ -131,6 +131,7 @@ class Trial:
             out=self._folder.engine_events,
             log=self._folder.locust_log,
             crew=self._instruments.crew,
+            signing=self._target.signing,
         )
 
     def _begin(self, load: load_driver.Load, probes: list[Probe]) -> dict[str, Any]:
@@ -242,7 +243,7 @@ def preload(
     """Puts the scenario's objects, reads a sample back; BackendFailed when an answer is wrong."""
     wanted = load_driver.engine_plan(plan, spec, target=target, records=None)
     try:
-        return load_driver.preload(engine, wanted)
+        return load_driver.ask_engine(engine, "preload", wanted, target.signing)
     except LoadFailed as error:
         raise BackendFailed(
             spec.subject.name,

@@ -47,3 +47,12 @@ def is_loopback(host: str) -> bool:
     except OSError:
         return False
     return all(ipaddress.ip_address(str(one)).is_loopback for one in found)
+
+
+def resolve(host: str) -> str | None:
+    """The first address of a host's name; None when it has none."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return None
+    return str(found[0][4][0])

@@ -76,6 +76,22 @@ def dealt(cpus: Sequence[int], index: int, count: int) -> list[int]:
     return list(cpus[index::count]) or [cpus[index % len(cpus)]]
 
 
+def with_credentials(plan: JsonObject, environment: Mapping[str, str]) -> JsonObject:
+    """The plan with this worker's own AWS keys where it asks for them: none travels to a worker.
+
+    KeyError names the variable that is missing.
+    """
+    target = plan.get("target", {})
+    if target.get("credentials") != "environment":
+        return plan
+    credentials = {
+        "access_key": environment["AWS_ACCESS_KEY_ID"],
+        "secret_key": environment["AWS_SECRET_ACCESS_KEY"],
+        "region": environment.get("AWS_REGION") or "us-east-1",
+    }
+    return {**plan, "target": {**target, "credentials": credentials}}
+
+
 def decode(encoded: str) -> HdrHistogram:
     """A histogram from its standard encoding."""
     return HdrHistogram.decode(encoded)

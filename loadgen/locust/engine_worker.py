@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 import gevent
 import gevent.subprocess
-from engine_plan import JsonObject, decode, recorded
+from engine_plan import JsonObject, decode, recorded, with_credentials
 from locust.stats import StatsError
 
 PROMPT_EVENTS = frozenset({"ready", "start", "error", "engine_ended"})
@@ -93,6 +93,11 @@ class Worker:
             f"trial: {plan['rate_rps']:,.1f} requests/s on {plan['connections']} connections "
             f"to {target['address']}:{target['port']}"
         )
+        try:
+            plan = with_credentials(plan, os.environ)
+        except KeyError as missing:
+            self.refuse(str(missing.args[0]))
+            return
         self.engine = gevent.subprocess.Popen(
             [*self.ordinary, os.environ["PAUSEMARK_ENGINE"], "run"],
             stdin=gevent.subprocess.PIPE,
@@ -111,6 +116,20 @@ class Worker:
             self.kept.close()
         self.take({"event": "engine_ended", "exit_status": self.engine.wait()})
         self.talk("trial: over")
+
+    def refuse(self, variable: str) -> None:
+        """Says which of the target's keys this worker has not."""
+        self.take(
+            {
+                "event": "error",
+                "where": variable,
+                "what": "is not set where the worker runs",
+                "expected": "the target's keys in the environment of every worker",
+                "found": "nothing",
+                "hint": "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY there",
+            }
+        )
+        self.take({"event": "engine_ended", "exit_status": 2})
 
     def take(self, event: JsonObject) -> None:
         """Feeds Locust's statistics; prompt events go at once, the others with the report."""

@@ -22,6 +22,7 @@ from harness.errors import BackendFailed
 from harness.model.facts import CpuTimes
 from harness.model.manifest import BackendManifest
 from harness.model.plan import Artifact
+from harness.model.signing import Signing
 from harness.store.records import REQUEST_TYPE, write_requests
 
 SECOND_NS = 1_000_000_000
@@ -184,8 +185,10 @@ class FakeLoad(Load):
         out: Path,
         log: Path,
         crew: Crew = ALONE,
+        signing: Signing | None = None,
     ) -> None:
         self._crew = crew
+        self.signing = signing
         self._out, self._log = out, log
         self._offset, self._rest = 0, b""
         self.events: list[dict[str, Any]] = []

@@ -10,7 +10,15 @@ import pytest
 from hdrh.histogram import HdrHistogram
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "loadgen" / "locust"))
-from engine_plan import Seconds, decode, merge_done, merge_histograms, recorded, shares
+from engine_plan import (
+    Seconds,
+    decode,
+    merge_done,
+    merge_histograms,
+    recorded,
+    shares,
+    with_credentials,
+)
 
 PLAN = {
     "rate_rps": 10_000.0,
@@ -138,3 +146,15 @@ def test_done_events_merge_their_totals_and_operations() -> None:
     assert merged["totals"]["offered"] == 3
     assert merged["by_operation"]["get"]["good"] == 3
     assert merged["by_operation"]["get"]["errors"] == {"timeout": 2}
+
+
+def test_a_worker_signs_with_its_own_keys_and_says_which_is_missing() -> None:
+    assert with_credentials(PLAN, {}) == PLAN
+    plan = {**PLAN, "target": {"port": 1, "credentials": "environment"}}
+    keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "s"}
+    found = with_credentials(plan, keys)["target"]
+    credentials = {"access_key": "a", "secret_key": "s", "region": "us-east-1"}
+    assert found == {"port": 1, "credentials": credentials}
+    assert plan["target"] == {"port": 1, "credentials": "environment"}
+    with pytest.raises(KeyError, match="AWS_SECRET_ACCESS_KEY"):
+        with_credentials(plan, {"AWS_ACCESS_KEY_ID": "a"})

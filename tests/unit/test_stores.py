@@ -1,0 +1,129 @@
+"""Stores that others wrote: what their files may say, what they lack, and that no key is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from harness import asked
+from harness.cli.loading import load
+from harness.drivers import load as load_driver
+from harness.drivers import manifests, stores
+from harness.drivers.command import compose
+from harness.errors import EnvironmentLacking, UsageError
+from harness.model.plan import Subject
+from harness.model.signing import Signing
+from harness.model.store import needs
+from tests.test_tidy import ROOT
+
+TARGETS = ROOT / "loadgen" / "targets"
+SCENARIOS = ROOT / "loadgen" / "scenarios"
+KEYS = {"AWS_ACCESS_KEY_ID": "an-access-key", "AWS_SECRET_ACCESS_KEY": "a-secret-key"}
+
+
+@pytest.mark.parametrize("path", sorted(TARGETS.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_target_is_well_formed(path: Path) -> None:
+    store = stores.read_store(path)
+    assert "{port}" in "".join([*store.start.command, *store.start.files.values()])
+    assert set(store.features) >= {"get", "preload"}
+
+
+def test_a_store_that_lacks_a_feature_is_refused_by_name() -> None:
+    nginx = stores.read_store(TARGETS / "nginx.toml")
+    stores.require_features(nginx, manifests.read_scenario(SCENARIOS / "read-only.toml"))
+    mixed = manifests.read_scenario(SCENARIOS / "s3-mixed.toml")
+    with pytest.raises(UsageError) as told:
+        stores.require_features(nginx, mixed)
+    assert told.value.where == "--target nginx"
+    assert "list-v2 (files have no listing)" in told.value.what
+    assert "s3-mixed" in told.value.what
+
+
+def test_needs_are_the_operations_and_what_the_scenario_names() -> None:
+    mixed = manifests.read_scenario(SCENARIOS / "s3-mixed.toml")
+    assert needs(mixed) == ["get", "put", "head", "range", "list-v2", "delete", "preload"]
+    more = msgspec.structs.replace(mixed, operations=mixed.operations[:1], needs=["bucket-create"])
+    assert needs(more) == ["get", "bucket-create", "preload"]
+
+
+def test_a_scenario_may_not_need_what_nobody_has(tmp_path: Path) -> None:
+    text = (SCENARIOS / "read-only.toml").read_text()
+    path = tmp_path / "s.toml"
+    path.write_text(text.replace("schema = 1\n", 'schema = 1\nneeds = ["tape"]\n', 1))
+    with pytest.raises(UsageError, match="tape"):
+        manifests.read_scenario(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ('"get", "head"', '"get", "fly"', "features"),
+        ('"get", "head"', '"get", "put"', "features"),  # had and lacked
+        ('name = "nginx"', 'name = "apache"', "name"),
+        ('program = "nginx"', 'go_module = "x"', "get"),
+        ("[start]", "[start]\ncolour = 1", "colour"),
+    ],
+)
+def test_a_wrong_file_is_refused_by_key(tmp_path: Path, old: str, new: str, named: str) -> None:
+    path = tmp_path / "nginx.toml"
+    text = (TARGETS / "nginx.toml").read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(UsageError) as told:
+        stores.read_store(path)
+    assert named in f"{told.value}"
+
+
+def test_a_program_that_is_missing_is_told_with_its_package() -> None:
+    nginx = stores.read_store(TARGETS / "nginx.toml")
+    get = msgspec.structs.replace(nginx.get, program="no-such-program-anywhere")
+    with pytest.raises(EnvironmentLacking) as told:
+        stores.obtain(msgspec.structs.replace(nginx, get=get), print)
+    assert "nginx-light" in told.value.hint
+
+
+def test_keys_come_from_the_environment_and_are_never_told() -> None:
+    signing = asked.signing("hex", {**KEYS, "AWS_REGION": "eu-west-3"})
+    assert signing == Signing("an-access-key", "a-secret-key", "eu-west-3", "hex")
+    assert asked.signing(None, {}) is None
+    target = load_driver.Target("127.0.0.1", 1, signing=signing)
+    for text in (repr(signing), str(target)):
+        assert "an-access-key" not in text
+        assert "a-secret-key" not in text
+    for environment in (
+        {"AWS_ACCESS_KEY_ID": "an-access-key"},
+        {"AWS_SECRET_ACCESS_KEY": "a-secret-key"},
+        {**KEYS, "AWS_SESSION_TOKEN": "a-token"},
+    ):
+        with pytest.raises(UsageError) as told:
+            asked.signing(None, environment)
+        said = f"{told.value} {told.value.hint}"
+        assert not any(value in said for value in environment.values())
+    with pytest.raises(UsageError, match="nobody to sign"):
+        asked.signing("hex", {})
+
+
+def test_a_backend_that_verifies_is_told_its_credential() -> None:
+    manifest = manifests.read_backend(ROOT / "backends" / "c")
+    values = dict.fromkeys(("artifact", "address", "port", "threads", "data_directory"), "x")
+    verifying = Subject("c", "epoll", (("auth", "verify"),))
+    argv = compose(manifest, verifying, {**values, "credential": "I:S"}).argv
+    assert argv[-2:] == ["--auth=verify", "--credential=I:S"]
+    assert "--credential" not in " ".join(compose(manifest, Subject("c", "epoll"), values).argv)
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--target", "http://127.0.0.1:1/", "--keep-objects"],
+        ["--target", "http://127.0.0.1:1/", "--payload", "hex"],
+        ["--target", "http://127.0.0.1:1/x", "--scenario", "s3-mixed"],
+        ["--target", "minio"],
+        ["--target", "s4", "--scenario", "s3-mixed"],
+    ],
+)
+def test_flags_that_do_not_go_together_are_refused(flags: list[str]) -> None:
+    with pytest.raises(UsageError):
+        load.main([*flags, "--rps", "1"], standalone_mode=False)
