@@ -146,6 +146,7 @@ def test_the_engine_gets_what_the_file_says(tmp_path: Path) -> None:
 schema = 1
 name = "all"
 title = "t"
+needs = ["list-v2"]
 [objects]
 bucket = "bench"
 count = 10
@@ -180,6 +181,7 @@ parallel = 3
         "schema": 1,
         "name": "all",
         "title": "t",
+        "needs": ["list-v2"],
         "objects": {
             "bucket": "bench",
             "count": 10,
