@@ -13,7 +13,7 @@ from harness import __version__
 from harness.drivers import engine, stores
 from harness.drivers.load import Target, ask_engine, engine_plan
 from harness.drivers.runtime import Ending, Usage
-from harness.errors import EnvironmentLacking
+from harness.errors import EnvironmentLacking, PausemarkError
 from harness.model.direct import Asked
 from harness.model.manifest import (
     BackendManifest,
@@ -140,6 +140,8 @@ def drive(
         )
         folder = run_folder.scratch(results, "load", stamp=clock.utc_stamp())
         if isinstance(target, Store):
+            if "delete" not in target.features:  # its data goes with it
+                asked = msgspec.structs.replace(asked, keep_objects=True)
             target = stack.enter_context(_started(target, program, folder, asked.payload))
         if asked.scenario is not None:
             objects = _objects(plan, target, asked, root / "build" / "loadgen", say)
@@ -193,14 +195,22 @@ def _objects(
     made = target.bucket != "none" and not asked.into_existing
     if made:
         ask("bucket", "new")
-    try:
+    with contextlib.ExitStack() as failed:
+        # What went wrong first is told, not that what is half there cannot be deleted either.
+        if not asked.keep_objects:
+            failed.callback(_try, lambda: ask("cleanup", "make" if made else "none"))
         say(f"preload {plan.request.scenario.title}")
         ask("preload", "none")
         yield
-    finally:
-        if not asked.keep_objects:
-            say("delete what was preloaded")
-            ask("cleanup", "make" if made else "none")
+        failed.pop_all()
+    if not asked.keep_objects:
+        say("delete what was preloaded")
+        ask("cleanup", "make" if made else "none")
+
+
+def _try(what: Callable[[], Any]) -> None:
+    with contextlib.suppress(PausemarkError):
+        what()
 
 
 def _measure(plan: Plan, target: Target, root: Path, folder: Path) -> TrialData:
