@@ -17,6 +17,7 @@ SERVER_CPU = 1
 OBJECT_PATH = "/bench/object-1"
 OBJECT_BYTES = 1024
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+IDLE_DRIVER = Path("/sys/devices/system/cpu/cpuidle/current_driver")
 HALT_POLL = Path("/sys/module/haltpoll/parameters/guest_halt_poll_ns")
 HALT_POLL_NS = 200_000
 
@@ -77,7 +78,8 @@ def steal_ticks() -> int:
 @contextlib.contextmanager
 def tuned() -> Iterator[bool]:
     """Idle processors of the guest poll for a while before they halt; undone at every exit."""
-    before = HALT_POLL.read_text() if os.access(HALT_POLL, os.W_OK) else None
+    polls = IDLE_DRIVER.is_file() and IDLE_DRIVER.read_text().strip() == "haltpoll"
+    before = HALT_POLL.read_text() if polls and os.access(HALT_POLL, os.W_OK) else None
     if before is None:
         yield False
         return
