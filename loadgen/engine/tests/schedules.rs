@@ -94,10 +94,11 @@ fn a_closed_loop_keeps_every_connection_busy_and_has_no_lag() {
             .iter()
             .find(|event| event["event"] == "second")
             .unwrap();
-        assert_eq!(
-            second["in_flight"],
-            4 * depth,
-            "at the end of the first second"
+        // One connection may have been answered and not yet been asked again as the second ended.
+        let in_flight = second["in_flight"].as_u64().unwrap();
+        assert!(
+            (3 * depth..=4 * depth).contains(&in_flight),
+            "{in_flight} at the end of the first second"
         );
     }
 }
