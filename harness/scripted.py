@@ -115,11 +115,11 @@ def read(case: Case, recording: Recording, data: TrialData, log: Path) -> list[C
     if not len(deeds):
         return [Check(f"deeds of the kind {case.deed!r} in the server's log", 1, 0, 0)]
     costly = deeds if case.deed in LOSE_CONNECTIONS else Deeds((), (), ())
-    whole = bool((recording.engine or {}).get("done"))  # else its counters are not known
+    whole = bool((recording.engine or {}).get("done"))  # else nobody knows what has no end
     blamed = sum(reason.id.startswith("generator-") for reason in data.verdict.reasons)
     return [
         *JUDGES[case.deed](case, requests, deeds, facts),
-        known.connections_lost(costly, load.connections_lost if whole else None),
+        known.connections_lost(costly, load.connections_lost),
         Check("slots without an end", 0, load.unfinished if whole else None, 0),
         Check(
             "failures in the totals",

@@ -48,10 +48,11 @@ class Load(msgspec.Struct, frozen=True):
     errors: dict[str, int]
     offered_rps: float
     achieved_rps: float  # good answers / measured seconds
-    bytes_in: int
-    bytes_out: int
-    connections_lost: int
-    records_dropped: int
+    # None where the engine left no totals: records do not tell of these.
+    bytes_in: int | None
+    bytes_out: int | None
+    connections_lost: int | None
+    records_dropped: int | None
     unfinished: int
     # Good answers that ended within the measured part, the warm-up's last ones among them: `good`
     # also holds what an overloaded backend answered after the end.

@@ -266,7 +266,7 @@ def _answers(evidence: Evidence) -> Iterator[Reason]:
     )
     yield from _lost_workers(load)
     lost = load.records_dropped
-    text = f"the engine lost {lost:,} request records: its disk could not keep up"
+    text = f"the engine lost {lost or 0:,} request records: its disk could not keep up"
     yield from _reason("records-dropped", lost, "the load generator", text)
 
 

@@ -44,6 +44,8 @@ def of_trial(recording: Recording, counted: Counted | None, missing: dict[str, s
     def number(name: str) -> int:
         return int(known.get(name, 0))
 
+    dropped = _told(last, "records_dropped", missing)
+
     return Load(
         offered=number("offered"),
         sent=number("sent"),
@@ -52,14 +54,22 @@ def of_trial(recording: Recording, counted: Counted | None, missing: dict[str, s
         errors={str(kind): int(count) for kind, count in known.get("errors", {}).items()},
         offered_rps=number("offered") / span,
         achieved_rps=number("good") / span,
-        bytes_in=number("bytes_in"),
-        bytes_out=number("bytes_out"),
-        connections_lost=int(last.get("connections_lost", 0)),
-        records_dropped=int(last.get("records_dropped", 0)),
+        bytes_in=_told(sums, "bytes_in", missing),
+        bytes_out=_told(sums, "bytes_out", missing),
+        connections_lost=_told(last, "connections_lost", missing),
+        records_dropped=dropped,
         unfinished=int(last.get("unfinished", known.get("unfinished", 0))),
         workers_lost=msgspec.convert(last.get("lost", []), list[WorkerLoss]),
-        served=_served(recording, int(last.get("records_dropped", 0)), missing),
+        served=_served(recording, dropped or 0, missing),
     )
+
+
+def _told(event: dict[str, Any], name: str, missing: dict[str, str]) -> int | None:
+    """A counter that only the engine has; without its word there is none, which is not zero."""
+    if name not in event:
+        missing[f"load.{name}"] = "the engine did not say it"
+        return None
+    return int(event[name])
 
 
 def _served(recording: Recording, dropped: int, missing: dict[str, str]) -> int | None:

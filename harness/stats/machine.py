@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from harness.model.checks import SelfChecks
 from harness.model.evidence import CoreUse, Evidence
 from harness.model.facts import TrialFacts
-from harness.model.recording import Ints, Recording, Requests
+from harness.model.recording import Ints, Requests
 from harness.model.trial import Hiccups, Load, Platform, ProbeReport, Resources, Total
 from harness.stats import clean, intervals, lag, pauses, percentiles, samples
 from harness.stats.streams import PLATFORM_KINDS, Watched
@@ -32,7 +30,7 @@ def platform(facts: TrialFacts, seen: Watched, missing: dict[str, str]) -> Platf
     for role in ROLES:
         share = _share(facts, role, "steal_ns")
         if share is None:
-            missing[f"steal.{role}"] = f"/proc/stat has no counters of the {role}'s CPUs"
+            missing[f"steal.{role}"] = _no_steal(facts, role)
         else:
             steal[role] = share
     if not steal and seen.platform is None:
@@ -57,6 +55,13 @@ def _share(facts: TrialFacts, role: str, field: str) -> float | None:
         return None
     grown = samples.between(facts.samples, samples.of_cpus(own, field), low, high)
     return None if grown is None or high <= low else grown / ((high - low) * len(own))
+
+
+def _no_steal(facts: TrialFacts, role: str) -> str:
+    if role == "engine" and not facts.workers:
+        return "every engine ran on another machine"
+    told = f"/proc/stat has no counters of the {role}'s CPUs"
+    return samples.unsampled(facts) or told
 
 
 def _core_use(facts: TrialFacts, role: str, seen: Watched) -> CoreUse:
@@ -196,44 +201,3 @@ def _steal_by_second(facts: TrialFacts, low: int, count: int) -> Ints | None:
     counter = samples.of_cpus(facts.layout.engine_cpus, "steal_ns")
     values = samples.at_edges(facts.samples, counter, edges)
     return None if values is None else np.diff(values).astype(np.int64)
-
-
-def probed(recording: Recording, low: int, high: int) -> dict[str, Any]:
-    """Page faults, allocator calls and run-queue wait of [low, high), summed over the seconds."""
-    memory, queue = _lines(recording, "memory", low, high), _lines(recording, "runqueue", low, high)
-    faults = [int(line["page_faults"]) for line in memory if "page_faults" in line]
-    calls = {
-        name: _total(memory, f"{name}_count", f"{name}_ns")
-        for name in ("mmap", "munmap", "madvise", "brk")
-        if any(f"{name}_count" in line for line in memory)
-    }
-    waits = [line for line in queue if "waits" in line]
-    holders: dict[str, int] = {}
-    for line in waits:
-        for held in line.get("holders", []):
-            # Waiting for a thread of one's own is the backend's doing, and named so.
-            mark = f" ({held['kind']})" if held.get("kind") not in {None, "foreign"} else ""
-            name = f"{held['name']}{mark}"
-            holders[name] = holders.get(name, 0) + int(held["ns"])
-    return {
-        "page_faults": sum(faults) if faults else None,
-        "allocator_calls": calls or None,
-        "runqueue_wait": _total(waits, "waits", "wait_ns") if waits else None,
-        "runqueue_holders": holders if waits else None,
-    }
-
-
-def _lines(recording: Recording, probe: str, low: int, high: int) -> list[dict[str, Any]]:
-    return [
-        line
-        for line in recording.seconds.get(probe, [])
-        if low <= (int(line.get("start_ns", 0)) + int(line.get("end_ns", 0))) // 2 < high
-    ]
-
-
-def _total(lines: list[dict[str, Any]], count: str, spent: str) -> Total:
-    return Total(
-        count=sum(int(line.get(count, 0)) for line in lines),
-        total_ns=sum(int(line.get(spent, 0)) for line in lines),
-        max_ns=max((int(line.get(f"{spent}_max", 0)) for line in lines), default=0),
-    )

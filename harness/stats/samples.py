@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from harness.model.facts import Sample
+from harness.model.facts import Sample, TrialFacts
 from harness.model.recording import Floats, Ints
 
 Counter = Callable[[Sample], int | None]
@@ -37,6 +37,16 @@ def at_edges(samples: Sequence[Sample], counter: Counter, moments: Ints) -> Floa
     found = found + np.minimum(moments - when[0], 0) * slope
     result: Floats = found + np.maximum(moments - when[-1], 0) * slope
     return result
+
+
+def unsampled(facts: TrialFacts) -> str:
+    """Why nothing at all was sampled of the measured part; "" when something was."""
+    if facts.end_ns <= facts.measure_ns:
+        return "the measured part never began"
+    every = at_edges(
+        facts.samples, lambda s: s.at_ns, np.array([facts.measure_ns, facts.end_ns], np.int64)
+    )
+    return "" if every is not None else "the samples do not span the measured part"
 
 
 def of_cpus(cpus: Sequence[int], field: str) -> Counter:

@@ -27,15 +27,16 @@ def of_engine(facts: TrialFacts, engine: Events, missing: dict[str, str]) -> Sel
         facts.samples, lambda s: s.engine_throttled_ns, facts.measure_ns, facts.end_ns
     )
     if throttled is None:
-        missing["checks.engine_throttled_ns"] = "no control group of the engine's counts throttling"
-    waits = [
-        int(line.get("runqueue_ns") or 0)
+        why = samples.unsampled(facts) or "no control group of the engine's counts throttling"
+        missing["checks.engine_throttled_ns"] = why
+    told = [
+        line.get("runqueue_ns")
         for line in engine.get("second", [])
         if facts.measure_ns <= facts.start_ns + int(line["index"]) * SECOND_NS < facts.end_ns
     ]
+    waits = [int(wait or 0) for wait in told]
     if not any(waits):
-        # A thread that slept has waited for some ns: all zero means that the kernel does not count.
-        missing["checks.runqueue"] = "the kernel keeps no count of the engine's run-queue delay"
+        missing["checks.runqueue"] = _no_runqueue(told)
         return SelfChecks(engine_throttled_ns=throttled)
     # Engines and their threads wait one beside the other.
     engines = facts.workers + facts.workers_elsewhere
@@ -45,6 +46,15 @@ def of_engine(facts: TrialFacts, engine: Events, missing: dict[str, str]) -> Sel
         runqueue_second_p99=percentiles.rank(np.sort(np.array(waits)), 0.99) / whole_ns,
         engine_throttled_ns=throttled,
     )
+
+
+def _no_runqueue(told: list[int | None]) -> str:
+    if not told:
+        return "the engine told of no second of the measured part"
+    if all(wait is None for wait in told):
+        return "the engine did not tell its run-queue delay"
+    # A thread that slept has waited for some ns: all zero means that the kernel does not count.
+    return "the kernel keeps no count of the engine's run-queue delay"
 
 
 def of_records(
