@@ -25,6 +25,7 @@ READY_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 10.0
 PRELOAD_TIMEOUT_S = 900.0
 ALONE = Crew()
+SAID_MAX = 1000  # characters
 FROM_ENVIRONMENT = "environment"  # the keys: a worker takes them from its own (engine_plan.py)
 _ENGINE_HINT = "locust.log and server.log in the trial's folder have the rest"
 
@@ -115,7 +116,14 @@ def failure_of(event: dict[str, Any]) -> PausemarkError:
     if event.get("expected"):
         what += f", expected {event['expected']}, got {event.get('found')}"
     hint = str(event.get("hint") or _ENGINE_HINT)
-    return LoadFailed(f"engine: {event.get('where', 'unknown')}", what, hint=hint)
+    where = f"engine: {event.get('where', 'unknown')}"
+    return LoadFailed(_printable(where), _printable(what), hint=_printable(hint))
+
+
+def _printable(text: str) -> str:
+    """What another machine's worker said: a terminal obeys characters that are none to read."""
+    shown = "".join(char if char.isprintable() else " " for char in text)
+    return shown if len(shown) <= SAID_MAX else f"{shown[:SAID_MAX]}…"
 
 
 def ask_engine(
@@ -237,7 +245,7 @@ class Load:
         lost = self._of_each("worker_lost")
         if len(lost) == self._crew.count:
             if len(lost) == 1:
-                return "Locust lost its worker: no heartbeat came any more"
+                return f"Locust lost its worker: {lost[0]['why']}"
             return f"the engines of all {len(lost)} workers were lost: {lost[-1]['why']}"
         if self.event("locust_done") is not None:
             return None

@@ -6,12 +6,48 @@ has lost the order of its values, so neither episodes nor a bootstrap can be tol
 
 from __future__ import annotations
 
+import base64
+import zlib
 from typing import Any
 
+from hdrh.codec import (
+    HdrCookieException,
+    HdrHistogramSettingsException,
+    HdrLengthException,
+)
 from hdrh.histogram import HdrHistogram
 
 from harness.model.trial import Clean, Latency, Percentiles
 from harness.stats.percentiles import EPISODES_MIN, FIGURES, log_nines
+
+# As the engine makes them (loadgen/CONTRACT.md): from 1 ns to 60 s with three digits.
+LOWEST_NS, HIGHEST_NS, DIGITS = 1, 60_000_000_000, 3
+INFLATED_BYTES_MAX = 1 << 20  # some 27,600 counts of at most nine bytes
+_HEADER_BYTES = 8
+_NO_HISTOGRAM = (
+    *(HdrCookieException, HdrHistogramSettingsException, HdrLengthException),
+    *(ValueError, TypeError, IndexError, OverflowError, zlib.error),
+)
+
+
+def flaw(encoded: str) -> str:
+    """Why this is no histogram of an engine; "" when it is one. It never inflates beyond one."""
+    try:
+        packed = base64.b64decode(encoded)[_HEADER_BYTES:]
+        inflater = zlib.decompressobj()
+        inflater.decompress(packed, INFLATED_BYTES_MAX)
+        if inflater.unconsumed_tail:
+            return f"is longer than {INFLATED_BYTES_MAX:,} bytes"
+        found = HdrHistogram.decode(encoded)
+    except _NO_HISTOGRAM as error:
+        return f"cannot be decoded ({type(error).__name__})"
+    has = (
+        found.lowest_trackable_value,
+        found.highest_trackable_value,
+        found.significant_figures,
+    )
+    wanted = (LOWEST_NS, HIGHEST_NS, DIGITS)
+    return "" if has == wanted else f"has the limits {has}, expected {wanted}"
 
 
 def latency(histograms: dict[str, Any], *, elsewhere: int = 0) -> Latency | None:

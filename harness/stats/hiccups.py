@@ -11,8 +11,6 @@ from harness.model.facts import TrialFacts
 from harness.model.trial import Hiccups, Percentiles
 from harness.stats import decoded
 
-HIGHEST_NS = 60_000_000_000
-
 
 def of_trial(
     facts: TrialFacts, lines: Sequence[dict[str, Any]] | None, missing: dict[str, str]
@@ -48,7 +46,7 @@ def _within(facts: TrialFacts, line: dict[str, Any]) -> bool:
 
 
 def _merged(lines: Sequence[dict[str, Any]]) -> Percentiles | None:
-    histogram = HdrHistogram(1, HIGHEST_NS, 3)
+    histogram = HdrHistogram(decoded.LOWEST_NS, decoded.HIGHEST_NS, decoded.DIGITS)
     for line in lines:
         histogram.add(HdrHistogram.decode(str(line["hiccups"])))
     return decoded.percentiles_of(histogram)

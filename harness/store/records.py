@@ -12,8 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import UsageError
+from harness.model import events
 from harness.model.facts import ProbeOutcome, TrialFacts
 from harness.model.recording import Recording, Requests, Stream
+from harness.stats import decoded
 
 HEADER_BYTES = 4096
 REQUEST_MAGIC = b"PMREQ001"
@@ -33,6 +35,15 @@ REQUEST_TYPE = np.dtype(
 )
 # The ring buffer's own header: never completed, or discarded (ebpf/CONTRACT.md).
 RING_SKIP = (1 << 31) | (1 << 30)
+
+ENGINE_LINES: dict[str, type[msgspec.Struct]] = {
+    "second": events.SecondLine,
+    "done": events.DoneLine,
+}
+SLEEPERS_LINES: dict[str, type[msgspec.Struct]] = {
+    "ready": events.SleepersReady,
+    "second": events.SleepersSecond,
+}
 
 Loaded = TypeVar("Loaded")
 
@@ -61,7 +72,7 @@ def read_recording(folder: Path) -> Recording:
         reasons["requests.bin"] = requests.truncated
     engine = _attempt(reasons, "engine.jsonl", lambda: read_events(folder / "engine.jsonl"))
     probes = _attempt(reasons, "probes.json", lambda: _probes(folder / "probes.json"))
-    hiccups = _attempt(reasons, "hiccups.jsonl", lambda: read_lines(folder / "hiccups.jsonl"))
+    hiccups = _attempt(reasons, "hiccups.jsonl", lambda: read_hiccups(folder / "hiccups.jsonl"))
     streams: dict[str, Stream] = {}
     for path in sorted((folder / "probes").glob("*.bin")):
         stream = _attempt(reasons, path.name, lambda path=path: read_stream(path))  # type: ignore[misc]
@@ -97,10 +108,14 @@ def read_requests(path: Path) -> Requests:
     records = records[np.argsort(records["intended_ns"], kind="stable")]
     columns = {name: records[name].astype(np.int64) for name in REQUEST_TYPE.names or ()}
     truncated = f"{path.name} ends inside a record ({rest} bytes left over)" if rest else ""
+    try:
+        named = msgspec.convert(header, events.RecordsHeader)
+    except msgspec.ValidationError as error:
+        raise Unreadable(f"{path.name}: its header is none: {error}") from error
     return Requests(
         **columns,
-        operations=tuple(header.get("operations", ())),
-        errors=tuple(header.get("errors", ())),
+        operations=tuple(named.operations),
+        errors=tuple(named.errors),
         truncated=truncated,
     )
 
@@ -212,12 +227,42 @@ def read_events(path: Path) -> dict[str, list[dict[str, Any]]]:
     """Read `engine.jsonl`: the engine's events by kind.
 
     Raises:
-        Unreadable: as `read_lines`.
+        Unreadable: as `read_lines`, and where a line has not the shape of its event.
     """
-    events: dict[str, list[dict[str, Any]]] = {}
-    for line in read_lines(path):
-        events.setdefault(str(line.get("event", "")), []).append(line)
-    return events
+    found: dict[str, list[dict[str, Any]]] = {}
+    for number, line in enumerate(read_lines(path), start=1):
+        _require_shape(path, number, line, ENGINE_LINES)
+        found.setdefault(str(line.get("event", "")), []).append(line)
+    return found
+
+
+def read_hiccups(path: Path) -> list[dict[str, Any]]:
+    """Read `hiccups.jsonl`: what the sleepers told.
+
+    Raises:
+        Unreadable: as `read_events`.
+    """
+    found = read_lines(path)
+    for number, line in enumerate(found, start=1):
+        _require_shape(path, number, line, SLEEPERS_LINES)
+    return found
+
+
+def _require_shape(
+    path: Path, number: int, line: dict[str, Any], shapes: dict[str, type[msgspec.Struct]]
+) -> None:
+    kind = str(line.get("event", ""))
+    shape = shapes.get(kind)
+    if shape is None:
+        return
+    try:
+        said = msgspec.convert(line, shape)
+    except msgspec.ValidationError as error:
+        raise Unreadable(f"{path.name}: event {number} is no {kind!r}: {error}") from error
+    for encoded in getattr(said, "histograms", ()):
+        flaw = decoded.flaw(encoded)
+        if flaw:
+            raise Unreadable(f"{path.name}: event {number}, {kind!r}: a histogram {flaw}")
 
 
 def _split(path: Path, magic: bytes) -> tuple[dict[str, Any], bytes]:

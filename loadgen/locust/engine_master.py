@@ -14,6 +14,7 @@ import channel
 import gevent
 from engine_plan import JsonObject, Seconds, merge_done, shares
 from members import HERE, Member, alive, lost_done
+from messages import flaw_of_event
 
 HEAD_START_S = 3.0  # from the plan to the first slot: every worker starts its engine meanwhile
 OPENING_S = 0.001  # more for each connection that a worker opens
@@ -174,19 +175,26 @@ class Master:
 
     def on_report(self, client_id: str, data: JsonObject, **_: Any) -> None:
         """The engine's events inside a worker's regular report."""
-        for event in data.get("pausemark", []):
-            self.take(client_id, event)
+        self.take_all(client_id, data.get("pausemark", []))
 
     def on_events(self, environment: Any, msg: Any, **_: Any) -> None:
         """The engine's prompt events."""
-        for event in msg.data:
-            self.take(msg.node_id, event)
+        self.take_all(msg.node_id, msg.data)
+
+    def take_all(self, name: str, events: Any) -> None:
+        """In order; what is no list is one event, and no engine's."""
+        for event in events if isinstance(events, list) else [events]:
+            self.take(name, event)
 
     def take(self, name: str, event: JsonObject) -> None:
         """Seconds are merged, `done` is kept for the end, the rest is written with its worker."""
         if name not in self.waiting:
             return
         member = self.members[name]
+        flaw = flaw_of_event(event, decoding=not member.here)
+        if flaw:
+            self.lose(name, f"it sent {flaw}, which no engine says")
+            return
         member.heard(event)
         if event["event"] == "second":
             self.write_all(self.seconds.add(name, event))

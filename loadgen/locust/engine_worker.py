@@ -14,6 +14,7 @@ import gevent
 import gevent.subprocess
 from engine_plan import JsonObject, decode, recorded, with_credentials
 from locust.stats import StatsError
+from messages import flaw_of_plan
 
 PROMPT_EVENTS = frozenset({"ready", "start", "error", "engine_ended"})
 ENDING_S = 5.0  # that a terminated engine has for its last words
@@ -52,8 +53,16 @@ class Worker:
 
         It is no User's: Locust may move users among workers, and an engine stays where it is.
         """
-        if self.engine is None:
+        if self.engine is not None:
+            return
+        flaw = flaw_of_plan(msg.data)
+        if flaw:
+            self.refuse("the master's plan", f"is {flaw}", hint="master and workers: one version")
+            return
+        try:
             gevent.spawn(self.run_once, self.own(msg.data))
+        except OSError as error:
+            self.refuse("--keep", f"cannot be written: {error.strerror}", hint="another folder")
 
     def own(self, told: JsonObject) -> JsonObject:
         """The plan with what this machine alone can know."""
@@ -96,7 +105,11 @@ class Worker:
         try:
             plan = with_credentials(plan, os.environ)
         except KeyError as missing:
-            self.refuse(str(missing.args[0]))
+            self.refuse(
+                str(missing.args[0]),
+                "is not set where the worker runs, expected the target's keys, got nothing",
+                hint="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY there",
+            )
             return
         self.engine = gevent.subprocess.Popen(
             [*self.ordinary, os.environ["PAUSEMARK_ENGINE"], "run"],
@@ -117,18 +130,10 @@ class Worker:
         self.take({"event": "engine_ended", "exit_status": self.engine.wait()})
         self.talk("trial: over")
 
-    def refuse(self, variable: str) -> None:
-        """Says which of the target's keys this worker has not."""
-        self.take(
-            {
-                "event": "error",
-                "where": variable,
-                "what": "is not set where the worker runs",
-                "expected": "the target's keys in the environment of every worker",
-                "found": "nothing",
-                "hint": "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY there",
-            }
-        )
+    def refuse(self, where: str, what: str, *, hint: str) -> None:
+        """Says why this worker starts no engine, there and here."""
+        self.talk(f"error: {where}: {what}")
+        self.take({"event": "error", "where": where, "what": what, "hint": hint})
         self.take({"event": "engine_ended", "exit_status": 2})
 
     def take(self, event: JsonObject) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from engine_plan import JsonObject, merge_counts
 
 HERE = "here-"  # how the names of workers begin that the harness started beside the master
+NAME_MAX = 64
 TIMES = ("start_ns", "measure_ns", "end_ns")
 
 
@@ -19,7 +20,7 @@ class Member:
         """`beside`: its own events are kept in files beside this one; None keeps none."""
         self.name = name
         self.here = name.startswith(HERE)
-        self.title = name.rpartition("_")[0] or name  # Locust adds a random tail
+        self.title = shown(name.rpartition("_")[0] or name)  # Locust adds a random tail
         self.plan = plan
         self.pid: int | None = None
         self.done: JsonObject | None = None
@@ -76,6 +77,12 @@ def lost_done(member: Member) -> JsonObject:
         "cpu_ns": totals.get("cpu_ns", 0),
         "wall_ns": 0,
     }
+
+
+def shown(name: str) -> str:
+    """A worker's name as it may be printed: it chose it, and a terminal obeys some characters."""
+    kept = (char if char.isalnum() or char in "-._" else "?" for char in name[:NAME_MAX])
+    return "".join(kept)
 
 
 def alive(pid: int) -> bool:

@@ -324,3 +324,83 @@ def test_three_million_requests_take_seconds(tmp_path: Path) -> None:
     assert trial.latency is not None
     assert trial.latency.clean.response is not None
     assert spent < 30  # about 5 s on a quiet core: the bound is for a crowded one
+
+
+def test_counters_that_only_the_engine_has_are_no_zeros_without_it(tmp_path: Path) -> None:
+    quiet(tmp_path)
+    trial = collected(tmp_path).data
+    assert trial.load is not None
+    for name in ("connections_lost", "records_dropped", "bytes_in", "bytes_out"):
+        assert getattr(trial.load, name) is None
+        assert trial.not_measured[f"load.{name}"] == "the engine did not say it"
+
+
+def test_a_trial_without_its_engines_events_says_that_reason(tmp_path: Path) -> None:
+    quiet(tmp_path)
+    told = collected(tmp_path).data.not_measured
+    assert told["checks.runqueue"] == "the engine told of no second of the measured part"
+    assert "steal.backend" not in told
+    facts = json.loads((tmp_path / "facts.json").read_bytes())
+    cut = {**facts, "samples": facts["samples"][:2]}
+    (tmp_path / "facts.json").write_text(json.dumps(cut))
+    told = collected(tmp_path).data.not_measured
+    for name in ("steal.backend", "steal.engine", "checks.engine_throttled_ns", "resources"):
+        assert told[name] == "the samples do not span the measured part", name
+    never = {**facts, "start_ns": 0, "measure_ns": 0, "end_ns": 0}
+    (tmp_path / "facts.json").write_text(json.dumps(never))
+    told = collected(tmp_path).data.not_measured
+    for name in ("steal.backend", "steal.engine", "checks.engine_throttled_ns", "resources"):
+        assert told[name] == "the measured part never began", name
+
+
+DAMAGED_LINES = [
+    {"event": "second"},
+    {"event": "second", "index": "first"},
+    {"event": "second", "index": -1},
+    {"event": "done", "totals": []},
+    {"event": "done", "totals": {"offered": -5}},
+    {"event": "done", "totals": {"errors": {"reset": "many"}}},
+    {"event": "done", "totals": {"histograms": {"response": "no histogram"}}},
+    {"event": "done", "by_operation": {"get": {"good": 1}}},
+    {"event": "done", "pace": "fast"},
+    {"event": "done", "lost": [{"name": "a"}]},
+]
+
+
+@pytest.mark.parametrize("line", DAMAGED_LINES)
+def test_a_damaged_event_is_a_reason_and_no_traceback(
+    tmp_path: Path, line: dict[str, object]
+) -> None:
+    quiet(tmp_path)
+    (tmp_path / "engine.jsonl").write_text(json.dumps(line) + "\n")
+    trial = collected(tmp_path).data
+    assert trial.not_measured["engine.jsonl"].startswith("engine.jsonl: event 1")
+    assert trial.load is not None
+    assert trial.load.good == 30_000, "its records are whole"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"event": "ready"},
+        {"event": "second", "cpu": 0},
+        {"event": "second", "cpu": 0, "start_ns": 0, "end_ns": 1, "hiccups": "none"},
+        {"event": "second", "cpu": None, "start_ns": 0, "end_ns": 1, "hiccups": ""},
+    ],
+)
+def test_damaged_hiccups_are_a_reason(tmp_path: Path, line: dict[str, object]) -> None:
+    quiet(tmp_path)
+    (tmp_path / "hiccups.jsonl").write_text(json.dumps(line) + "\n")
+    trial = collected(tmp_path).data
+    assert trial.hiccups is None
+    assert trial.not_measured["hiccups"].startswith("hiccups.jsonl: event 1")
+
+
+def test_a_header_of_records_that_is_none_is_a_reason(tmp_path: Path) -> None:
+    quiet(tmp_path)
+    path = tmp_path / "requests.bin"
+    whole = path.read_bytes()
+    text = b'{"operations": 5}'
+    path.write_bytes(whole[:8] + len(text).to_bytes(4, "little") + text + whole[12 + len(text) :])
+    trial = collected(tmp_path).data
+    assert "its header is none" in trial.not_measured["requests"]
