@@ -13,7 +13,7 @@ from harness import __version__
 from harness.drivers import engine, stores
 from harness.drivers.load import Target, ask_engine, engine_plan
 from harness.drivers.runtime import Ending, Usage
-from harness.errors import EnvironmentLacking, PausemarkError
+from harness.errors import EnvironmentLacking, LoadFailed, PausemarkError
 from harness.model.direct import Asked
 from harness.model.manifest import (
     BackendManifest,
@@ -47,6 +47,11 @@ MANIFEST = BackendManifest(
     build=Build(artifact=""),
     run=Run(command=[]),
     variants=[Variant("running", "as it runs", ["idiomatic"], ["h1"], default=True)],
+)
+
+_TAKEN = (
+    "name another bucket in a copy of the scenario; or --into-existing, which overwrites and "
+    "deletes objects of the scenario's keys, whoever put them there"
 )
 
 
@@ -194,7 +199,11 @@ def _objects(
 
     made = target.bucket != "none" and not asked.into_existing
     if made:
-        ask("bucket", "new")
+        try:
+            ask("bucket", "new")
+        except LoadFailed as error:
+            hint = error.hint if "there already" not in error.what else _TAKEN
+            raise LoadFailed(error.where, error.what, hint=hint) from error
     with contextlib.ExitStack() as failed:
         # What went wrong first is told, not that what is half there cannot be deleted either.
         if not asked.keep_objects:

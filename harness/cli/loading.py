@@ -19,6 +19,10 @@ from harness.model.signing import PAYLOADS
 from harness.model.store import Store
 from harness.model.verdict import Status
 
+_INTO_EXISTING = (
+    "use a bucket that is there: OVERWRITES AND DELETES objects of the scenario's keys in it"
+)
+
 
 @click.command()
 @click.option("--target", required=True, help="http://host:port/path, or a store by its name")
@@ -33,7 +37,7 @@ from harness.model.verdict import Status
 @click.option("--tune", type=click.Choice(["auto", "off"]), default="off", show_default=True)
 @click.option("--payload", type=click.Choice(list(PAYLOADS)), help="what is signed of a body")
 @click.option("--keep-objects", is_flag=True, help="leave bucket and objects where they are")
-@click.option("--into-existing", is_flag=True, help="the bucket may be there; it is kept")
+@click.option("--into-existing", is_flag=True, help=_INTO_EXISTING)
 @click.option("--json", "as_json", is_flag=True)
 @output_option
 def load(**flags: Any) -> None:
