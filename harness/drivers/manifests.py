@@ -21,6 +21,10 @@ NAME = re.compile(r"[a-z][a-z0-9-]*")
 COLLECTORS = ("none", "go")
 PROTOCOLS = ("h1", "h1-pipelined", "h2c")
 MANIFEST_BYTES_MAX = 256 * 1024
+DEPTH_MAX = 16
+NUMBER_BITS_MAX = 63
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # but for a tab and a line's end
+FAULTS_TOLD = 20
 
 
 def _read_text(path: Path) -> tuple[str, dict[str, Any]]:
@@ -33,15 +37,51 @@ def _read_text(path: Path) -> tuple[str, dict[str, Any]]:
                 hint="a manifest is a page of settings: is this the right file?",
             )
         text = path.read_text(encoding="utf-8")
-        return text, tomllib.loads(text)
+        document = tomllib.loads(text)
     except OSError as error:
         raise UsageError(
             str(path), f"cannot be read: {error.strerror}", hint="give the path of a TOML file"
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError as error:
+        raise _too_deep(path) from error
+    except ValueError as error:  # no UTF-8, no TOML, or a number of thousands of digits
         raise UsageError(
             str(path), f"is not TOML: {error}", hint="mend the line that is named"
         ) from error
+    _require_plain(path, document)
+    return text, document
+
+
+def _too_deep(path: Path) -> UsageError:
+    return UsageError(
+        str(path),
+        f"expected tables within tables at most {DEPTH_MAX} deep, got more",
+        hint="a manifest is a page of settings: is this the right file?",
+    )
+
+
+def _require_plain(path: Path, document: dict[str, Any]) -> None:
+    """TOML allows what no manifest needs, and what neither a message nor a terminal can bear."""
+    left: list[tuple[str, Any]] = list(document.items())
+    depth = 0
+    while left:
+        depth += 1
+        if depth > DEPTH_MAX:
+            raise _too_deep(path)
+        below: list[tuple[str, Any]] = []
+        for key, value in left:
+            if isinstance(value, dict):
+                below += [(f"{key}.{name}", inner) for name, inner in value.items()]
+            elif isinstance(value, list):
+                below += [(f"{key}.{index}", inner) for index, inner in enumerate(value)]
+            wide = isinstance(value, int) and value.bit_length() > NUMBER_BITS_MAX
+            if wide or CONTROL.search(key) or (isinstance(value, str) and CONTROL.search(value)):
+                raise UsageError(
+                    f"{path}: {CONTROL.sub('?', key)}",
+                    f"expected no number beyond {NUMBER_BITS_MAX} bits and no control character",
+                    hint="write it out plainly",
+                )
+        left = below
 
 
 def read_toml(path: Path, kind: type[T]) -> T:
@@ -142,7 +182,7 @@ def read_scenario(path: Path) -> Scenario:
     if found:
         where, what = found[0]
         hint = "loadgen/CONTRACT.md describes every key of a scenario"
-        raise UsageError(where, what, hint=hint, more=found[1:])
+        raise UsageError(where, what, hint=hint, more=found[1:FAULTS_TOLD])
     return msgspec.convert(document, Scenario)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import subprocess
 from collections.abc import Callable, Iterator
@@ -23,6 +24,8 @@ from harness.system.process import describe_exit, end, find, last_lines, run, sp
 BUILD_TIMEOUT_S = 3600.0
 STOP_TIMEOUT_S = 10.0
 ADDRESS = "127.0.0.1"
+_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+_MODULE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]*(?:/[A-Za-z0-9][A-Za-z0-9._~-]*)*")
 
 
 def find_stores(folder: Path) -> dict[str, Path]:
@@ -56,7 +59,30 @@ def read_store(path: Path) -> Store:
         expected="program, and go_module with go_version where it is built",
         found=[get.program, get.go_module, get.go_version],
     )
+    _require_plain_names(path, store)
     return store
+
+
+def _require_plain_names(path: Path, store: Store) -> None:
+    """What becomes a path, or a word of a command, must not lead out of its folder or be a flag."""
+    get = store.get
+    for key, text, pattern, expected in (
+        ("get.program", get.program, _FILE, "the plain name of a program"),
+        ("get.go_module", get.go_module, _MODULE, "a module's path"),
+        ("get.go_version", get.go_version, _FILE, "a version"),
+        *(("start.files", name, _FILE, "plain names of files") for name in store.start.files),
+    ):
+        left_out = not text and key.startswith("get.")
+        holds = left_out or pattern.fullmatch(text) is not None
+        require_key(path, key, holds=holds, expected=expected, found=text)
+    command = store.start.command
+    require_key(
+        path,
+        "start.command",
+        holds=bool(command) and command[0] == "{program}",
+        expected='"{program}" and its arguments',
+        found=command,
+    )
 
 
 def require_features(store: Store, scenario: Scenario) -> None:

@@ -7,15 +7,17 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from harness import asked
+from harness import asked, direct
 from harness.cli.loading import load
 from harness.drivers import load as load_driver
 from harness.drivers import manifests, stores
 from harness.drivers.command import compose
-from harness.errors import EnvironmentLacking, UsageError
+from harness.errors import EnvironmentLacking, LoadFailed, UsageError
+from harness.model.direct import Asked
 from harness.model.plan import Subject
 from harness.model.signing import Signing
 from harness.model.store import needs
+from harness.stages.plan import make_plan
 from tests.test_tidy import ROOT
 
 TARGETS = ROOT / "loadgen" / "targets"
@@ -64,6 +66,17 @@ def test_a_scenario_may_not_need_what_nobody_has(tmp_path: Path) -> None:
         ('name = "nginx"', 'name = "apache"', "name"),
         ('program = "nginx"', 'go_module = "x"', "get"),
         ("[start]", "[start]\ncolour = 1", "colour"),
+        ('"nginx.conf" =', '"../nginx.conf" =', "start.files"),
+        ('"nginx.conf" =', '"" =', "start.files"),
+        ('program = "nginx"', 'program = "../nginx"', "get.program"),
+        ('"nginx"\npackage', '"a"\ngo_module = "-x"\ngo_version = "v1"\npackage', "get.go_module"),
+        ('"nginx"\npackage', '"a"\ngo_module = "m"\ngo_version = "/x"\npackage', "get.go_version"),
+        ('"{program}", "-p"', '"sh", "-p"', "start.command"),
+        ("schema = 1", "schema = 0x" + "f" * 5000, "63 bits"),
+        ("schema = 1", "schema = " + "9" * 5000, "is not TOML"),
+        ("schema = 1", "schema = 1\nx = " + "[" * 5000 + "]" * 5000, "16 deep"),
+        ("schema = 1", "schema = 1\nx." + ".".join("y" * 40) + " = 1", "16 deep"),
+        ('static files"', 'static\\u001b[2J"', "control character"),
     ],
 )
 def test_a_wrong_file_is_refused_by_key(tmp_path: Path, old: str, new: str, named: str) -> None:
@@ -74,6 +87,29 @@ def test_a_wrong_file_is_refused_by_key(tmp_path: Path, old: str, new: str, name
     with pytest.raises(UsageError) as told:
         stores.read_store(path)
     assert named in f"{told.value}"
+
+
+def test_a_bucket_that_is_there_names_the_flag_and_what_it_costs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scenario = manifests.read_scenario(SCENARIOS / "s3-mixed.toml")
+    wanted = Asked(rate_rps=1, duration_s=1, warmup_s=0, connections=1, grain_ns=20_000,
+                   tune="off", scenario=scenario)  # fmt: skip
+    plan = make_plan(direct._request(wanted), cpus=[0, 1], created_utc="", version="")
+
+    def taken(*_: object) -> None:
+        what = "the bucket bench is there already, expected 404, got status 200"
+        raise LoadFailed("engine: target 127.0.0.1:1", what, hint="the engine's own")
+
+    monkeypatch.setattr(direct, "ask_engine", taken)
+    target = load_driver.Target("127.0.0.1", 1)
+    with (
+        pytest.raises(LoadFailed) as told,
+        direct._objects(plan, target, wanted, Path("/nowhere"), print),
+    ):
+        pass
+    assert "--into-existing" in told.value.hint
+    assert "deletes objects" in told.value.hint
 
 
 def test_a_program_that_is_missing_is_told_with_its_package() -> None:
