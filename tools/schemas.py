@@ -23,8 +23,8 @@ from harness.model.compare import Comparison  # noqa: E402
 from harness.model.facts import ProbeOutcome, TrialFacts  # noqa: E402
 from harness.model.manifest import BackendManifest, ProbeManifest, Scenario  # noqa: E402
 from harness.model.plan import Artifact, Plan  # noqa: E402
+from harness.model.site import SiteIndex  # noqa: E402
 from harness.model.trial import TrialData  # noqa: E402
-from harness.model.view import SiteIndex  # noqa: E402
 
 FOLDER = ROOT / "docs" / "formats"
 KINDS: dict[str, Any] = {

@@ -13,7 +13,7 @@ from harness.errors import PausemarkError, UsageError
 from harness.model import words
 from harness.model.compare import Comparison
 from harness.model.plan import Request
-from harness.model.view import RunView
+from harness.model.site import RunView
 from harness.stages import compare as comparing
 from harness.stages import site as siting
 from harness.store import run_folder

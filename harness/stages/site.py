@@ -10,8 +10,9 @@ import msgspec
 from harness.drivers import templates
 from harness.errors import UsageError
 from harness.model import words
+from harness.model.site import HistoryPoint, RunView, Site, SiteEntry, SiteIndex
 from harness.model.verdict import Status
-from harness.model.view import Fact, HistoryPoint, RunView, Site, SiteEntry, SiteIndex, Table
+from harness.model.view import Fact, Table
 from harness.stats import answer
 from harness.stats.charts import column_with
 from harness.stats.history import histories

@@ -5,15 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from harness.model.plan import STREAMED
-from harness.model.view import (
-    SLOTS,
-    History,
-    HistoryMark,
-    HistoryPanel,
-    HistoryPoint,
-    SiteEntry,
-    Tick,
-)
+from harness.model.site import History, HistoryMark, HistoryPanel, HistoryPoint, SiteEntry
+from harness.model.view import SLOTS, Tick
 from harness.model.words import duration
 from harness.stats.scales import LogScale, log_scale, polyline, time_ticks
 

@@ -16,7 +16,8 @@ import msgspec
 import pytest
 
 from harness.errors import UsageError
-from harness.model.view import ReportInputs, RunView
+from harness.model.site import RunView
+from harness.model.view import ReportInputs
 from harness.stages.render import render
 from harness.stages.site import site
 from tests.golden.made_up import environment, inputs
