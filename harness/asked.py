@@ -23,6 +23,7 @@ PARTS_MAX = 1000
 PART_MIN_S = 1.0
 _PERCENTILES = {"p50": "p50", "p90": "p90", "p99": "p99", "p99.9": "p999"}
 GRAIN_MIN_NS, GRAIN_MAX_NS = 1_000, 10_000_000  # the engine takes no more
+_DECIMAL = r"\d{1,12}(?:\.\d{1,12})?"
 _SHORT_UNITS_NS = {"us": 1e3, "\u00b5s": 1e3, "ms": 1e6, "s": 1e9}
 
 
@@ -31,7 +32,7 @@ def number(flag: str, value: float, *, low: float, high: float, unit: str) -> fl
     if not low <= value <= high:
         raise UsageError(
             flag,
-            f"expected {low:g} to {high:g} {unit}, got {value:g}",
+            f"expected {low:.10g} to {high:.10g} {unit}".rstrip() + f", got {value:.10g}",
             hint=f"give {flag} a value in that range",
         )
     return value
@@ -39,7 +40,7 @@ def number(flag: str, value: float, *, low: float, high: float, unit: str) -> fl
 
 def duration_s(flag: str, text: str) -> float:
     """Seconds from `30`, `30s`, `5m` or `1h`."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)(s|m|h)?", text.strip())
+    match = re.fullmatch(rf"({_DECIMAL})(s|m|h)?", text.strip())
     if match is None:
         raise UsageError(
             flag,
@@ -51,7 +52,7 @@ def duration_s(flag: str, text: str) -> float:
 
 def short_ns(flag: str, text: str) -> int:
     """Nanoseconds from `20us`, `1.5ms` or `2s`: for times in which a second is long."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)(us|\u00b5s|ms|s)", text.strip())
+    match = re.fullmatch(rf"({_DECIMAL})(us|\u00b5s|ms|s)", text.strip())
     if match is None:
         raise UsageError(
             flag,
@@ -210,7 +211,8 @@ def target(text: str) -> Target:
         raise UsageError(
             "--target", f"{text!r} is not a URL: {error}", hint="write http://host:port/path"
         ) from error
-    if parts.scheme != "http" or not parts.hostname or parts.username:
+    plain = text.isascii() and text.isprintable() and " " not in text
+    if not plain or parts.scheme != "http" or not parts.hostname or parts.username:
         raise UsageError(
             "--target",
             f"expected http://host:port/path, got {text!r}",

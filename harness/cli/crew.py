@@ -144,7 +144,8 @@ def _master(text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
     if not colon or _is_ipv6(text):
         host, port = text, str(PORT)
-    if not host or not port.isdecimal():
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not port.isdecimal() or len(port) > len("65535"):
         raise UsageError(
             "--master",
             f"expected HOST or HOST:PORT, got {text!r}",

@@ -70,6 +70,8 @@ def _wanted(flags: dict[str, Any]) -> Asked:
     asked.number("--connections", flags["connections"], low=1, high=most, unit="")
     seconds = asked.duration_s("--duration", flags["duration"])
     asked.number("--duration", seconds, low=1, high=asked.DURATION_MAX_S, unit="s")
+    warmup = asked.duration_s("--warmup", flags["warmup"])
+    asked.number("--warmup", warmup, low=0, high=3600, unit="s")
     engine_threads(flags["engine_threads"], flags["connections"])
     rate, parts = asked.rates(flags["rps"], seconds)
     name = flags["scenario"]
@@ -87,7 +89,7 @@ def _wanted(flags: dict[str, Any]) -> Asked:
         pace=flags["pace"],
         engine_threads=flags["engine_threads"],
         duration_s=seconds,
-        warmup_s=asked.duration_s("--warmup", flags["warmup"]),
+        warmup_s=warmup,
         connections=flags["connections"],
         grain_ns=asked.grain_ns(flags["grain"]),
         tune=flags["tune"],
