@@ -24,6 +24,7 @@ from harness.model.facts import ProbeOutcome, TrialFacts  # noqa: E402
 from harness.model.manifest import BackendManifest, ProbeManifest, Scenario  # noqa: E402
 from harness.model.plan import Artifact, Plan  # noqa: E402
 from harness.model.site import SiteIndex  # noqa: E402
+from harness.model.store import Store  # noqa: E402
 from harness.model.trial import TrialData  # noqa: E402
 
 FOLDER = ROOT / "docs" / "formats"
@@ -31,6 +32,7 @@ KINDS: dict[str, Any] = {
     "backend": BackendManifest,
     "probe": ProbeManifest,
     "scenario": Scenario,
+    "store": Store,
     "plan": Plan,
     "artifacts": list[Artifact],
     "facts": TrialFacts,

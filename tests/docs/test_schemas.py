@@ -40,6 +40,7 @@ def test_schemas_resolve_within_themselves(name: str) -> None:
         ("backends/*/backend.toml", "backend"),
         ("ebpf/*/probe.toml", "probe"),
         ("loadgen/scenarios/*.toml", "scenario"),
+        ("loadgen/targets/*.toml", "store"),
     ],
 )
 def test_manifests_use_only_fields_of_their_schema(pattern: str, name: str) -> None:
