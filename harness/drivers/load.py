@@ -17,6 +17,7 @@ from harness.errors import EnvironmentLacking, LoadFailed, PausemarkError, Usage
 from harness.model.facts import Incident
 from harness.model.plan import Plan, TrialSpec
 from harness.model.signing import Signing
+from harness.model.words import printable
 from harness.system.clock import monotonic_ns, sleep_s
 from harness.system.ports import free_port
 from harness.system.process import describe_exit, last_lines, run
@@ -25,7 +26,6 @@ READY_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 10.0
 PRELOAD_TIMEOUT_S = 900.0
 ALONE = Crew()
-SAID_MAX = 1000  # characters
 FROM_ENVIRONMENT = "environment"  # the keys: a worker takes them from its own (engine_plan.py)
 _ENGINE_HINT = "locust.log and server.log in the trial's folder have the rest"
 
@@ -117,13 +117,7 @@ def failure_of(event: dict[str, Any]) -> PausemarkError:
         what += f", expected {event['expected']}, got {event.get('found')}"
     hint = str(event.get("hint") or _ENGINE_HINT)
     where = f"engine: {event.get('where', 'unknown')}"
-    return LoadFailed(_printable(where), _printable(what), hint=_printable(hint))
-
-
-def _printable(text: str) -> str:
-    """What another machine's worker said: a terminal obeys characters that are none to read."""
-    shown = "".join(char if char.isprintable() else " " for char in text)
-    return shown if len(shown) <= SAID_MAX else f"{shown[:SAID_MAX]}…"
+    return LoadFailed(printable(where), printable(what), hint=printable(hint))
 
 
 def ask_engine(

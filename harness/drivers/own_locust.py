@@ -10,6 +10,7 @@ import numpy as np
 
 from harness.errors import LoadFailed, UsageError
 from harness.model.own import RECORD, OwnAsked, OwnSummary, Records
+from harness.model.words import printable
 from harness.system.files import tail
 from harness.system.process import run
 
@@ -38,7 +39,8 @@ def drive(asked: OwnAsked, *, recorder: Path, folder: Path) -> tuple[OwnSummary,
         last = next((line for line in reversed(tail(log, 5)) if line.strip()), "said nothing")
         raise UsageError(
             f"--locustfile {asked.locustfile}",
-            f"Locust did not run it and ended with {finished.exit_status}: {last.strip()}",
+            f"Locust did not run it and ended with {finished.exit_status}: "
+            + printable(last.strip()),
             hint=f"all that it said is in {log}; try it by hand: locust -f {asked.locustfile}",
         )
     return _read(folder)

@@ -9,6 +9,7 @@ import msgspec
 from harness.model.plan import STREAMED, RatePart, Request, Subject
 
 STEPS_LISTED = 6
+SAID_MAX = 1000  # characters
 
 _DURATIONS = ((1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "µs"), (1, "ns"))
 _SIZES = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"), (1, "B"))
@@ -66,6 +67,12 @@ def _scale(values: list[float], table: tuple[tuple[int, str], ...]) -> Scale:
         if smallest >= divisor:
             return Scale(divisor, unit)
     return Scale(*table[-1])
+
+
+def printable(text: str) -> str:
+    """What another program said, on one line: a terminal obeys characters that are none to read."""
+    shown = "".join(char if char.isprintable() else " " for char in text)
+    return shown if len(shown) <= SAID_MAX else f"{shown[:SAID_MAX]}…"
 
 
 def listing(items: list[str]) -> str:

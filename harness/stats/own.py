@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from harness.model.own import OwnAsked, OwnEntry, OwnSummary, OwnTimes, Records
+from harness.model.words import printable
 from harness.stats.percentiles import summarise
 
 # Beyond this share of its one core a Python generator's times are its own queue's.
@@ -22,7 +23,7 @@ def figures(asked: OwnAsked, folder: str, summary: OwnSummary, records: Records)
     ended = records["end_ns"]
     inside = records[(ended >= low_ns) & (ended < high_ns)]
     entries = [
-        _entry(method, name, inside[inside["entry"] == number])
+        _entry(printable(method), printable(name), inside[inside["entry"] == number])
         for number, (method, name) in enumerate(summary.entries)
     ]
     total = _entry("", "all", inside)
@@ -33,7 +34,7 @@ def figures(asked: OwnAsked, folder: str, summary: OwnSummary, records: Records)
         entries=[entry for entry in entries if entry.count],
         total=total,
         achieved_rps=(total.count - total.failures) / asked.duration_s,
-        errors=summary.errors,
+        errors={printable(text): count for text, count in summary.errors.items()},
         generator_core_share=summary.cpu_ns / lived_ns,
         resolution=(
             "1 ms: the client gives whole milliseconds"

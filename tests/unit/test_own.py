@@ -53,6 +53,16 @@ def test_a_failure_counts_and_a_name_without_requests_is_left_out() -> None:
     assert found.achieved_rps == 0.1
 
 
+def test_what_a_server_said_moves_no_cursor() -> None:
+    hostile = {"Bad\x1b[2J\nstatus" + "x" * 5000: 2}
+    told = msgspec.structs.replace(SUMMARY, errors=hostile, entries=[("G\x1b", "/\r")])
+    found = own.figures(ASKED, "", told, records((2, 100, 0, 1)))
+    assert [(one.method, one.name) for one in found.entries] == [("G ", "/ ")]
+    (error,) = found.errors
+    assert error.startswith("Bad [2J status")
+    assert len(error) < 1100
+
+
 def test_a_client_of_whole_milliseconds_is_labelled() -> None:
     coarse = msgspec.structs.replace(SUMMARY, whole_milliseconds=True)
     assert own.figures(ASKED, "", coarse, records()).resolution.startswith("1 ms")
