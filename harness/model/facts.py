@@ -6,13 +6,14 @@ nanoseconds on CLOCK_MONOTONIC. None means "could not be read", never zero.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from harness.model.plan import Layout, RatePart, TrialSpec
 
 SCHEMA = 1
+Some = Annotated[int, msgspec.Meta(ge=1)]  # a file that says less is damaged
 
 
 class CpuTimes(msgspec.Struct, frozen=True):
@@ -65,16 +66,16 @@ class TrialFacts(msgspec.Struct, frozen=True):
     collector: str  # of the backend's manifest: "none", "go"
     protocol: str
     rate_rps: float
-    connections: int
+    connections: Some
     arrivals: str = ""  # uniform | poisson; "" where an earlier version did not note it
-    pipeline: int = 1
-    streams: int = 1
+    pipeline: Some = 1
+    streams: Some = 1
     workers: int = 1  # engines beside the harness
     workers_elsewhere: int = 0  # engines of other machines: no probe watches them
     cpu_quota: float | None = None
     parts: list[RatePart] = []
     closed_loop: bool = False
-    engine_threads: int = 1
+    engine_threads: Some = 1
     samples: list[Sample] = []
     memory_peak_bytes: int | None = None
     incidents: list[Incident] = []

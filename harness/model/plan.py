@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 from harness.model.manifest import Scenario
@@ -32,12 +34,15 @@ class Subject(msgspec.Struct, frozen=True, order=True):
         )
 
 
+Amount = Annotated[float, msgspec.Meta(ge=0, le=1e9)]  # finite; the flags allow far less
+
+
 class RatePart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A stretch of the measured part: a step where both rates are the same, else a ramp."""
 
-    from_rps: float
-    to_rps: float
-    duration_s: float
+    from_rps: Amount
+    to_rps: Amount
+    duration_s: Amount
 
 
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hdrh.histogram import HdrHistogram
 
+from harness.errors import UsageError
 from harness.model.collected import Collected
 from harness.model.facts import Incident
 from harness.model.recording import FLAG_BACKLOG, Ints
@@ -404,3 +405,23 @@ def test_a_header_of_records_that_is_none_is_a_reason(tmp_path: Path) -> None:
     path.write_bytes(whole[:8] + len(text).to_bytes(4, "little") + text + whole[12 + len(text) :])
     trial = collected(tmp_path).data
     assert "its header is none" in trial.not_measured["requests"]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"connections": 0},
+        {"pipeline": 0},
+        {"streams": -1},
+        {"engine_threads": 0},
+        {"parts": [{"from_rps": 1e308, "to_rps": 1, "duration_s": 1}]},
+        {"parts": [{"from_rps": 1, "to_rps": 1, "duration_s": -1}]},
+        {"start_ns": None},
+    ],
+)
+def test_facts_that_cannot_be_are_refused(tmp_path: Path, told: dict[str, object]) -> None:
+    quiet(tmp_path)
+    facts = json.loads((tmp_path / "facts.json").read_bytes())
+    (tmp_path / "facts.json").write_text(json.dumps({**facts, **told}))
+    with pytest.raises(UsageError, match="is not a facts file"):
+        read_recording(tmp_path)
