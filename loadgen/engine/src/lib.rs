@@ -28,6 +28,7 @@ pub mod request;
 pub mod run;
 pub mod scenario;
 pub mod schedule;
+mod seconds;
 mod sending;
 pub mod session;
 pub mod signing;

@@ -8,10 +8,10 @@ use crate::plan::{Arrivals, Plan};
 use crate::profile::{whole_rate, Profile, Stretch};
 use crate::records::Recorder;
 use crate::schedule::Schedule;
+use crate::seconds::Seconds;
 use crate::stats::{Second, Totals};
 use crate::system;
 use crate::worker::{Message, Post, Settings, Span, Worker, SECOND_NS};
-use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 use std::sync::Arc;
@@ -155,49 +155,6 @@ impl Session {
     }
 }
 
-/// Puts the threads' seconds together.
-struct Seconds {
-    /// The index below which a lane has delivered everything.
-    delivered: Vec<u64>,
-    waiting: BTreeMap<u64, Second>,
-}
-
-impl Seconds {
-    fn new(lanes: usize) -> Self {
-        Self {
-            delivered: vec![0; lanes],
-            waiting: BTreeMap::new(),
-        }
-    }
-
-    fn add(&mut self, lane: usize, second: &Second) {
-        self.delivered[lane] = second.index + 1;
-        let index = second.index;
-        let fresh = || Second {
-            index,
-            cut_ns: u64::MAX,
-            ..Second::default()
-        };
-        self.waiting
-            .entry(index)
-            .or_insert_with(fresh)
-            .merge(second);
-    }
-
-    fn end(&mut self, lane: usize) {
-        self.delivered[lane] = u64::MAX;
-    }
-
-    fn take_whole(&mut self) -> Option<Second> {
-        let whole = self.delivered.iter().min().copied().unwrap_or(0);
-        let first = self
-            .waiting
-            .first_entry()
-            .filter(|entry| *entry.key() < whole)?;
-        Some(first.remove())
-    }
-}
-
 fn settings(plan: &Plan, lane: usize, lanes: usize) -> Settings {
     let connections = plan.connections as usize;
     Settings {
@@ -328,29 +285,6 @@ fn after(time_ns: u64, seconds: f64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn second(index: u64, sent: u64) -> Second {
-        let mut second = Second {
-            index,
-            cut_ns: u64::MAX,
-            ..Second::default()
-        };
-        second.counts.sent = sent;
-        second
-    }
-
-    #[test]
-    fn a_second_is_whole_when_every_thread_has_passed_it() {
-        let mut seconds = Seconds::new(2);
-        seconds.add(0, &second(0, 1));
-        seconds.add(0, &second(1, 2));
-        assert!(seconds.take_whole().is_none());
-        seconds.add(1, &second(0, 10));
-        assert_eq!(seconds.take_whole().unwrap().counts.sent, 11);
-        assert!(seconds.take_whole().is_none());
-        seconds.end(1);
-        assert_eq!(seconds.take_whole().unwrap().counts.sent, 2);
-    }
 
     #[test]
     fn processes_and_threads_make_up_the_whole_schedule_to_the_nanosecond() {
