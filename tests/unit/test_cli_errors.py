@@ -80,7 +80,7 @@ def _bench(*arguments: str) -> subprocess.CompletedProcess[str]:
             ["run", "--workers", "5", "--connections", "4"],
             "--workers: expected at most 4, one for each of --connections, got 5",
         ),
-        (["run", "--workers", "0"], "--workers: expected 1 to 256, got 0\n"),
+        (["run", "--workers", "0"], "--workers: expected 1 to 256, got 0 hint"),
         (["run", "--expect-workers", "1"], "--address: expected one that the workers of other"),
         (
             [
