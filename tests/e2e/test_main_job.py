@@ -21,7 +21,8 @@ ASKED = ["run", "--rps", str(RATE_RPS), "--duration", f"{DURATION_S}s", "--warmu
 BACKENDS = sorted(find_backends([ROOT / "backends"]))
 # Two shared cores are no laboratory: these say what the machine did, not what the backend did.
 OF_THE_MACHINE = {"steal-backend", "steal-engine", "core-shared", "generator-lag",
-                  "generator-stalled", "calibration-failed", "probe-dropped"}  # fmt: skip
+                  "generator-stalled", "generator-runqueue", "platform-hiccups",
+                  "calibration-failed", "probe-dropped"}  # fmt: skip
 
 
 def _sound(trial: TrialData) -> None:
@@ -89,7 +90,9 @@ def test_four_backends_in_containers(bench: Callable[..., Bench]) -> None:
     for trial in trials:
         _sound(trial)
         _probed(trial)
-    answer, _, options = one.stdout.partition("\noptions")
+    answer, _, rest = one.stdout.partition("\noperations")
+    operations, _, options = rest.partition("\noptions")
+    assert all(f" {verb} " in operations for verb in ("get", "put"))
     rows = [line for line in answer.splitlines() if any(f"{b}/" in line for b in BACKENDS)]
     assert len(rows) == len(BACKENDS), one.stdout
     assert "durability ram" in options
