@@ -10,76 +10,60 @@ from pathlib import Path
 
 from harness.drivers.freeze import read_deeds
 from harness.model.facts import TrialFacts
-from harness.model.known import Case, Check, Deeds
+from harness.model.known import TIMEOUT_NS, Case, Check, Deeds
 from harness.model.recording import Recording, Requests
 from harness.model.trial import TrialData
 from harness.stats import known
 
 SLOW_US = 20_000
-TIMEOUT_NS = 200_000_000  # of what is dropped
+DROPPED_TIMEOUT_NS = 200_000_000  # of what is dropped
 # 0.1%, as a prime: the last one then never falls into the moment in which a run ends.
 ONE_IN = 997
 SERVED_RPS = 800
 RATE_RPS = 1000.0
+CONNECTIONS = 64  # so many wait at a server that is overloaded, which is then never idle
+
+
+def _case(
+    name: str, deed: str, *, duration_s: float = 10.0, timeout_ns: int = TIMEOUT_NS, **script: int
+) -> Case:
+    """1,000 RPS on 64 connections; `script` are the server's flags, with _ for their dashes."""
+    flags = {flag.replace("_", "-"): value for flag, value in script.items()}
+    return Case(
+        name=name,
+        rate_rps=RATE_RPS,
+        connections=CONNECTIONS,
+        duration_s=duration_s,
+        deed=deed,
+        script=flags,
+        timeout_ns=timeout_ns,
+    )
+
 
 CASES = (
-    Case(
-        name="1% of the answers slow by 20 ms",
-        rate_rps=RATE_RPS,
-        connections=64,
+    _case(
+        "1% of the answers slow by 20 ms",
+        "slow",
         duration_s=20.0,
-        deed="slow",
-        script={"slow-one-in": 100, "slow-us": SLOW_US},
+        slow_one_in=100,
+        slow_us=SLOW_US,
     ),
-    Case(
-        name="0.1% of the requests never answered",
-        rate_rps=RATE_RPS,
-        connections=64,
-        duration_s=10.0,
-        deed="drop",
-        script={"drop-one-in": ONE_IN},
-        timeout_ns=TIMEOUT_NS,
+    _case(
+        "0.1% of the requests never answered",
+        "drop",
+        timeout_ns=DROPPED_TIMEOUT_NS,
+        drop_one_in=ONE_IN,
     ),
-    Case(
-        name="0.1% of the connections reset",
-        rate_rps=RATE_RPS,
-        connections=64,
-        duration_s=10.0,
-        deed="reset",
-        script={"reset-one-in": ONE_IN},
+    _case("0.1% of the connections reset", "reset", reset_one_in=ONE_IN),
+    _case("0.1% of the answers cut by a half-closed connection", "cut", cut_one_in=ONE_IN),
+    _case("0.1% of the connections half-closed after their answer", "finish", finish_one_in=ONE_IN),
+    _case(
+        "every first byte late by 5 ms, the last by 5 more",
+        "late",
+        first_byte_us=5000,
+        last_byte_us=5000,
     ),
-    Case(
-        name="0.1% of the answers cut by a half-closed connection",
-        rate_rps=RATE_RPS,
-        connections=64,
-        duration_s=10.0,
-        deed="cut",
-        script={"cut-one-in": ONE_IN},
-    ),
-    Case(
-        name="0.1% of the connections half-closed after their answer",
-        rate_rps=RATE_RPS,
-        connections=64,
-        duration_s=10.0,
-        deed="finish",
-        script={"finish-one-in": ONE_IN},
-    ),
-    Case(
-        name="every first byte late by 5 ms, the last by 5 more",
-        rate_rps=RATE_RPS,
-        connections=64,
-        duration_s=10.0,
-        deed="late",
-        script={"first-byte-us": 5000, "last-byte-us": 5000},
-    ),
-    Case(
-        name="800 served of 1,000 offered a second",
-        rate_rps=RATE_RPS,
-        connections=64,  # so many wait at the server, which is never idle
-        duration_s=6.0,
-        deed="paced",
-        script={"serve-rps": SERVED_RPS},
-    ),
+    _case("800 served of 1,000 offered a second", "paced", duration_s=6.0, serve_rps=SERVED_RPS),
 )
 
 Judge = Callable[[Case, Requests, Deeds, TrialFacts], list[Check]]

@@ -82,7 +82,7 @@ def paced_as_wrk2(engine: Path, url: str, args: argparse.Namespace) -> bool:
 def paced_by_default(engine: Path, url: str, args: argparse.Namespace) -> bool:
     """CPU and own-fault lag at 10,000 RPS, tuned; true when the bars are met."""
     kept: list[paced.Paced] = []
-    with server.tuned() as is_tuned:
+    with server.tuned() as held:
         for number in range(args.pairs):
             one = paced.trial(engine, url, PACED_RPS, args.seconds, GRAIN_NS)
             print(f"trial {number + 1}: {one or 'not counted, most seconds had steal'}", flush=True)
@@ -94,9 +94,8 @@ def paced_by_default(engine: Path, url: str, args: argparse.Namespace) -> bool:
     lag_ns = statistics.median(one.lag_ns_p99 for one in kept)
     served = statistics.median(one.served_share for one in kept)
     met = share <= CPU_SHARE_BAR and lag_ns <= LAG_NS_P99_BAR and served >= SERVED_SHARE_BAR
-    state = "tuned" if is_tuned else "no guest halt polling here to tune"
     print(
-        f"default grain at {PACED_RPS:,.0f} RPS, {state}: {share:.3f} of a core (bar "
+        f"default grain at {PACED_RPS:,.0f} RPS, tuned ({held}): {share:.3f} of a core (bar "
         f"{CPU_SHARE_BAR}), own-fault lag P99 {lag_ns / 1e3:.0f} us (bar "
         f"{LAG_NS_P99_BAR / 1e3:.0f}), served {served:.3%} (bar {SERVED_SHARE_BAR:.1%}): "
         + ("met" if met else "MISSED")

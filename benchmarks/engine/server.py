@@ -12,14 +12,14 @@ from pathlib import Path
 
 import generators as gen
 
+from harness.system.journal import owned_machine
+from harness.system.tuning import tuned_machine
+
 ROOT = Path(__file__).resolve().parents[2]
 SERVER_CPU = 1
 OBJECT_PATH = "/bench/object-1"
 OBJECT_BYTES = 1024
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-IDLE_DRIVER = Path("/sys/devices/system/cpu/cpuidle/current_driver")
-HALT_POLL = Path("/sys/module/haltpoll/parameters/guest_halt_poll_ns")
-HALT_POLL_NS = 200_000
 
 
 def command(port: int, build: Path) -> list[str]:
@@ -76,15 +76,8 @@ def steal_ticks() -> int:
 
 
 @contextlib.contextmanager
-def tuned() -> Iterator[bool]:
-    """Idle processors of the guest poll for a while before they halt; undone at every exit."""
-    polls = IDLE_DRIVER.is_file() and IDLE_DRIVER.read_text().strip() == "haltpoll"
-    before = HALT_POLL.read_text() if polls and os.access(HALT_POLL, os.W_OK) else None
-    if before is None:
-        yield False
-        return
-    try:
-        HALT_POLL.write_text(str(HALT_POLL_NS))
-        yield True
-    finally:
-        HALT_POLL.write_text(before)
+def tuned() -> Iterator[str]:
+    """The machine as a run's, alone and tuned, undone at every exit; says what was set."""
+    with owned_machine("bench-engine") as journal, tuned_machine(journal, apply=True) as settings:
+        held = [one.operation for one in settings if one.state in {"applied", "already"}]
+        yield ", ".join(held) or "nothing could be set"

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
 BENCH = [sys.executable, "-c", "from harness.cli import main; main()"]
 STORES = ("minio", "versitygw", "nginx")
 BACKENDS = ("c", "cpp", "rust", "go")

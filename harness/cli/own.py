@@ -20,6 +20,7 @@ from harness.model.own import OwnAsked, OwnEntry, OwnTimes
 FLAGS = frozenset({"locustfile", "target", "users"})
 _SHARED_FLAGS = {"duration", "warmup", "as_json", "output"}
 USERS_MAX = 60_000
+DURATION_MAX_S = 3600.0  # every request's time is read at once: 600 MB at what one core can ask
 _OPTIONS = (
     click.option(
         "--locustfile", type=click.Path(path_type=Path), help="your own Locust users, instead"
@@ -80,7 +81,7 @@ def _asked(flags: dict[str, Any]) -> OwnAsked:
             hint="as for `locust -f`",
         )
     duration = asked.duration_s("--duration", flags["duration"])
-    asked.number("--duration", duration, low=1, high=asked.DURATION_MAX_S, unit="s")
+    asked.number("--duration", duration, low=1, high=DURATION_MAX_S, unit="s")
     warmup = asked.duration_s("--warmup", flags["warmup"])
     asked.number("--warmup", warmup, low=0, high=3600, unit="s")
     users = asked.number("--users", flags["users"], low=1, high=USERS_MAX, unit="users")

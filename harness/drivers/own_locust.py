@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 
@@ -24,7 +25,7 @@ def drive(asked: OwnAsked, *, recorder: Path, folder: Path) -> tuple[OwnSummary,
     lasts_s = asked.warmup_s + asked.duration_s
     command = [sys.executable, "-m", "locust", "-f", f"{asked.locustfile},{recorder}"]
     command += ["--headless", "-u", str(asked.users), "-r", str(asked.users)]
-    command += ["-t", f"{max(1, round(lasts_s))}s", "--host", asked.target]
+    command += ["-t", f"{math.ceil(lasts_s)}s", "--host", asked.target]  # Locust: whole seconds
     command += ["--stop-timeout", str(STOP_TIMEOUT_S), "--exit-code-on-error", "0"]
     command += ["--only-summary", "--loglevel", "WARNING"]
     paths = {"PAUSEMARK_TIMES": folder / TIMES, "PAUSEMARK_SUMMARY": folder / SUMMARY}
