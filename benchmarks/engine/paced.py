@@ -41,7 +41,7 @@ def _with_steal(events: Iterator[dict[str, Any]]) -> Iterator[tuple[dict[str, An
     for event in events:
         if event["event"] == "start":
             before = server.steal_ticks()
-        if event["event"] == "second" and event["offered"]:
+        if event["event"] == "second":
             now = server.steal_ticks()
             yield event, (now - before) / server.TICKS_PER_S
             before = now
@@ -50,7 +50,9 @@ def _with_steal(events: Iterator[dict[str, Any]]) -> Iterator[tuple[dict[str, An
 def trial(engine: Path, url: str, rate_rps: float, seconds: int, grain_ns: int) -> Paced | None:
     """One trial; None when more than half of its seconds had steal."""
     plan = gen.plan(url, rate_rps, seconds, grain_ns)
-    every = list(_with_steal(gen.engine_events(engine, plan)))
+    recorded = list(_with_steal(gen.engine_events(engine, plan)))
+    # What left with the last grain is answered after the last second in which anything was offered.
+    every = [(second, stolen) for second, stolen in recorded if second["offered"]]
     kept = [second for second, stolen in every if stolen <= STEAL_SHARE_MAX]
     left_out = 1 - len(kept) / max(1, len(every))
     if left_out > LEFT_OUT_MAX:
@@ -62,6 +64,6 @@ def trial(engine: Path, url: str, rate_rps: float, seconds: int, grain_ns: int) 
         lag_ns_p50=lag.get_value_at_percentile(50),
         lag_ns_p99=lag.get_value_at_percentile(99),
         runqueue_share=statistics.mean(second["runqueue_ns"] for second in kept) / 1e9,
-        served_share=sum(second["good"] for second, _ in every) / max(1, offered),
+        served_share=sum(second["good"] for second, _ in recorded) / max(1, offered),
         left_out=left_out,
     )

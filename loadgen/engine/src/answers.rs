@@ -8,7 +8,8 @@ use crate::parser::Answer;
 use crate::records::{Record, FLAG_BACKLOG, FLAG_WARMUP};
 use crate::scenario::Verb;
 use crate::system::clock_ns;
-use crate::worker::{Worker, RETRY_NS, SECOND_NS, TIMER};
+use crate::timer::TIMER;
+use crate::worker::{Worker, RETRY_NS, SECOND_NS};
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::io::Errno;
 use rustix::time::Timespec;
@@ -102,7 +103,7 @@ impl Worker {
     /// One event of epoll.
     pub(crate) fn handle(&mut self, token: u64, flags: EventFlags) {
         if token == TIMER {
-            return; // the loop looks at the clock anyway
+            return; // the loop has seen to it
         }
         let index = usize::try_from(token & 0xffff_ffff).unwrap_or(0);
         let connection = &mut self.connections[index];

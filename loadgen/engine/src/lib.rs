@@ -37,4 +37,5 @@ pub mod stats;
 mod streams;
 pub mod system;
 pub mod target;
+pub mod timer;
 pub mod worker;

@@ -15,13 +15,14 @@ impl Worker {
     /// Sends every slot that is due, as far as connections are free.
     pub(crate) fn dispatch(&mut self) {
         self.schedule.end_by(self.now_ns);
+        let due_ns = self.due_ns();
         while self
             .schedule
             .next_ns()
-            .is_some_and(|next_ns| next_ns <= self.now_ns)
+            .is_some_and(|next_ns| next_ns <= due_ns)
         {
             if let Some(index) = self.free.front() {
-                self.send_batch(*index as usize);
+                self.send_batch(*index as usize, due_ns);
                 self.schedule.end_by(self.now_ns);
             } else if self.down == self.connections.len() && !self.schedule.is_closed_loop() {
                 self.fail_slot();
@@ -34,13 +35,13 @@ impl Worker {
         }
     }
 
-    fn send_batch(&mut self, index: usize) {
+    fn send_batch(&mut self, index: usize, due_ns: u64) {
         self.scratch.clear();
         let mut rest = None;
         let mut count = 0;
         while let Some(intended_ns) = self.schedule.next_ns() {
             let full = !self.connections[index].has_room(self.settings.depth);
-            let late = intended_ns > self.now_ns || self.scratch.len() > BATCH_BYTES;
+            let late = intended_ns > due_ns || self.scratch.len() > BATCH_BYTES;
             if full || late || rest.is_some() {
                 break;
             }

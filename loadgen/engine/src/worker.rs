@@ -9,13 +9,11 @@ use crate::records::Recorder;
 use crate::schedule::Schedule;
 use crate::stats::{Second, Totals};
 use crate::system::{clock_ns, RunQueue};
+use crate::timer::{Timer, TIMER};
 use rustix::event::epoll;
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
-use rustix::time::{
-    timerfd_create, timerfd_settime, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags,
-    Timespec,
-};
+use rustix::time::Timespec;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -83,9 +81,7 @@ pub struct Worker {
     pub(crate) asks: Asks,
     pub(crate) recorder: Option<Recorder>,
     pub(crate) epoll: OwnedFd,
-    timer: OwnedFd,
-    /// For when the timer is set; it stays readable from then on until it is set again.
-    armed_ns: u64,
+    timer: Timer,
     pub(crate) connections: Vec<Connection>,
     /// Connections that can take a request, longest free first.
     pub(crate) free: VecDeque<u32>,
@@ -122,18 +118,6 @@ impl Meters {
     }
 }
 
-/// The timer's events; no connection has this number.
-pub const TIMER: u64 = u64::MAX;
-
-fn poll_with_timer() -> Result<(OwnedFd, OwnedFd), Errno> {
-    let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-    let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
-    let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
-    let token = epoll::EventData::new_u64(TIMER);
-    epoll::add(&epoll, &timer, token, epoll::EventFlags::IN)?;
-    Ok((epoll, timer))
-}
-
 impl Worker {
     /// A worker with every connection open.
     ///
@@ -145,8 +129,9 @@ impl Worker {
         post: Post,
         recorder: Option<Recorder>,
     ) -> Result<Self, Fault> {
-        let (epoll, timer) = poll_with_timer()
-            .map_err(|e| Fault::environment("epoll", "cannot be created", "two descriptors", e))?;
+        let refused = |e| Fault::environment("epoll", "cannot be created", "two descriptors", e);
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(refused)?;
+        let timer = Timer::watched(&epoll).map_err(refused)?;
         let (depth, h2) = (settings.depth, settings.h2);
         let span = Span {
             start_ns: 0,
@@ -181,7 +166,6 @@ impl Worker {
             recorder,
             epoll,
             timer,
-            armed_ns: 0,
         };
         worker.connect_all()?;
         Ok(worker)
@@ -216,12 +200,15 @@ impl Worker {
                 self.totals.failure = Some(format!("epoll_pwait2: {error}"));
                 break;
             }
+            if events.iter().any(|event| event.data.u64() == TIMER) {
+                self.timer.fired(clock_ns(), events.len() == 1);
+            }
             for event in &events {
                 self.handle(event.data.u64(), event.flags);
                 if self
                     .schedule
                     .next_ns()
-                    .is_some_and(|next_ns| next_ns <= self.now_ns)
+                    .is_some_and(|next_ns| next_ns <= self.due_ns())
                 {
                     self.dispatch();
                 }
@@ -231,15 +218,13 @@ impl Worker {
     }
 
     /// Sleeps until something can be read or the next grain with something to do begins; a thread
-    /// that spins only looks. The timer stays armed while answers come: arming it for each sleep is
-    /// what a sleep costs most in a VM.
+    /// that spins only looks.
     fn sleep(&mut self, events: &mut Vec<epoll::Event>) -> Result<(), Errno> {
         let due_ns = self.wake_ns();
         let signs = self.asks.ahead.is_some() && due_ns > clock_ns() && self.sign_ahead(due_ns);
-        let wake_ns = if self.settings.spins { 0 } else { due_ns };
-        let immediate = signs || wake_ns == 0 || wake_ns <= clock_ns();
-        if !immediate && wake_ns != self.armed_ns {
-            self.arm(wake_ns)?;
+        let immediate = signs || self.settings.spins || self.timer.is_near(due_ns, clock_ns());
+        if !immediate {
+            self.timer.arm(due_ns)?;
         }
         let none = Timespec {
             tv_sec: 0,
@@ -253,22 +238,14 @@ impl Worker {
         }
     }
 
-    fn arm(&mut self, wake_ns: u64) -> Result<(), Errno> {
-        let it_value = Timespec {
-            tv_sec: i64::try_from(wake_ns / SECOND_NS).unwrap_or(i64::MAX),
-            tv_nsec: i64::try_from(wake_ns % SECOND_NS).unwrap_or(0),
-        };
-        let it_interval = Timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        };
-        let value = Itimerspec {
-            it_interval,
-            it_value,
-        };
-        timerfd_settime(&self.timer, TimerfdTimerFlags::ABSTIME, &value)?;
-        self.armed_ns = wake_ns;
-        Ok(())
+    /// The last moment whose slots may be sent now: the grain that has ended, or now for a thread
+    /// that spins and for a closed loop.
+    pub(crate) fn due_ns(&self) -> u64 {
+        if self.settings.spins || self.schedule.is_closed_loop() {
+            return self.now_ns;
+        }
+        let since_start_ns = self.now_ns.saturating_sub(self.span.start_ns);
+        self.now_ns - since_start_ns % self.settings.grain_ns
     }
 
     fn wake_ns(&self) -> u64 {

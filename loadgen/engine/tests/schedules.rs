@@ -104,6 +104,28 @@ fn a_closed_loop_keeps_every_connection_busy_and_has_no_lag() {
 }
 
 #[test]
+fn slots_of_one_grain_leave_together_when_it_ends() {
+    let server = freeze(0, None);
+    let mut plan = plan(server.port);
+    plan["target"]["path"] = "/".into();
+    plan["rate_rps"] = 1000.into();
+    plan["duration_s"] = 1.into();
+    plan["grain_ns"] = 10_000_000.into();
+    let (outcome, records) = recorded(plan, "grain");
+    assert_eq!(outcome.totals()["good"], 1000, "{}", outcome.stderr);
+    let start_ns = outcome.event("start")["start_ns"].as_u64().unwrap();
+    for [intended_ns, sent_ns, _] in records {
+        let grains = (intended_ns - start_ns).div_ceil(10_000_000);
+        let end_ns = start_ns + grains * 10_000_000;
+        assert!(
+            sent_ns >= end_ns,
+            "sent {} ns before its grain ended",
+            end_ns - sent_ns
+        );
+    }
+}
+
+#[test]
 fn a_closed_loop_ends_in_time_whatever_the_server_does() {
     for reply in [Reply::Reset, Reply::Never, Reply::WrongStatus] {
         let server = Server::start(move |_| reply);
