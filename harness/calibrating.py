@@ -58,7 +58,7 @@ def failures(readings: Sequence[Reading]) -> list[str]:
 
 
 def one_case(case: Case, layout: Layout, paths: Paths, under: Path, say: Say) -> Reading:
-    """A known-answer test, repeated while its own verdict says that it was disturbed by steal."""
+    """A known-answer test, repeated while its own verdict says that the machine disturbed it."""
     slug = "".join(c if c.isalnum() else "-" for c in case.name)
     for attempt in range(calibration.TRIES_MAX):
         reading = calibration.try_case(
@@ -71,7 +71,7 @@ def one_case(case: Case, layout: Layout, paths: Paths, under: Path, say: Say) ->
         )
         if reading.passed or not reading.disturbed:
             break
-        say(f"calibrate: disturbed by steal, again ({reading.text})")
+        say(f"calibrate: again ({reading.text}); disturbed: {'; '.join(reading.disturbed)}")
     say(f"calibrate: {'passed' if reading.passed else 'FAILED'}: {reading.text}")
     return reading
 

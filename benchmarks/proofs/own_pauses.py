@@ -43,7 +43,7 @@ def main() -> int:
     inside = stops[-int(DURATION_S * 1e9 / EVERY_NS) :]
     # Utilisation from the backend's own bill: its time on the CPU in a second.
     rho = trial["resources"]["backend_cpu_ns"] / (DURATION_S * 1e9)
-    freezes = [Freeze(began, ended, ended, 0) for began, ended in inside]
+    freezes = [Freeze(began, ended) for began, ended in inside]
     delay = expected_delay_ns(freezes, share=SHARE, duration_ns=DURATION_S * 10**9, rho=rho)
     clean = trial["response_time_clean_ns"]
     expected = delay + (clean["p50"] if clean else 0)

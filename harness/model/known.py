@@ -61,11 +61,11 @@ class Check(msgspec.Struct, frozen=True):
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """What one try gave; ns. `disturbed`: its own verdict says steal, so it is repeated."""
+    """What one try gave; ns. `disturbed`: by what, as its own verdict says; it is repeated then."""
 
     name: str
     passed: bool
-    disturbed: bool
+    disturbed: list[str]
     expected_ns: int | None
     found_ns: int | None
     error_ns: int | None

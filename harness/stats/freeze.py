@@ -8,12 +8,19 @@ import msgspec
 
 
 class Freeze(msgspec.Struct, frozen=True):
-    """One freeze as the server logged it; ns."""
+    """One freeze as the server logged it; ns.
+
+    `served_ns`: when each of the requests that drained it was answered, since `end_ns`.
+    """
 
     start_ns: int
     end_ns: int
-    drained_ns: int
-    drained_requests: int
+    served_ns: tuple[int, ...] = ()
+
+    @property
+    def drain_ns(self) -> int:
+        """From its end until service had caught up with the schedule; 0 when nobody was served."""
+        return self.served_ns[-1] if self.served_ns else 0
 
 
 def drain(start_ns: int, end_ns: int, served_ns: Sequence[int], *, rate_rps: float) -> Freeze:
@@ -26,8 +33,7 @@ def drain(start_ns: int, end_ns: int, served_ns: Sequence[int], *, rate_rps: flo
     for count, after_ns in enumerate(served_ns, start=1):
         if count + 1 >= rate_rps * (end_ns - start_ns + after_ns) / 1e9:
             break
-    took_ns = served_ns[count - 1] if count else 0
-    return Freeze(start_ns, end_ns, end_ns + took_ns, count)
+    return Freeze(start_ns, end_ns, tuple(served_ns[:count]))
 
 
 def utilisation(freezes: Sequence[Freeze], *, rate_rps: float) -> float:
@@ -35,8 +41,8 @@ def utilisation(freezes: Sequence[Freeze], *, rate_rps: float) -> float:
 
     A server that drains faster than the clock tells has rho 0.
     """
-    served = sum(f.drained_requests for f in freezes)
-    took_ns = sum(f.drained_ns - f.end_ns for f in freezes)
+    served = sum(len(f.served_ns) for f in freezes)
+    took_ns = sum(f.drain_ns for f in freezes)
     if served == 0 or took_ns <= 0:
         return 0.0
     return min(0.99, rate_rps / (served / took_ns * 1e9))
@@ -71,21 +77,21 @@ def scheduled_delay_ns(
     duration_ns: int,
     share: float,
     phase_ns: int,
-    rho: float,
 ) -> float:
-    """The same for a uniform schedule: of the delays of its very requests, by nearest rank.
+    """The same for a uniform schedule, request by request: the n-th slot since a freeze began met
+    the n-th answer since it ended, as the server logged it; by nearest rank.
 
-    At 1,000 RPS the requests in a freeze stand 1 ms apart, and a freeze every second meets them at
-    the same phase for ever: the line of `expected_delay_ns` is then sampled up to a slot away.
     `phase_ns` is any intended time of the schedule.
     """
     slot_ns = 1e9 / rate_rps
     delays: list[float] = []
     for freeze in freezes:
-        length = freeze.end_ns - freeze.start_ns
-        first = (phase_ns - freeze.start_ns) % slot_ns
-        count = int((length / (1.0 - rho) - first) // slot_ns) + 1
-        delays += [length - (first + slot_ns * index) * (1.0 - rho) for index in range(count)]
+        length_ns = freeze.end_ns - freeze.start_ns
+        first_ns = (phase_ns - freeze.start_ns) % slot_ns
+        delays += [
+            length_ns + after_ns - (first_ns + slot_ns * number)
+            for number, after_ns in enumerate(freeze.served_ns)
+        ]
     above = int(share * duration_ns / slot_ns + 1e-9)  # as many are slower than the percentile
     delays.sort(reverse=True)
-    return delays[above] if above < len(delays) else 0.0
+    return max(0.0, delays[above]) if above < len(delays) else 0.0

@@ -235,7 +235,7 @@ def _reading(*, passed: bool, disturbed: bool) -> Reading:
     return Reading(
         name=calibration.SHORT.name,
         passed=passed,
-        disturbed=disturbed,
+        disturbed=["somebody else's work"] if disturbed else [],
         expected_ns=10_000_000,
         found_ns=10_000_000 if passed else 19_000_000,
         error_ns=0 if passed else 9_000_000,

@@ -14,7 +14,7 @@ def reading(error_ns: int | None) -> Reading:
     return Reading(
         name="freeze",
         passed=error_ns is not None and abs(error_ns) <= TOLERANCE_NS,
-        disturbed=False,
+        disturbed=[],
         expected_ns=None if error_ns is None else 10_000_000,
         found_ns=None if error_ns is None else 10_000_000 + error_ns,
         error_ns=error_ns,

@@ -17,9 +17,11 @@ SECOND = 1_000_000_000
 FREEZE = 20_000_000
 
 
-def _freezes(count: int, *, drained: int = 0, drain_ns: int = 0) -> list[Freeze]:
+def _freezes(count: int, *, drained: int = 0, service_ns: int = 0) -> list[Freeze]:
+    """One every second, after which `drained` requests are answered, one after the other."""
+    served = tuple(service_ns * (number + 1) for number in range(drained))
     starts = [index * SECOND for index in range(count)]
-    return [Freeze(s, s + FREEZE, s + FREEZE + drain_ns, drained) for s in starts]
+    return [Freeze(start, start + FREEZE, served) for start in starts]
 
 
 def test_equal_freezes_follow_the_closed_form() -> None:
@@ -32,7 +34,7 @@ def test_a_share_beyond_every_freeze_is_not_delayed() -> None:
 
 
 def test_utilisation_is_rate_over_drain_rate() -> None:
-    freezes = _freezes(4, drained=200, drain_ns=5_000_000)  # 40,000 a second
+    freezes = _freezes(4, drained=200, service_ns=25_000)
     assert utilisation(freezes, rate_rps=10_000) == pytest.approx(0.25)
 
 
@@ -58,7 +60,7 @@ def test_the_drain_ends_where_service_catches_up_with_the_schedule() -> None:
     """10,000 RPS, served every 25 us after a 20 ms freeze: 200 / (1 - 0.25) requests later."""
     served = [25_000 * (number + 1) for number in range(2000)]
     found = drain(0, FREEZE, served, rate_rps=10_000)
-    assert found.drained_requests == pytest.approx(200 / 0.75, abs=2)
+    assert len(found.served_ns) == pytest.approx(200 / 0.75, abs=2)
     assert utilisation([found], rate_rps=10_000) == pytest.approx(0.25, abs=0.01)
 
 
@@ -70,20 +72,38 @@ def test_a_freeze_that_nobody_was_served_after_has_no_drain() -> None:
 def test_the_schedule_samples_the_line_within_a_slot(phase_ns: int) -> None:
     """1,000 RPS: delays 20 - phase, 19 - phase ...; ten of each freeze are above the P99."""
     found = scheduled_delay_ns(
-        _freezes(10),
+        _freezes(10, drained=20),
         rate_rps=1000,
         duration_ns=10 * SECOND,
         share=0.01,
         phase_ns=phase_ns,
-        rho=0.0,
     )
     assert found == pytest.approx(20e6 - phase_ns - 10e6, abs=1)
 
 
-def test_a_dense_schedule_is_the_line() -> None:
-    freezes = _freezes(10)
+def test_a_dense_schedule_with_an_even_drain_is_the_line() -> None:
+    freezes = _freezes(10, drained=26_000, service_ns=250)  # rho 0.25 at a million a second
     dense = scheduled_delay_ns(
-        freezes, rate_rps=1e6, duration_ns=10 * SECOND, share=0.01, phase_ns=7, rho=0.25
+        freezes, rate_rps=1e6, duration_ns=10 * SECOND, share=0.01, phase_ns=7
     )
     line = expected_delay_ns(freezes, share=0.01, duration_ns=10 * SECOND, rho=0.25)
     assert dense == pytest.approx(line, abs=2_000)
+
+
+def test_a_drain_that_begins_slowly_delays_those_that_it_served_late() -> None:
+    """Ten are answered 3 ms after each freeze, the rest then at once: the tenth waited 14 ms."""
+    freezes = [
+        Freeze(start, start + FREEZE, (3_000_000,) * 10 + (3_100_000,) * 15)
+        for start in range(0, 10 * SECOND, SECOND)
+    ]
+    found = scheduled_delay_ns(
+        freezes, rate_rps=1000, duration_ns=10 * SECOND, share=0.009, phase_ns=0
+    )
+    assert found == 20e6 + 3e6 - 9e6
+
+
+def test_nobody_served_means_nothing_known() -> None:
+    found = scheduled_delay_ns(
+        _freezes(3), rate_rps=1000, duration_ns=3 * SECOND, share=0.01, phase_ns=0
+    )
+    assert found == 0.0
