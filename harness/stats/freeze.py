@@ -78,9 +78,9 @@ def scheduled_delay_ns(
     share: float,
     phase_ns: int,
 ) -> float:
-    """The same for a uniform schedule, request by request: the n-th slot since a freeze began met
-    the n-th answer since it ended, as the server logged it; by nearest rank.
+    """The same for a uniform schedule, request by request and by nearest rank.
 
+    The n-th slot since a freeze began met the n-th answer since it ended, as the server logged it.
     `phase_ns` is any intended time of the schedule.
     """
     slot_ns = 1e9 / rate_rps
