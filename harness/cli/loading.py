@@ -12,13 +12,16 @@ from harness import asked
 from harness.cli import show
 from harness.cli.measuring import DEFAULT_CONNECTIONS, GRAIN, PACES, engine_threads
 from harness.cli.options import ROOT, output_option
+from harness.cli.speaking import PIPELINED, at_once
 from harness.drivers.load import Target
 from harness.errors import EXIT_FAILURE, EXIT_NOT_VALID, UsageError
 from harness.model.direct import Asked
+from harness.model.plan import STREAMED
 from harness.model.signing import PAYLOADS
 from harness.model.store import Store
 from harness.model.verdict import Status
 
+PROTOCOLS = ("h1", PIPELINED, STREAMED)
 _INTO_EXISTING = (
     "use a bucket that is there: OVERWRITES AND DELETES objects of the scenario's keys in it"
 )
@@ -31,6 +34,9 @@ _INTO_EXISTING = (
 @click.option("--duration", default="30s", show_default=True)
 @click.option("--warmup", default="2s", show_default=True)
 @click.option("--connections", type=int, default=DEFAULT_CONNECTIONS, show_default=True)
+@click.option("--protocol", type=click.Choice(PROTOCOLS), default="h1", show_default=True)
+@click.option("--pipeline", "depth", type=int, default=1, help="requests in flight a connection")
+@click.option("--streams", type=int, default=None, help="of h2c: at once on a connection")
 @click.option("--grain", default=GRAIN, show_default=True, help="wake-ups are batched up to this")
 @click.option("--pace", type=click.Choice(PACES), default="sleep", help="how the engine waits")
 @click.option("--engine-threads", type=int, default=1, show_default=True, help="of the engine")
@@ -56,9 +62,11 @@ def load(**flags: Any) -> None:
         say=show.talk,
     )
     if flags["as_json"]:
-        show.data_json({**run_json.trial_summary(data), "grain_ns": wanted.grain_ns})
+        told = ("protocol", "pipeline", "streams", "grain_ns")
+        asked_for = {name: getattr(wanted, name) for name in told}
+        show.data_json({**run_json.trial_summary(data), **asked_for})
     else:
-        show.load_table(flags["target"], data, wanted.grain_ns)
+        show.load_table(flags["target"], data, wanted)
     if data.verdict.status is Status.INVALID:
         raise SystemExit(EXIT_NOT_VALID)
     if data.load is None or data.load.errors:
@@ -74,6 +82,7 @@ def _wanted(flags: dict[str, Any]) -> Asked:
     asked.number("--warmup", warmup, low=0, high=3600, unit="s")
     engine_threads(flags["engine_threads"], flags["connections"])
     rate, parts = asked.rates(flags["rps"], seconds)
+    depth, streams = at_once({flags["protocol"]}, flags["depth"], flags["streams"])
     name = flags["scenario"]
     if name is None:
         for flag in ("payload", "keep_objects", "into_existing"):
@@ -91,6 +100,9 @@ def _wanted(flags: dict[str, Any]) -> Asked:
         duration_s=seconds,
         warmup_s=warmup,
         connections=flags["connections"],
+        protocol=flags["protocol"],
+        pipeline=depth,
+        streams=streams,
         grain_ns=asked.grain_ns(flags["grain"]),
         tune=flags["tune"],
         scenario=asked.scenario(name, ROOT / "loadgen" / "scenarios") if name else None,

@@ -12,16 +12,16 @@ from harness import asked, entrants
 from harness.cli import own, show
 from harness.cli.crew import crew_of, crew_options, workers_of
 from harness.cli.options import ROOT, backends_option, output_option
+from harness.cli.speaking import at_once
 from harness.drivers import manifests
 from harness.errors import EXIT_GOOD, EXIT_NOT_VALID, NotValid, UsageError
 from harness.model.manifest import TRACKS
-from harness.model.plan import STREAMED, RatePart, Request
+from harness.model.plan import RatePart, Request
 from harness.model.signing import PAYLOADS
 from harness.model.verdict import Status
 from harness.paths import Paths
 
 DEFAULT_CONNECTIONS = 64
-DEFAULT_STREAMS = 16
 RATE = "1000"
 GRAIN = "20us"
 PACES = ("sleep", "spin", "auto")
@@ -105,29 +105,6 @@ def _labels(flags: dict[str, Any]) -> list[str]:
     return [*labels, "twin"] if flags["twin"] else labels
 
 
-def _at_once(chosen: entrants.Entrants, depth: int, streams: int | None) -> tuple[int, int]:
-    """Pipelined requests and streams of a connection; each goes with its own protocol only."""
-    spoken = {chosen.protocol, *chosen.protocols.values()} - {""}
-    told = ", ".join(sorted(spoken))
-    if (depth > 1) != (spoken == {"h1-pipelined"}):
-        raise UsageError(
-            "--pipeline",
-            f"{depth} with --protocol {told}",
-            hint="a depth above 1 goes with --protocol h1-pipelined, and only with it",
-        )
-    if STREAMED in spoken:
-        streams = DEFAULT_STREAMS if streams is None else streams
-        asked.number("--streams", streams, low=1, high=1024, unit="")
-        return depth, streams
-    if streams is not None:
-        raise UsageError(
-            "--streams",
-            f"{streams} with --protocol {told}",
-            hint="streams are HTTP/2's: add --protocol h2c, or leave them out",
-        )
-    return depth, 1
-
-
 def _offered(flags: dict[str, Any], duration_s: float) -> tuple[float, list[RatePart]]:
     """The rate and its parts; none of both in a closed loop."""
     if not flags["saturate"]:
@@ -163,7 +140,6 @@ def request_of(flags: dict[str, Any]) -> Request:
     limits = {"repeat": (1, 1000), "connections": (1, asked.CONNECTIONS_MAX)}
     for name, (low, high) in {**limits, "threads": (1, 256)}.items():
         asked.number(f"--{name}", flags[name], low=low, high=high, unit="")
-    asked.number("--pipeline", flags["depth"], low=1, high=1024, unit="")
     engine_threads(flags["engine_threads"], flags["connections"])
     if flags["cpu_quota"] is not None:
         asked.number("--cpu-quota", flags["cpu_quota"], low=0.01, high=1024, unit="CPUs")
@@ -176,7 +152,8 @@ def request_of(flags: dict[str, Any]) -> Request:
         labels=_labels(flags),
     )
     here, elsewhere = workers_of(flags)
-    depth, streams = _at_once(chosen, flags["depth"], flags["streams"])
+    spoken = {chosen.protocol, *chosen.protocols.values()} - {""}
+    depth, streams = at_once(spoken, flags["depth"], flags["streams"])
     return Request(
         subjects=chosen.subjects,
         track=chosen.track,

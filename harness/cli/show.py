@@ -14,6 +14,7 @@ from rich.table import Table
 
 from harness.model import words
 from harness.model.analysis import Analysis, Cell
+from harness.model.direct import Asked
 from harness.model.plan import Plan, TrialSpec
 from harness.model.trial import TrialData
 from harness.model.verdict import page_of
@@ -212,7 +213,7 @@ def hiccups_text(data: TrialData) -> str:
     return f"platform hiccups: {'; '.join(parts)}"
 
 
-def load_table(target: str, trial: TrialData, grain_ns: int) -> None:
+def load_table(target: str, trial: TrialData, asked: Asked) -> None:
     """What `bench load` measured."""
     if trial.load is None or trial.latency is None:
         table(target, ["", "value"], [["nothing was measured", str(trial.not_measured)]])
@@ -221,7 +222,8 @@ def load_table(target: str, trial: TrialData, grain_ns: int) -> None:
         ["verdict", trial.verdict.status],
         ["offered", f"{trial.load.offered_rps:,.1f} requests/s"],
         ["achieved", f"{trial.load.achieved_rps:,.1f} requests/s"],
-        ["grain", words.duration(grain_ns)],
+        ["protocol", words.spoken(asked.protocol, asked.pipeline, asked.streams)],
+        ["grain", words.duration(asked.grain_ns)],
         ["pace", f"{trial.pacing.chosen} ({trial.pacing.why})" if trial.pacing else "not told"],
         ["errors", ", ".join(f"{k} {n}" for k, n in trial.load.errors.items()) or "none"],
     ]

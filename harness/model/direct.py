@@ -17,6 +17,9 @@ class Asked(msgspec.Struct, frozen=True):
     connections: int
     grain_ns: int
     tune: str
+    protocol: str = "h1"
+    pipeline: int = 1
+    streams: int = 1
     parts: list[RatePart] = []
     pace: str = "sleep"
     engine_threads: int = 1

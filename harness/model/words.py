@@ -98,6 +98,13 @@ def has_streams(request: Request) -> bool:
     return any(request.protocol_of(subject) == STREAMED for subject in request.subjects)
 
 
+def spoken(protocol: str, pipeline: int, streams: int) -> str:
+    """`h2c, 8 streams each`: what connections speak, and how much of it at once."""
+    deep = f", {pipeline} deep" if pipeline > 1 else ""
+    wide = f", {streams} streams each" if STREAMED in protocol else ""
+    return f"{protocol}{deep}{wide}"
+
+
 def part_rate(part: RatePart) -> str:
     """`2,000 requests/s`, or from where to where it ramped."""
     rates = number(part.from_rps)

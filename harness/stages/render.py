@@ -131,10 +131,8 @@ def _pace(request: Request, chosen: str) -> str:
 
 
 def _protocol(request: Request) -> str:
-    deep = f", {request.pipeline} deep" if request.pipeline > 1 else ""
-    wide = f", {request.streams} streams each" if words.has_streams(request) else ""
     own = ", ".join(f"{name} {protocol}" for name, protocol in request.protocols.items())
-    return f"{request.protocol or own}{deep}{wide}"
+    return words.spoken(request.protocol or own, request.pipeline, request.streams)
 
 
 def _size(size_bytes: int) -> str:

@@ -120,6 +120,14 @@ def _bench(*arguments: str) -> subprocess.CompletedProcess[str]:
             "--warmup: expected 0 to 3600 s, got 7200",
         ),
         (["load", "--target", "http://127.0.0.1:1/a b", "--rps", "1"], "--target: expected http:"),
+        (
+            ["load", "--target", "http://127.0.0.1:1/", "--rps", "1", "--streams", "4"],
+            "--streams: 4 with --protocol h1",
+        ),
+        (
+            ["load", "--target", "http://127.0.0.1:1/", "--rps", "1", "--protocol", "h1-pipelined"],
+            "--pipeline: 1 with --protocol h1-pipelined",
+        ),
         (["capacity"], "Missing option '--slo'"),
         (["capacity", "--slo", "p95=5ms"], "--slo: expected p50, p90, p99, p99.9 = a time"),
         (["capacity", "--slo", "p99=5ms", "--from", "0"], "--from: expected 1 to 5000000"),

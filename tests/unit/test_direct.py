@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from harness import direct
-from harness.drivers.load import Target
+from harness.drivers.load import Target, engine_plan
 from harness.errors import LoadFailed
 from harness.model.direct import Asked
 from harness.stages.plan import make_plan
@@ -90,3 +90,19 @@ def test_an_interrupt_puts_away_as_well(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_failing_cleanup_alone_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(LoadFailed, match="cleanup failed"):
         drive(Engine("cleanup"), monkeypatch)
+
+
+def test_the_protocol_asked_for_is_the_plans() -> None:
+    asked = Asked(
+        rate_rps=10,
+        duration_s=1,
+        warmup_s=0,
+        connections=1,
+        grain_ns=1000,
+        tune="off",
+        protocol="h2c",
+        streams=8,
+    )
+    plan = make_plan(direct._request(asked), cpus=[0], created_utc="", version="0")
+    told = engine_plan(plan, plan.trials[0], target=TARGET, records=None)
+    assert (told["protocol"], told["pipeline"], told["streams"]) == ("h2c", 1, 8)
