@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from harness import asked, entrants
-from harness.cli import own, show
+from harness.cli import show, users
 from harness.cli.crew import crew_of, crew_options, workers_of
 from harness.cli.options import ROOT, backends_option, output_option
 from harness.cli.speaking import at_once
@@ -60,14 +60,14 @@ MEMORY_LIMIT_BYTES = 8 * 2**30
 @click.option("--no-calibrate", is_flag=True, help="skip the known-answer test")
 @click.option("--address", default="127.0.0.1", show_default=True)
 @crew_options
-@own.own_options
+@users.users_options
 @click.option("--json", "as_json", is_flag=True, help="one JSON object on stdout")
 @output_option
 @backends_option
 def run(**flags: Any) -> None:
     """Build, drive, watch, judge and report: the main job."""
     if flags["locustfile"] or flags["target"]:
-        return own.run(flags)
+        return users.run(flags)
     request, crew = request_of(flags), crew_of(flags)
     from harness import pipeline
 

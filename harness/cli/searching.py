@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from harness import asked
-from harness.cli import crew, measuring, own, show
+from harness.cli import crew, measuring, show, users
 from harness.cli.options import ROOT
 from harness.errors import EXIT_FAILURE, EXIT_NOT_VALID, UsageError
 from harness.model import words
@@ -17,7 +17,7 @@ from harness.paths import Paths
 from harness.stats.slo import PERCENTILES
 
 # What `bench run` has beyond a single trial at a searched rate.
-_NOT_OF_A_SEARCH = {"rps", "saturate", "repeat", "twin", "baseline", *crew.FLAGS, *own.FLAGS}
+_NOT_OF_A_SEARCH = {"rps", "saturate", "repeat", "twin", "baseline", *crew.FLAGS, *users.FLAGS}
 _STATE_TEXTS = {
     State.FOUND: "{rate} requests/s",
     State.AT_LEAST: "at least {rate} requests/s",

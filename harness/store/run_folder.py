@@ -15,9 +15,9 @@ import msgspec
 from harness.errors import EnvironmentLacking, UsageError
 from harness.model.analysis import Analysis
 from harness.model.capacity import Capacity
-from harness.model.own import OwnTimes
 from harness.model.plan import Artifact, Plan
 from harness.model.trial import TrialData
+from harness.model.users import UsersTimes
 
 T = TypeVar("T")
 
@@ -210,9 +210,9 @@ def write_capacity(folder: Path, found: Capacity) -> None:
     write_atomically(folder / "capacity.json", _encode(found))
 
 
-def write_own_times(folder: Path, found: OwnTimes) -> None:
-    """`own.json` of what a user's locustfile measured."""
-    write_atomically(folder / "own.json", _encode(found))
+def write_users_times(folder: Path, found: UsersTimes) -> None:
+    """`users.json` of what a user's locustfile measured."""
+    write_atomically(folder / "users.json", _encode(found))
 
 
 def open_run(path: Path) -> RunFolder:

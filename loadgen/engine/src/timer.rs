@@ -56,8 +56,8 @@ impl Timer {
         moment_ns <= now_ns + self.lead_ns
     }
 
-    /// Ends the next sleep at `moment_ns`, or a little before. Setting a timer is what a sleep costs
-    /// most in a virtual machine, so one that is set for this moment stays.
+    /// Ends the next sleep at `moment_ns`, or a little before. Setting a timer is what a sleep
+    /// costs most in a virtual machine, so one that is set for this moment stays.
     ///
     /// # Errors
     /// When the kernel refuses.

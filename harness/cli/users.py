@@ -15,7 +15,7 @@ from harness.cli import show
 from harness.cli.options import ROOT
 from harness.errors import EXIT_FAILURE, LoadFailed, NotValid, UsageError
 from harness.model import words
-from harness.model.own import OwnAsked, OwnEntry, OwnTimes
+from harness.model.users import UsersAsked, UsersEntry, UsersTimes
 
 FLAGS = frozenset({"locustfile", "target", "users"})
 _SHARED_FLAGS = {"duration", "warmup", "as_json", "output"}
@@ -30,7 +30,7 @@ _OPTIONS = (
 )
 
 
-def own_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def users_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the flags of a user's own locustfile."""
     for option in reversed(_OPTIONS):
         command = option(command)
@@ -40,10 +40,10 @@ def own_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def run(flags: dict[str, Any]) -> None:
     """The whole command; raises for bad flags, exits 1 where a request failed."""
     wanted = _asked(flags)
-    from harness import own
-    from harness.stats.own import BUSY_SHARE
+    from harness import users
+    from harness.stats.users import BUSY_SHARE
 
-    found = own.measure(wanted, root=ROOT, results=flags["output"])
+    found = users.measure(wanted, root=ROOT, results=flags["output"])
     if flags["as_json"]:
         show.data_json(found)
     else:
@@ -65,7 +65,7 @@ def run(flags: dict[str, Any]) -> None:
         raise SystemExit(EXIT_FAILURE)
 
 
-def _asked(flags: dict[str, Any]) -> OwnAsked:
+def _asked(flags: dict[str, Any]) -> UsersAsked:
     _only_its_own_flags()
     file: Path | None = flags["locustfile"]
     if file is None:
@@ -85,7 +85,7 @@ def _asked(flags: dict[str, Any]) -> OwnAsked:
     warmup = asked.duration_s("--warmup", flags["warmup"])
     asked.number("--warmup", warmup, low=0, high=3600, unit="s")
     users = asked.number("--users", flags["users"], low=1, high=USERS_MAX, unit="users")
-    return OwnAsked(
+    return UsersAsked(
         locustfile=str(file),
         target=_target(flags["target"]),
         users=int(users),
@@ -124,7 +124,7 @@ def _target(text: str | None) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _tables(found: OwnTimes) -> None:
+def _tables(found: UsersTimes) -> None:
     rows = [_row(entry) for entry in (*found.entries, found.total)]
     titles = ["", "requests", "failures", "P50", "P90", "P99", "P99.9", "longest"]
     what = f"{found.asked.locustfile} against {found.asked.target}: service times"
@@ -139,7 +139,7 @@ def _tables(found: OwnTimes) -> None:
     show.table("", ["", ""], facts)
 
 
-def _row(entry: OwnEntry) -> list[str]:
+def _row(entry: UsersEntry) -> list[str]:
     service = entry.service
     names = ("p50", "p90", "p99", "p999", "max")
     values = [getattr(service, name) if service else None for name in names]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.model.own import OwnAsked, OwnEntry, OwnSummary, OwnTimes, Records
+from harness.model.users import Records, UsersAsked, UsersEntry, UsersSummary, UsersTimes
 from harness.model.words import printable
 from harness.stats.percentiles import summarise
 
@@ -16,7 +16,7 @@ LABEL = (
 )
 
 
-def figures(asked: OwnAsked, folder: str, summary: OwnSummary, records: Records) -> OwnTimes:
+def figures(asked: UsersAsked, folder: str, summary: UsersSummary, records: Records) -> UsersTimes:
     """Over the requests that ended within the measured part."""
     low_ns = summary.begun_ns + round(asked.warmup_s * 1e9)
     high_ns = low_ns + round(asked.duration_s * 1e9)
@@ -28,7 +28,7 @@ def figures(asked: OwnAsked, folder: str, summary: OwnSummary, records: Records)
     ]
     total = _entry("", "all", inside)
     lived_ns = max(summary.ended_ns - summary.begun_ns, 1)
-    return OwnTimes(
+    return UsersTimes(
         asked=asked,
         folder=folder,
         entries=[entry for entry in entries if entry.count],
@@ -45,11 +45,11 @@ def figures(asked: OwnAsked, folder: str, summary: OwnSummary, records: Records)
     )
 
 
-def _entry(method: str, name: str, records: Records) -> OwnEntry:
+def _entry(method: str, name: str, records: Records) -> UsersEntry:
     started = records["end_ns"] - records["service_ns"]
     order = np.argsort(started, kind="stable")
     service = np.ascontiguousarray(records["service_ns"][order])
-    return OwnEntry(
+    return UsersEntry(
         method=method,
         name=name,
         count=len(records),

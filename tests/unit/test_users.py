@@ -10,12 +10,12 @@ import pytest
 from click.testing import CliRunner
 
 from harness.cli import main
-from harness.model.own import RECORD, OwnAsked, OwnSummary, Records
-from harness.stats import own
+from harness.model.users import RECORD, Records, UsersAsked, UsersSummary
+from harness.stats import users
 
 SECOND_NS = 1_000_000_000
-ASKED = OwnAsked("mine.py", "http://127.0.0.1:9000", users=4, duration_s=10, warmup_s=1)
-SUMMARY = OwnSummary(
+ASKED = UsersAsked("mine.py", "http://127.0.0.1:9000", users=4, duration_s=10, warmup_s=1)
+SUMMARY = UsersSummary(
     schema=1,
     entries=[("GET", "/a"), ("PUT", "/b")],
     errors={"ConnectionRefusedError: no": 3},
@@ -36,7 +36,7 @@ def records(*rows: tuple[float, int, int, int]) -> Records:
 def test_only_what_ended_within_the_measured_part_counts() -> None:
     rows = [(1 + number / 10, 100 + number, number % 2, 0) for number in range(100)]
     warm, late = (0.5, 9_000, 0, 1), (11.5, 9_000, 0, 1)
-    found = own.figures(ASKED, "folder", SUMMARY, records(warm, *rows, late))
+    found = users.figures(ASKED, "folder", SUMMARY, records(warm, *rows, late))
     assert (found.total.count, found.total.failures) == (100, 0)
     assert [(one.name, one.count) for one in found.entries] == [("/a", 50), ("/b", 50)]
     assert found.achieved_rps == 10.0
@@ -48,7 +48,7 @@ def test_only_what_ended_within_the_measured_part_counts() -> None:
 
 
 def test_a_failure_counts_and_a_name_without_requests_is_left_out() -> None:
-    found = own.figures(ASKED, "folder", SUMMARY, records((2, 100, 0, 1), (3, 100, 0, 0)))
+    found = users.figures(ASKED, "folder", SUMMARY, records((2, 100, 0, 1), (3, 100, 0, 0)))
     assert [(one.name, one.count, one.failures) for one in found.entries] == [("/a", 2, 1)]
     assert found.achieved_rps == 0.1
 
@@ -56,7 +56,7 @@ def test_a_failure_counts_and_a_name_without_requests_is_left_out() -> None:
 def test_what_a_server_said_moves_no_cursor() -> None:
     hostile = {"Bad\x1b[2J\nstatus" + "x" * 5000: 2}
     told = msgspec.structs.replace(SUMMARY, errors=hostile, entries=[("G\x1b", "/\r")])
-    found = own.figures(ASKED, "", told, records((2, 100, 0, 1)))
+    found = users.figures(ASKED, "", told, records((2, 100, 0, 1)))
     assert [(one.method, one.name) for one in found.entries] == [("G ", "/ ")]
     (error,) = found.errors
     assert error.startswith("Bad [2J status")
@@ -65,8 +65,8 @@ def test_what_a_server_said_moves_no_cursor() -> None:
 
 def test_a_client_of_whole_milliseconds_is_labelled() -> None:
     coarse = msgspec.structs.replace(SUMMARY, whole_milliseconds=True)
-    assert own.figures(ASKED, "", coarse, records()).resolution.startswith("1 ms")
-    assert own.figures(ASKED, "", SUMMARY, records()).resolution.startswith("1 us")
+    assert users.figures(ASKED, "", coarse, records()).resolution.startswith("1 ms")
+    assert users.figures(ASKED, "", SUMMARY, records()).resolution.startswith("1 us")
 
 
 @pytest.mark.parametrize(

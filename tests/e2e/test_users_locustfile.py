@@ -54,4 +54,4 @@ def test_a_users_own_locustfile_is_timed_and_labelled(
     assert entries["/read"]["service"]["p50"] % 1_000_000 != 0  # no whole milliseconds
     assert found["resolution"].startswith("1 us")
     assert "service times" in found["label"]
-    assert (Path(found["folder"]) / "own-times.bin").stat().st_size % 24 == 0
+    assert (Path(found["folder"]) / "user-times.bin").stat().st_size % 24 == 0

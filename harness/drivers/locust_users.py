@@ -10,17 +10,17 @@ import msgspec
 import numpy as np
 
 from harness.errors import LoadFailed, UsageError
-from harness.model.own import RECORD, OwnAsked, OwnSummary, Records
+from harness.model.users import RECORD, Records, UsersAsked, UsersSummary
 from harness.model.words import printable
 from harness.system.files import tail
 from harness.system.process import run
 
 GRACE_S = 60.0  # to import, to spawn, and for what is in flight at the end
 STOP_TIMEOUT_S = 10
-TIMES, SUMMARY, LOG = "own-times.bin", "own-times.json", "locust.log"
+TIMES, SUMMARY, LOG = "user-times.bin", "user-times.json", "locust.log"
 
 
-def drive(asked: OwnAsked, *, recorder: Path, folder: Path) -> tuple[OwnSummary, Records]:
+def drive(asked: UsersAsked, *, recorder: Path, folder: Path) -> tuple[UsersSummary, Records]:
     """One headless Locust to its end; UsageError where it does not take the file."""
     lasts_s = asked.warmup_s + asked.duration_s
     command = [sys.executable, "-m", "locust", "-f", f"{asked.locustfile},{recorder}"]
@@ -47,9 +47,9 @@ def drive(asked: OwnAsked, *, recorder: Path, folder: Path) -> tuple[OwnSummary,
     return _read(folder)
 
 
-def _read(folder: Path) -> tuple[OwnSummary, Records]:
+def _read(folder: Path) -> tuple[UsersSummary, Records]:
     try:
-        summary = msgspec.json.decode((folder / SUMMARY).read_bytes(), type=OwnSummary)
+        summary = msgspec.json.decode((folder / SUMMARY).read_bytes(), type=UsersSummary)
         records: Records = np.fromfile(folder / TIMES, dtype=RECORD)
     except (OSError, msgspec.DecodeError) as error:
         raise LoadFailed(

@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from harness.drivers import own_locust
+from harness.drivers import locust_users
 from harness.errors import EnvironmentLacking
-from harness.model.own import OwnAsked, OwnTimes
-from harness.stats import own
+from harness.model.users import UsersAsked, UsersTimes
+from harness.stats import users
 from harness.store import run_folder
 from harness.system import clock
 from harness.system.journal import owned_machine
 from harness.system.network import connects
 
 
-def measure(asked: OwnAsked, *, root: Path, results: Path) -> OwnTimes:
+def measure(asked: UsersAsked, *, root: Path, results: Path) -> UsersTimes:
     """Runs it once; its records stay in a folder of their own under `results`."""
     parts = urlsplit(asked.target)
     port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -27,8 +27,8 @@ def measure(asked: OwnAsked, *, root: Path, results: Path) -> OwnTimes:
         )
     with owned_machine("bench run --locustfile"):
         folder = run_folder.scratch(results, "locustfile", stamp=clock.utc_stamp())
-        recorder = root / "loadgen" / "locust" / "own_times.py"
-        summary, records = own_locust.drive(asked, recorder=recorder, folder=folder)
-        found = own.figures(asked, str(folder), summary, records)
-        run_folder.write_own_times(folder, found)
+        recorder = root / "loadgen" / "locust" / "user_times.py"
+        summary, records = locust_users.drive(asked, recorder=recorder, folder=folder)
+        found = users.figures(asked, str(folder), summary, records)
+        run_folder.write_users_times(folder, found)
     return found

@@ -8,12 +8,12 @@ import numpy.typing as npt
 
 from harness.model.trial import Percentiles
 
-# A request as loadgen/locust/own_times.py writes it.
+# A request as loadgen/locust/user_times.py writes it.
 RECORD = np.dtype([("end_ns", "<i8"), ("service_ns", "<i8"), ("entry", "<u4"), ("failed", "<u4")])
 Records = npt.NDArray[np.void]
 
 
-class OwnAsked(msgspec.Struct, frozen=True):
+class UsersAsked(msgspec.Struct, frozen=True):
     """`bench run --locustfile`: what was asked."""
 
     locustfile: str
@@ -23,7 +23,7 @@ class OwnAsked(msgspec.Struct, frozen=True):
     warmup_s: float
 
 
-class OwnEntry(msgspec.Struct, frozen=True):
+class UsersEntry(msgspec.Struct, frozen=True):
     """The requests of one name within the measured part; service times in ns."""
 
     method: str
@@ -33,13 +33,13 @@ class OwnEntry(msgspec.Struct, frozen=True):
     service: Percentiles | None
 
 
-class OwnTimes(msgspec.Struct, frozen=True):
+class UsersTimes(msgspec.Struct, frozen=True):
     """A whole measurement."""
 
-    asked: OwnAsked
+    asked: UsersAsked
     folder: str
-    entries: list[OwnEntry]
-    total: OwnEntry
+    entries: list[UsersEntry]
+    total: UsersEntry
     achieved_rps: float
     errors: dict[str, int]  # of the whole test, the warm-up's among them
     generator_core_share: float  # CPU of Locust's process, in cores
@@ -47,8 +47,8 @@ class OwnTimes(msgspec.Struct, frozen=True):
     label: str
 
 
-class OwnSummary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What Locust's process wrote at its end (loadgen/locust/own_times.py)."""
+class UsersSummary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What Locust's process wrote at its end (loadgen/locust/user_times.py)."""
 
     schema: int
     entries: list[tuple[str, str]]
