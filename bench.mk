@@ -57,7 +57,7 @@ bench-idle:
 bench-allocations:
 	$(BENCHMARK)/allocations.py $(FLAGS)
 
-.PHONY: bench-engine bench-grain
+.PHONY: bench-engine bench-grain bench-polling
 
 ## bench-engine  what a request costs the engine, beside wrk2 and others (WRK2= names wrk2)
 bench-engine:
@@ -66,3 +66,7 @@ bench-engine:
 ## bench-grain   what a coarser grain saves and costs (CHART= also writes docs/grain.svg)
 bench-grain:
 	.venv/bin/python benchmarks/engine/grain.py $(if $(CHART),--chart docs/grain.svg) $(FLAGS)
+
+## bench-polling  epoll beside io_uring, in a sketch of the engine's inner job
+bench-polling:
+	.venv/bin/python benchmarks/engine/polling.py $(FLAGS)
