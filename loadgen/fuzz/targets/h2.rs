@@ -32,7 +32,7 @@ static PLAN: LazyLock<Plan> = LazyLock::new(|| {
     let text = format!(
         r#"{{"schema": 1, "target": {{"address": "127.0.0.1", "port": 9000}},
         "scenario": {{"schema": 1, "name": "s", "objects": {{"bucket": "bench", "count": 10,
-            "size_bytes": {SIZE}, "key": "o-{{index}}"}},
+            "size_bytes": {SIZE}, "churn": 20, "key": "o-{{index}}"}},
             "operations": [{}], "check": {{"digest_one_in": 0}}}},
         "rate_rps": 1, "warmup_s": 0, "duration_s": 1, "connections": 1, "seed": 1,
         "protocol": "h2c", "streams": 16}}"#,
