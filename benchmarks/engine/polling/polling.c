@@ -1,9 +1,9 @@
-/* What waiting costs: the engine's inner job, by epoll or by io_uring, and nothing else.
- *
- * polling epoll|uring PORT PATH RATE SECONDS CONNECTIONS
- *
- * GETs of one object over keep-alive connections, at a fixed rate by one absolute schedule, or, with
- * a rate of 0, as fast as answers come. Prints one JSON line: requests, CPU, lag, wake-ups. */
+// What waiting costs: the engine's inner job, by epoll or by io_uring, and nothing else.
+//
+// polling epoll|uring PORT PATH RATE SECONDS CONNECTIONS
+//
+// GETs of one object over keep-alive connections, at a fixed rate by one absolute schedule, or,
+// with a rate of 0, as fast as answers come. Prints one JSON line: requests, CPU, lag, wake-ups.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <err.h>
@@ -128,7 +128,8 @@ static void by_epoll(struct state *s) {
   }
   for (long armed_ns = 0, now; !over(s, now = now_ns());) {
     while (take(s, now, &which)) {
-      if (send(s->fds[which], s->request, (size_t)s->request_bytes, MSG_NOSIGNAL) < 0) err(1, "send");
+      if (send(s->fds[which], s->request, (size_t)s->request_bytes, MSG_NOSIGNAL) < 0)
+        err(1, "send");
       now = now_ns();
     }
     long wake_ns = s->free_count > 0 ? next_wake(s) : s->end_ns;
@@ -172,14 +173,17 @@ static void by_uring(struct state *s) {
   if (failed) errx(1, "io_uring: %s", strerror(-failed));
   if (io_uring_register_files(&ring, s->fds, (unsigned)s->connections)) errx(1, "files");
   struct io_uring_buf_ring *buffers;
-  if (posix_memalign((void **)&buffers, 4096, BUFFERS * sizeof(struct io_uring_buf))) err(1, "memory");
+  if (posix_memalign((void **)&buffers, 4096, BUFFERS * sizeof(struct io_uring_buf)))
+    err(1, "memory");
   struct io_uring_buf_reg registered = {.ring_addr = (uintptr_t)buffers, .ring_entries = BUFFERS};
   if (io_uring_register_buf_ring(&ring, &registered, 0)) errx(1, "buffers");
   io_uring_buf_ring_init(buffers);
   char *memory = malloc((size_t)BUFFERS * BUFFER_BYTES);
   int mask = io_uring_buf_ring_mask(BUFFERS);
-  for (int i = 0; i < BUFFERS; i++)
-    io_uring_buf_ring_add(buffers, memory + (long)i * BUFFER_BYTES, BUFFER_BYTES, (uint16_t)i, mask, i);
+  for (int i = 0; i < BUFFERS; i++) {
+    char *place = memory + (long)i * BUFFER_BYTES;
+    io_uring_buf_ring_add(buffers, place, BUFFER_BYTES, (uint16_t)i, mask, i);
+  }
   io_uring_buf_ring_advance(buffers, BUFFERS);
   for (int i = 0; i < s->connections; i++) watch(&ring, i);
   struct __kernel_timespec when;
@@ -239,8 +243,12 @@ int main(int argc, char **argv) {
   if (s.connections < 1 || s.connections > CONNECTIONS_MAX) errx(2, "1 to 1024 connections");
   s.slots = s.rate * atol(argv[5]);
   s.lags = calloc(LAGS_MAX, sizeof *s.lags);
-  s.request_bytes = snprintf(s.request, sizeof s.request, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", argv[3]);
-  for (int i = 0; i < s.connections; i++) s.free_list[s.free_count++] = i, s.fds[i] = opened(port);
+  s.request_bytes =
+      snprintf(s.request, sizeof s.request, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", argv[3]);
+  for (int i = 0; i < s.connections; i++) {
+    s.free_list[s.free_count++] = i;
+    s.fds[i] = opened(port);
+  }
   s.answer_bytes = learn(&s, s.fds[0]);
   prctl(PR_SET_TIMERSLACK, 1);
   s.start_ns = now_ns() + SECOND_NS / 100;
@@ -250,7 +258,8 @@ int main(int argc, char **argv) {
   double cpu_s = (double)(clock_read(CLOCK_PROCESS_CPUTIME_ID) - before_ns) / 1e9;
   long sent = s.slot < LAGS_MAX ? s.slot : LAGS_MAX;
   qsort(s.lags, (size_t)sent, sizeof *s.lags, ascending);
-  printf("{\"requests\": %ld, \"cpu_s\": %f, \"wakes\": %ld, \"lag_ns_p50\": %d, \"lag_ns_p99\": %d}\n",
+  printf("{\"requests\": %ld, \"cpu_s\": %f, \"wakes\": %ld, \"lag_ns_p50\": %d, "
+         "\"lag_ns_p99\": %d}\n",
          s.done, cpu_s, s.wakes, sent ? s.lags[sent / 2] : 0, sent ? s.lags[sent * 99 / 100] : 0);
   return 0;
 }
