@@ -63,12 +63,7 @@ def choose(
     protocol = _common_protocol(entries, track) if protocol is None else protocol
     for manifest, variant in entries:
         if protocol and protocol not in variant.protocols:
-            spoken = ", ".join(variant.protocols)
-            raise UsageError(
-                "--protocol",
-                f"{manifest.name}/{variant.name} speaks {spoken}, not {protocol}",
-                hint="take a protocol that every backend of the run speaks, or fewer --backend",
-            )
+            raise _not_spoken(manifest, variant, protocol, folders)
         options = chosen.get(manifest.name, {})
         for key, value in options.items():
             _check_option(manifest, key, value)
@@ -84,6 +79,19 @@ def choose(
             hint="name fewer with --backend, or make several runs",
         )
     return Entrants(found, track, protocol, protocols)
+
+
+def _not_spoken(
+    manifest: BackendManifest, variant: Variant, protocol: str, folders: dict[str, Path]
+) -> UsageError:
+    all_of = (manifests.read_backend(folder) for folder in folders.values())
+    able = [f"{m.name}/{v.name}" for m in all_of for v in m.variants if protocol in v.protocols]
+    who = f"only {', '.join(able)}" if able else "no variant"
+    return UsageError(
+        "--protocol",
+        f"{manifest.name}/{variant.name} speaks {', '.join(variant.protocols)}, not {protocol}",
+        hint=f"{protocol} is spoken by {who}: name with --backend, or take a protocol of all",
+    )
 
 
 Entry = tuple[BackendManifest, Variant]

@@ -12,7 +12,7 @@ import msgspec
 
 from harness import __version__, calibrating
 from harness.drivers import engine, manifests, runtimes
-from harness.drivers.command import effective_options, verifies
+from harness.drivers.command import effective_options, protocol_note, verifies
 from harness.drivers.load import ALONE, Target
 from harness.drivers.locust import Crew
 from harness.drivers.probes import ProbeRoom
@@ -179,7 +179,16 @@ def plan_of(request: Request, ready: Prepared) -> Plan:
         options_effective={
             s.name: effective_options(ready.built[s.name].manifest, s) for s in subjects
         },
+        protocol_notes=_protocol_notes(request, ready),
     )
+
+
+def _protocol_notes(request: Request, ready: Prepared) -> dict[str, str]:
+    notes = {
+        s.name: protocol_note(ready.built[s.name].manifest, s, request.protocol_of(s))
+        for s in request.subjects
+    }
+    return {name: note for name, note in notes.items() if note is not None}
 
 
 def _measure_all(folder: RunFolder, session: Session) -> None:
@@ -261,6 +270,7 @@ def served(
             pids_limit=PIDS_LIMIT,
             data_directory=data_directory,
             log=log,
+            protocol=request.protocol_of(spec.subject),
             credential=f"{signing.access_key}:{signing.secret_key}" if signing else "",
         ),
     )

@@ -12,16 +12,15 @@ from harness import asked
 from harness.cli import show
 from harness.cli.measuring import DEFAULT_CONNECTIONS, GRAIN, PACES, engine_threads
 from harness.cli.options import ROOT, output_option
-from harness.cli.speaking import PIPELINED, at_once
+from harness.cli.speaking import at_once
+from harness.drivers import manifests
 from harness.drivers.load import Target
 from harness.errors import EXIT_FAILURE, EXIT_NOT_VALID, UsageError
 from harness.model.direct import Asked
-from harness.model.plan import STREAMED
 from harness.model.signing import PAYLOADS
 from harness.model.store import Store
 from harness.model.verdict import Status
 
-PROTOCOLS = ("h1", PIPELINED, STREAMED)
 _INTO_EXISTING = (
     "use a bucket that is there: OVERWRITES AND DELETES objects of the scenario's keys in it"
 )
@@ -34,7 +33,9 @@ _INTO_EXISTING = (
 @click.option("--duration", default="30s", show_default=True)
 @click.option("--warmup", default="2s", show_default=True)
 @click.option("--connections", type=int, default=DEFAULT_CONNECTIONS, show_default=True)
-@click.option("--protocol", type=click.Choice(PROTOCOLS), default="h1", show_default=True)
+@click.option(
+    "--protocol", type=click.Choice(list(manifests.PROTOCOLS)), default="h1", show_default=True
+)
 @click.option("--pipeline", "depth", type=int, default=1, help="requests in flight a connection")
 @click.option("--streams", type=int, default=None, help="of h2c: at once on a connection")
 @click.option("--grain", default=GRAIN, show_default=True, help="wake-ups are batched up to this")

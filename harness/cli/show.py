@@ -88,7 +88,7 @@ def answer_table(plan: Plan, analysis: Analysis) -> None:
     table(_run_title(plan, analysis), titles, rows, figures=True)
     operation_table(analysis)
     names = answer.subject_names(analysis.rows)
-    facts = answer.option_facts(plan.options_effective, names)
+    facts = answer.ran_with(plan, names)
     table("options", ["", "ran with"], [[fact.name, fact.value] for fact in facts])
 
 

@@ -21,16 +21,20 @@ class Command(msgspec.Struct, frozen=True):
     environment: dict[str, str]
 
 
-def compose(manifest: BackendManifest, subject: Subject, values: Mapping[str, str]) -> Command:
+def compose(
+    manifest: BackendManifest, subject: Subject, values: Mapping[str, str], protocol: str = ""
+) -> Command:
     """`values` fills {artifact} {address} {port} {threads} {data_directory}.
 
     A backend that verifies signatures is told its `credential` (ID:SECRET) beside its options.
-    Variant before options, so that an option that was asked for wins. UsageError for an unknown
-    variant, option or placeholder.
+    Variant before protocol before options, so that an option that was asked for wins. UsageError
+    for an unknown variant, option or placeholder.
     """
     where = f"backend {manifest.name}"
     variant = _variant(manifest, subject)
-    argv = [_filled(part, values, where) for part in [*manifest.run.command, *variant.arguments]]
+    spoken = variant.by_protocol.get(protocol)
+    words = [*manifest.run.command, *variant.arguments, *(spoken.arguments if spoken else [])]
+    argv = [_filled(part, values, where) for part in words]
     environment = dict(variant.environment)
     for name, value in subject.options:
         option = manifest.options.get(name)
@@ -66,6 +70,12 @@ def effective_options(manifest: BackendManifest, subject: Subject) -> dict[str, 
         given = asked.get(name, _set_by(variant, manifest, option))
         found[name] = option.default if given is None else given
     return dict(sorted(found.items()))
+
+
+def protocol_note(manifest: BackendManifest, subject: Subject, protocol: str) -> str | None:
+    """What is different about it while this is spoken; None when nothing is."""
+    spoken = _variant(manifest, subject).by_protocol.get(protocol)
+    return None if spoken is None else f"{protocol}: {spoken.about}"
 
 
 def _variant(manifest: BackendManifest, subject: Subject) -> Variant:

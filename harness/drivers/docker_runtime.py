@@ -85,7 +85,7 @@ class DockerRuntime:
             "data_directory": DATA_DIRECTORY,
             "credential": launch.credential,
         }
-        command = compose(manifest, launch.subject, values)
+        command = compose(manifest, launch.subject, values, launch.protocol)
         launch.data_directory.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(PermissionError):
             launch.data_directory.chmod(0o777)  # the container's user is nobody on this host
@@ -97,6 +97,7 @@ class DockerRuntime:
                 who=launch.subject.name,
                 address=launch.address,
                 port=launch.port,
+                protocol=launch.protocol,
                 last_words=lambda: " | ".join(server.last_words()),
             )
         except BaseException:

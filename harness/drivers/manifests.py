@@ -13,13 +13,14 @@ import msgspec
 from harness.errors import UsageError
 from harness.model import scenario_rules, toml_lines
 from harness.model.manifest import TRACKS, BackendManifest, ProbeManifest, Scenario
+from harness.model.plan import FASTCGI
 
 T = TypeVar("T")
 
 SCHEMA = 1
 NAME = re.compile(r"[a-z][a-z0-9-]*")
 COLLECTORS = ("none", "go")
-PROTOCOLS = ("h1", "h1-pipelined", "h2c")
+PROTOCOLS = ("h1", "h1-pipelined", "h2c", FASTCGI)
 MANIFEST_BYTES_MAX = 256 * 1024
 DEPTH_MAX = 16
 NUMBER_BITS_MAX = 63
@@ -157,6 +158,12 @@ def read_backend(folder: Path) -> BackendManifest:
             f"some of {', '.join(PROTOCOLS)}",
             variant.protocols,
             holds=bool(variant.protocols) and set(variant.protocols) <= set(PROTOCOLS),
+        )
+        require(
+            f"{where}.by_protocol",
+            f"some of its protocols {', '.join(variant.protocols)}",
+            sorted(variant.by_protocol),
+            holds=set(variant.by_protocol) <= set(variant.protocols),
         )
     for name, option in manifest.options.items():
         require(

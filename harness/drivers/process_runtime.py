@@ -106,7 +106,7 @@ class ProcessRuntime:
             "data_directory": str(launch.data_directory),
             "credential": launch.credential,
         }
-        command = compose(manifest, launch.subject, values)
+        command = compose(manifest, launch.subject, values, launch.protocol)
         launch.data_directory.mkdir(parents=True, exist_ok=True)
         launch.log.parent.mkdir(parents=True, exist_ok=True)
         limits = Limits(
@@ -137,6 +137,7 @@ class ProcessRuntime:
                 who=launch.subject.name,
                 address=launch.address,
                 port=launch.port,
+                protocol=launch.protocol,
                 last_words=lambda: last_lines(launch.log),
             )
         except BaseException:

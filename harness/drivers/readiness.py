@@ -7,7 +7,9 @@ from typing import Protocol
 
 from harness.drivers.runtime import Ending
 from harness.errors import BackendFailed
+from harness.model.plan import FASTCGI
 from harness.system.clock import Deadline, sleep_s
+from harness.system.fastcgi import answers_ready_fastcgi
 from harness.system.network import answers_ready
 
 READY_TIMEOUT_S = 20.0
@@ -29,11 +31,13 @@ def wait_ready(
     address: str,
     port: int,
     last_words: Callable[[], str],
+    protocol: str = "h1",
 ) -> None:
     """Returns once `GET /` says ready; BackendFailed with its last words when it never does."""
     timeout_s = READY_TIMEOUT_S
     deadline = Deadline(timeout_s)
-    while not answers_ready(address, port):
+    answers = answers_ready_fastcgi if protocol == FASTCGI else answers_ready
+    while not answers(address, port):
         ending = server.alive()
         if ending is None and not deadline.passed:
             sleep_s(POLL_S)

@@ -42,6 +42,7 @@ class Launch(msgspec.Struct, frozen=True):
     pids_limit: int
     data_directory: Path
     log: Path
+    protocol: str = "h1"  # what will be spoken with it
     credential: str = ""  # ID:SECRET, of one that verifies signatures
 
 

@@ -29,6 +29,13 @@ class Run(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     command: list[str]
 
 
+class Spoken(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is different about a variant while one of its protocols is spoken."""
+
+    about: str  # a sentence for reports: who is there, or is not
+    arguments: list[str] = []  # behind the variant's
+
+
 class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One way of running a backend; exactly one is the default."""
 
@@ -39,6 +46,7 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     default: bool = False
     arguments: list[str] = []
     environment: dict[str, str] = {}
+    by_protocol: dict[str, Spoken] = {}
     choices: dict[str, str] = {}  # departures of this variant alone, beside the backend's
 
 

@@ -9,6 +9,7 @@ import msgspec
 from harness.model.manifest import Scenario
 
 STREAMED = "h2c"  # the protocol with streams
+FASTCGI = "fastcgi"  # the one that is not HTTP
 
 
 class Subject(msgspec.Struct, frozen=True, order=True):
@@ -124,6 +125,8 @@ class Plan(msgspec.Struct, frozen=True):
     # What each subject really runs with, by its name: asked for, set by its variant, or a default.
     # None: the option has no default that the manifest knows of.
     options_effective: dict[str, dict[str, str | None]] = {}
+    # What is different about a subject by its protocol, by its name: a sentence of its manifest.
+    protocol_notes: dict[str, str] = {}
 
 
 class Artifact(msgspec.Struct, frozen=True):

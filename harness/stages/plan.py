@@ -28,10 +28,12 @@ def make_plan(
     created_utc: str,
     version: str,
     options_effective: dict[str, dict[str, str | None]] | None = None,
+    protocol_notes: dict[str, str] | None = None,
 ) -> Plan:
     """Blocks of every subject once, each in an order drawn from the stored seed.
 
     `options_effective`: by subject's name; None where nobody knows how the server was started.
+    `protocol_notes`: likewise, of those whose protocol makes a difference to what runs.
     """
     draw = random.Random(request.seed)  # noqa: S311  # an order, not a secret
     trials: list[TrialSpec] = []
@@ -50,4 +52,5 @@ def make_plan(
         created_utc=created_utc,
         version=version,
         options_effective=options_effective or {},
+        protocol_notes=protocol_notes or {},
     )

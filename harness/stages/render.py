@@ -48,7 +48,7 @@ def report_view(inputs: ReportInputs) -> view.Report:
         verdicts=_verdicts(inputs, names),
         reasons=_reasons(inputs, names),
         tables=answer.tables(analysis, names, answer.row_status(analysis, _statuses(inputs))),
-        options=answer.option_facts(plan.options_effective, names),
+        options=answer.ran_with(plan, names),
         intervals=charts.interval_chart(analysis, names, observed or "", clean or ""),
         curves=charts.curve_chart(analysis, names, _invalid(inputs)),
         series=series.series_groups(analysis, names, _collected(analysis.rows)),

@@ -144,7 +144,7 @@ def _view(runs: list[RunView], entries: list[SiteEntry]) -> Site:
             names = answer.subject_names(run.analysis.rows)
             status = answer.row_status(run.analysis, _statuses(run))
             tables = answer.tables(run.analysis, names, status)
-            options = answer.option_facts(run.plan.options_effective, names) if run.plan else []
+            options = answer.ran_with(run.plan, names) if run.plan else []
     return Site(newest, tables, options, histories(entries), entries)
 
 

@@ -8,6 +8,7 @@ import msgspec
 
 from harness.model import view, words
 from harness.model.analysis import Analysis, Cell, Column, Row
+from harness.model.plan import Plan
 from harness.model.verdict import Status
 from harness.stats.charts import Named
 
@@ -43,6 +44,15 @@ def row_status(analysis: Analysis, trials: dict[str, list[Status]]) -> dict[str,
         counted = [status for status in statuses if status is not Status.INVALID]
         found[row.subject.name] = max(counted or statuses, key=_BADNESS.__getitem__)
     return found
+
+
+def ran_with(plan: Plan, names: Mapping[str, Named]) -> list[view.Fact]:
+    """The options that the subjects ran with, and what their protocols make different."""
+    notes: dict[str, list[str]] = {}
+    for name, note in plan.protocol_notes.items():
+        notes.setdefault(note, []).append(names[name].title if name in names else name)
+    facts = [view.Fact(words.listing(titles), note) for note, titles in notes.items()]
+    return option_facts(plan.options_effective, names) + facts
 
 
 def option_facts(

@@ -74,6 +74,8 @@ def summarise(plan: Plan, analysis: Analysis, trials: list[TrialData]) -> dict[s
             {
                 "name": row.subject.name,
                 "options": plan.options_effective.get(row.subject.name),
+                "protocol": plan.request.protocol_of(row.subject),
+                "protocol_note": plan.protocol_notes.get(row.subject.name),
                 "worst_verdict": row.worst,
                 "trials": row.trials,
                 "trials_valid": row.trials_valid,

@@ -98,6 +98,10 @@ class Backend:
         }
         return {**self._variant().get("environment", {}), **chosen}
 
+    def arguments_of(self, protocol: str) -> list[str]:
+        """What the variant is given beside its arguments while this is spoken."""
+        return list(self._variant().get("by_protocol", {}).get(protocol, {}).get("arguments", ()))
+
     def _variant(self) -> dict[str, Any]:
         found: dict[str, Any] = next(
             v for v in self.manifest["variants"] if v["name"] == self.variant

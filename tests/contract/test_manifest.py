@@ -8,7 +8,7 @@ from tests.contract.servers import Backend
 
 TRACKS = {"controlled", "idiomatic", "article", "cross"}
 PROFILES = {"durable", "verify", "mpu", "versions", "checksums"}
-PROTOCOLS = {"h1", "h1-pipelined", "h2c"}
+PROTOCOLS = {"h1", "h1-pipelined", "h2c", "fastcgi"}
 
 
 def test_the_manifest_says_what_the_contract_asks(backend: Backend) -> None:
@@ -25,7 +25,8 @@ def test_the_manifest_says_what_the_contract_asks(backend: Backend) -> None:
         assert variant["tracks"]
         assert set(variant["tracks"]) <= TRACKS
         assert set(variant["protocols"]) <= PROTOCOLS
-        assert "h1" in variant["protocols"], "ready is asked in HTTP/1.1"
+        assert "h1" in variant["protocols"], "the contract is tested in HTTP/1.1"
+        assert variant.get("by_protocol", {}).keys() <= set(variant["protocols"])
     for option in manifest.get("options", {}).values():
         assert ("values" in option) != ("pattern" in option)
         assert ("argument" in option) != ("environment" in option)

@@ -15,6 +15,7 @@
 #endif
 static struct options options = {.threads = 1,
                                  .use_pool = true,
+                                 .fastcgi = FRONT,
                                  .front = FRONT,
                                  .object_bytes_max = 1 << 20,
                                  .store_bytes_max = 16 << 20};

@@ -1,4 +1,4 @@
-// The process that has nginx's sockets where the storage is another one (--storage=process): it
+// The process that has the FastCGI sockets where the storage is another one (--storage=process): it
 // passes bytes between them and the rings, and knows nothing of what they mean.
 #ifndef PAUSEMARK_BRIDGE_H
 #define PAUSEMARK_BRIDGE_H

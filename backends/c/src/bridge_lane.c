@@ -4,6 +4,8 @@
 #include "worker.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -237,6 +239,7 @@ static bool begin(struct bridge_lane *l, int fd) {
         free(p);
         return false;
     }
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)); // no TCP behind nginx
     p->fd = fd;
     p->id = l->free_ids[--l->free_count];
     p->may_send = CHANNEL_WINDOW_BYTES;

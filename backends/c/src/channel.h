@@ -1,5 +1,5 @@
 // Two shared rings, one each way, and the wakes of both sides: the way between the bridge, which
-// has nginx's sockets, and a worker of the storage process. It carries many byte streams.
+// has the FastCGI sockets, and a worker of the storage process. It carries many byte streams.
 #ifndef PAUSEMARK_CHANNEL_H
 #define PAUSEMARK_CHANNEL_H
 #include "shared_ring.h"

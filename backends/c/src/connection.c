@@ -20,8 +20,8 @@ static struct connection *begin(struct worker *w) {
     if (c == NULL)
         return NULL;
     memset(c, 0, sizeof *c);
-    c->fastcgi = w->options->front ? fastcgi_create() : NULL;
-    c->dead = w->options->front && c->fastcgi == NULL;
+    c->fastcgi = w->options->fastcgi ? fastcgi_create() : NULL;
+    c->dead = w->options->fastcgi && c->fastcgi == NULL;
     c->worker = w;
     c->fd = -1;
     c->parser.data = c;

@@ -41,7 +41,7 @@ void fastcgi_end_answer(struct connection *c) {
 }
 
 bool fastcgi_refuse(struct connection *c, enum error_code code) {
-    if (!c->fastcgi->reads_head)
+    if (!c->worker->options->front || !c->fastcgi->reads_head)
         return false;
     answer_put(c, TEXT("HTTP/1.1 200 OK\r\nX-Accel-Redirect: "));
     answer_put(c, fastcgi_refusal_place(code));

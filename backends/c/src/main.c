@@ -143,6 +143,11 @@ static int serve_bridge(const struct options *o, const struct parts *parts, cons
     return code;
 }
 
+static int serve_listeners(const struct options *o, const struct parts *parts,
+                           const int *listeners) {
+    return o->bridge ? serve_bridge(o, parts, listeners) : serve(o, parts, listeners, NULL);
+}
+
 static int listen_and_serve(const struct options *o, const sigset_t *signals,
                             struct log_writer *log) {
     int listeners[THREADS_MAX];
@@ -153,13 +158,12 @@ static int listen_and_serve(const struct options *o, const sigset_t *signals,
     if (good && o->front) {
         int code = EXIT_ENVIRONMENT;
         if (front_open(&front, o, listeners))
-            code =
-                o->bridge ? serve_bridge(o, &parts, listeners) : serve(o, &parts, listeners, NULL);
+            code = serve_listeners(o, &parts, listeners);
         front_close(&front);
         return code;
     }
     if (good && listen_on_port(o, listeners))
-        return serve(o, &parts, listeners, NULL);
+        return serve_listeners(o, &parts, listeners);
     fprintf(stderr, "error: listen: cannot use %s port %u: %s\n", o->address, (unsigned)o->port,
             strerror(errno));
     return EXIT_ENVIRONMENT;

@@ -126,8 +126,12 @@ static const char *apply(struct options *o, struct text name, const char *value)
         return good ? NULL : "1 to 64";
     }
     if (text_is(name, TEXT("--stack"))) {
-        o->front = text_is(text, TEXT("fastcgi"));
-        return o->front || text_is(text, TEXT("epoll")) ? NULL : "epoll or fastcgi";
+        o->fastcgi = text_is(text, TEXT("fastcgi"));
+        return o->fastcgi || text_is(text, TEXT("epoll")) ? NULL : "epoll or fastcgi";
+    }
+    if (text_is(name, TEXT("--front"))) {
+        o->front = text_is(text, TEXT("nginx"));
+        return o->front || text_is(text, TEXT("none")) ? NULL : "nginx or none";
     }
     if (text_is(name, TEXT("--storage"))) {
         o->bridge = text_is(text, TEXT("process"));
@@ -152,7 +156,7 @@ static const char *apply(struct options *o, struct text name, const char *value)
     const char *expected = apply_log(o, name, value, &is_other);
     if (!is_other)
         return expected;
-    return "one of --address --port --threads --stack --storage --allocator --huge-pages "
+    return "one of --address --port --threads --stack --front --storage --allocator --huge-pages "
            "--data-path --auth "
            "--credential "
            "--object-bytes-max "
@@ -164,6 +168,7 @@ enum options_result options_read(int count, char **arguments, struct options *op
     *options = (struct options){.address = "127.0.0.1",
                                 .port = 9000,
                                 .threads = 1,
+                                .front = true,
                                 .use_pool = true,
                                 .object_bytes_max = (uint64_t)64 << 20,
                                 .store_bytes_max = (uint64_t)4 << 30,
@@ -190,7 +195,12 @@ enum options_result options_read(int count, char **arguments, struct options *op
         fprintf(stderr, "error: --auth: verify without a key, expected --credential, got none\n");
         return OPTIONS_BAD;
     }
-    if (options->bridge && !options->front) {
+    if (!options->front && !options->fastcgi) {
+        fprintf(stderr, "error: --front: none is FastCGI's, expected --stack=fastcgi, got epoll\n");
+        return OPTIONS_BAD;
+    }
+    options->front = options->fastcgi && options->front;
+    if (options->bridge && !options->fastcgi) {
         fprintf(stderr, "error: --storage: process is FastCGI's, expected --stack=fastcgi, "
                         "got epoll\n");
         return OPTIONS_BAD;
@@ -200,7 +210,7 @@ enum options_result options_read(int count, char **arguments, struct options *op
                         "--allocator=pool, got malloc\n");
         return OPTIONS_BAD;
     }
-    if (options->use_sendfile && (options->front || !options->use_pool)) {
+    if (options->use_sendfile && (options->fastcgi || !options->use_pool)) {
         fprintf(stderr, "error: --data-path: sendfile is the pool's and epoll's, expected "
                         "--allocator=pool and --stack=epoll, got another\n");
         return OPTIONS_BAD;

@@ -32,8 +32,9 @@ struct options {
     size_t credential_count;
     struct credential credentials[CREDENTIALS_MAX]; // views of the command line
     uint64_t object_bytes_max, store_bytes_max;
-    bool bridge;                // another process has the sockets (`front` only)
-    bool front;                 // FastCGI behind nginx in place of HTTP
+    bool fastcgi;               // in place of HTTP
+    bool front;                 // nginx before it, on our port (`fastcgi` only)
+    bool bridge;                // another process has the sockets (`fastcgi` only)
     struct log_settings log;    // in ram only its mode counts
     const char *data_directory; // of the log
 };

@@ -12,6 +12,7 @@
 
 static struct options options = {.threads = 1,
                                  .use_pool = true,
+                                 .fastcgi = true,
                                  .front = true,
                                  .object_bytes_max = 1 << 20,
                                  .store_bytes_max = 16 << 20};
@@ -255,6 +256,26 @@ static void test_heads_beyond_the_limit_or_malformed(void) {
     }
 }
 
+// Who asks without a front is told what was wrong, on a connection that goes on.
+static void test_refusals_without_a_front(void) {
+    static char filler[16000], params[20000];
+    memset(filler, 'v', sizeof filler);
+    options.front = false;
+    for (uint16_t is_large = 0; is_large <= 1; is_large++) {
+        add_begin(1, FASTCGI_RESPONDER, FASTCGI_KEEP_CONNECTION);
+        add_record(FASTCGI_PARAMS, 1, params, put_head(params, "GET", "/", NULL));
+        size_t n = is_large ? sizeof filler : 4;
+        for (uint16_t i = 0; i <= is_large; i++)
+            add_record(FASTCGI_PARAMS, 1, params,
+                       put_pair(params, "HTTP_A", is_large ? filler : "a\r\nb", n));
+        add_record(FASTCGI_PARAMS, 1, NULL, 0);
+        add_record(FASTCGI_STDIN, 1, "past", 4);
+        EXPECT(play(4096));
+        EXPECT(answers(1, is_large ? "Status: 431 " : "Status: 400 ", "</Error>"));
+    }
+    options.front = true;
+}
+
 static void test_what_the_front_refused_is_told(void) {
     char params[512];
     size_t n = put_head(params, "GET", "/bucket/key", NULL);
@@ -295,6 +316,7 @@ int main(void) {
     test_values_and_unknown_types();
     test_malformed_records_end_the_connection();
     test_heads_beyond_the_limit_or_malformed();
+    test_refusals_without_a_front();
     test_what_the_front_refused_is_told();
     test_names_come_back_in_lower_case();
     worker_destroy(worker);

@@ -3,9 +3,10 @@
 
 use crate::body;
 use crate::calendar;
+use crate::fcgi;
 use crate::h2;
 use crate::load::{Ask, Load};
-use crate::plan::Plan;
+use crate::plan::{Plan, Spoken};
 use crate::request::Form;
 use crate::scenario::Verb;
 use crate::schedule::Schedule;
@@ -38,7 +39,7 @@ impl Asks {
     pub fn new(plan: &Plan, load: Load) -> Self {
         let form = Form::new(plan);
         let signer = plan.target.signer(form.host());
-        let ahead = signer.map(|signer| Ahead::new(signer, form.clone(), plan.is_h2()));
+        let ahead = signer.map(|signer| Ahead::new(signer, form.clone(), plan.spoken()));
         Self {
             ahead: ahead.map(Box::new),
             form,
@@ -51,7 +52,7 @@ impl Asks {
 #[derive(Debug)]
 pub struct Ready {
     pub ask: Ask,
-    /// HTTP/1.1's head, or HTTP/2's fields.
+    /// HTTP/1.1's head, HTTP/2's fields, or FastCGI's parameters.
     pub head: Vec<u8>,
     /// Whether it was not signed when its time had come.
     pub late: bool,
@@ -73,7 +74,7 @@ struct Hashing {
 pub struct Ahead {
     signer: Signer,
     form: Form,
-    h2: bool,
+    spoken: Spoken,
     /// At the first slot that nothing was asked for.
     slots: Schedule,
     ready: VecDeque<Ready>,
@@ -86,11 +87,11 @@ pub struct Ahead {
 
 impl Ahead {
     #[must_use]
-    pub fn new(signer: Signer, form: Form, h2: bool) -> Self {
+    pub fn new(signer: Signer, form: Form, spoken: Spoken) -> Self {
         Self {
             signer,
             form,
-            h2,
+            spoken,
             slots: Schedule::immediate(0, 0),
             ready: VecDeque::with_capacity(SLOTS_MAX),
             hashing: None,
@@ -202,10 +203,11 @@ impl Ahead {
         self.form.target(&ask, &mut text);
         let request = self.form.signed(&ask, content, &text);
         let stamp = Some(self.signer.stamp(&request, calendar::now_s()));
-        if self.h2 {
-            h2::push_fields(&self.form, &ask, stamp, &mut text, &mut head);
-        } else {
-            self.form.head(&ask, stamp, &mut head);
+        let form = &self.form;
+        match self.spoken {
+            Spoken::Http1 => form.head(&ask, stamp, &mut head),
+            Spoken::Http2 => h2::push_fields(form, &ask, stamp, &mut text, &mut head),
+            Spoken::FastCgi => fcgi::push_fields(form, &ask, stamp, &mut text, &mut head),
         }
         self.text = text;
         Ready {
@@ -241,7 +243,7 @@ mod tests {
     fn ahead(plan: &Plan) -> (Ahead, Load) {
         let form = Form::new(plan);
         let signer = plan.target.signer(form.host()).unwrap();
-        let mut ahead = Ahead::new(signer, form, false);
+        let mut ahead = Ahead::new(signer, form, Spoken::Http1);
         let stretch = Stretch {
             end_ns: 101 * SECOND_NS,
             from_rps: 10.0,

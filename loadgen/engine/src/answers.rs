@@ -3,8 +3,10 @@
 use crate::body;
 use crate::connection::{Flight, Phase};
 use crate::fault::Fault;
+use crate::fcgi::Ended;
 use crate::kind::Kind;
 use crate::parser::Answer;
+use crate::plan::Spoken;
 use crate::records::{Record, FLAG_BACKLOG, FLAG_WARMUP};
 use crate::scenario::Verb;
 use crate::system::clock_ns;
@@ -183,10 +185,9 @@ impl Worker {
             Ok(0) => self.end_of_stream(index),
             Ok(size) => {
                 self.second.counts.bytes_in += size as u64;
-                if self.settings.h2 {
-                    self.take_streams(index, &buffer[..size]);
-                } else {
-                    self.take_answers(index, &buffer[..size]);
+                match self.settings.spoken {
+                    Spoken::Http2 => self.take_streams(index, &buffer[..size]),
+                    _ => self.take_answers(index, &buffer[..size]),
                 }
             }
             Err(Errno::AGAIN) => {}
@@ -198,10 +199,7 @@ impl Worker {
     fn end_of_stream(&mut self, index: usize) {
         let connection = &mut self.connections[index];
         if let Some(answer) = connection.parser.end() {
-            if let Some(flight) = connection.flights.pop_front() {
-                self.in_flight -= 1;
-                self.judge(index, &flight, &answer);
-            }
+            self.end_first(index, &Ended::Answered(answer));
         }
         self.lose(index, Kind::Closed, Kind::Closed);
     }
@@ -217,32 +215,49 @@ impl Worker {
                 flight.first_byte_ns = self.now_ns;
             }
             let (ask, wrong) = (flight.ask, &mut flight.wrong);
-            let fed = connection
-                .parser
-                .feed(bytes, ask.verb == Verb::Head, |offset, body| {
-                    if ask.compare && !*wrong {
-                        *wrong = !body::matches(ask.index, ask.offset + offset, body);
-                    }
-                });
+            let bodyless = ask.verb == Verb::Head;
+            let compare = |offset: u64, body: &[u8]| {
+                if ask.compare && !*wrong {
+                    *wrong = !body::matches(ask.index, ask.offset + offset, body);
+                }
+            };
+            let fed = if let Some(client) = &mut connection.fcgi {
+                let fed = client.feed(bytes, bodyless, compare);
+                *self.totals.stderr_bytes.get_or_insert(0) += client.take_stderr_bytes();
+                fed
+            } else {
+                let fed = connection.parser.feed(bytes, bodyless, compare);
+                fed.map(|(taken, answer)| (taken, answer.map(Ended::Answered)))
+            };
             match fed {
                 Err(_) => return self.lose(index, Kind::Parse, Kind::Reset),
                 Ok((_, None)) => return,
-                Ok((taken, Some(answer))) => {
+                Ok((taken, Some(ended))) => {
                     bytes = &bytes[taken..];
-                    if let Some(flight) = connection.flights.pop_front() {
-                        self.in_flight -= 1;
-                        self.judge(index, &flight, &answer);
-                    }
+                    self.end_first(index, &ended);
                     let connection = &self.connections[index];
+                    let last = matches!(ended, Ended::Answered(answer) if !answer.keep_alive);
                     // An answer to a request that is not wholly written makes the stream unusable.
                     let answered_early = connection.flights.is_empty() && !connection.is_flushed();
-                    if !answer.keep_alive || answered_early {
+                    if last || answered_early {
                         return self.lose(index, Kind::Closed, Kind::Closed);
                     }
                 }
             }
         }
         self.list_if_free(index);
+    }
+
+    /// The oldest request of a connection has ended.
+    fn end_first(&mut self, index: usize, ended: &Ended) {
+        let Some(flight) = self.connections[index].flights.pop_front() else {
+            return;
+        };
+        self.in_flight -= 1;
+        match ended {
+            Ended::Answered(answer) => self.judge(index, &flight, answer),
+            Ended::GivenUp => self.conclude(index, &flight, Some(Kind::Reset), None),
+        }
     }
 
     /// Whether a whole answer is the expected one.

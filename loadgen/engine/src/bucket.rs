@@ -3,11 +3,12 @@
 use crate::calendar;
 use crate::connection::{Flight, PIECE_BYTES};
 use crate::fault::Fault;
+use crate::fcgi::{self, Ended};
 use crate::h2::{Client, Event};
 use crate::load::Load;
 use crate::out::Out;
 use crate::parser::Parser;
-use crate::plan::{BucketRule, Plan};
+use crate::plan::{BucketRule, Plan, Spoken};
 use crate::request::{method, Form};
 use crate::scenario::Verb;
 use crate::signing::{Request, Stamp};
@@ -99,10 +100,10 @@ fn ask(plan: &Plan, verb: Verb) -> Result<u16, Fault> {
         };
         signer.stamp(&request, calendar::now_s())
     });
-    let exchange = if plan.is_h2() {
-        exchange_h2
-    } else {
-        exchange_h1
+    let exchange = match plan.spoken() {
+        Spoken::Http1 => exchange_h1,
+        Spoken::Http2 => exchange_h2,
+        Spoken::FastCgi => exchange_fcgi,
     };
     let asked = TcpStream::connect_timeout(&plan.address(), timeout).and_then(|mut stream| {
         stream.set_read_timeout(Some(timeout))?;
@@ -137,6 +138,28 @@ fn exchange_h1(
         match parser.feed(&buffer[..size], verb == Verb::Head, |_, _| {}) {
             Ok((_, Some(answer))) => return Ok(Some(answer.status)),
             Ok((_, None)) => {}
+            Err(malformed) => return Err(std::io::Error::other(malformed.0)),
+        }
+    }
+}
+
+fn exchange_fcgi(
+    form: &Form,
+    verb: Verb,
+    stamp: Option<&Stamp>,
+    stream: &mut TcpStream,
+) -> std::io::Result<Option<u16>> {
+    let mut client = fcgi::Client::default();
+    let mut out = Vec::new();
+    client.of_bucket(form, verb, stamp, &mut out);
+    stream.write_all(&out)?;
+    let mut buffer = [0; 4096];
+    loop {
+        let size = stream.read(&mut buffer)?;
+        match client.feed(&buffer[..size], verb == Verb::Head, |_, _| {}) {
+            Ok((_, None)) if size > 0 => {}
+            Ok((_, Some(Ended::Answered(answer)))) => return Ok(Some(answer.status)),
+            Ok(_) => return Ok(None),
             Err(malformed) => return Err(std::io::Error::other(malformed.0)),
         }
     }

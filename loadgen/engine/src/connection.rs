@@ -1,9 +1,11 @@
 //! One connection: its socket, what is in flight on it, and what of a request is still to be
 //! written.
 
+use crate::fcgi;
 use crate::h2;
 use crate::load::Ask;
 use crate::parser::Parser;
+use crate::plan::Spoken;
 use crate::request::Rest;
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
@@ -75,8 +77,10 @@ pub struct Connection {
     /// Tells events of this socket from those of the ones before it.
     pub generation: u32,
     pub parser: Parser,
-    /// HTTP/2's state; none where HTTP/1.1 is spoken.
+    /// HTTP/2's state; none where something else is spoken.
     pub h2: Option<Box<h2::Client>>,
+    /// FastCGI's, likewise.
+    pub fcgi: Option<Box<fcgi::Client>>,
     /// In the order in which they were sent.
     pub flights: VecDeque<Flight>,
     pub opened_ns: u64,
@@ -95,13 +99,14 @@ pub struct Connection {
 
 impl Connection {
     #[must_use]
-    pub fn new(depth: usize, h2: bool) -> Self {
+    pub fn new(depth: usize, spoken: Spoken) -> Self {
         Self {
             socket: None,
             phase: Phase::Down { retry_ns: 0 },
             generation: 0,
             parser: Parser::default(),
-            h2: h2.then(Box::default),
+            h2: (spoken == Spoken::Http2).then(Box::default),
+            fcgi: (spoken == Spoken::FastCgi).then(Box::default),
             flights: VecDeque::with_capacity(depth),
             opened_ns: 0,
             free_since_ns: 0,
@@ -142,6 +147,7 @@ impl Connection {
         self.generation = self.generation.wrapping_add(1);
         self.parser = Parser::default();
         self.h2 = self.h2.take().map(|_| Box::default());
+        self.fcgi = self.fcgi.take().map(|_| Box::default());
         self.out.clear();
         (self.out_at, self.rest, self.watches_room) = (0, None, false);
         self.used = false;
@@ -215,7 +221,10 @@ impl Connection {
             if let Some(client) = &mut self.h2 {
                 client.pump(PIECE_BYTES, &mut self.out);
             } else if let Some(rest) = self.rest.take() {
-                self.rest = rest.render(PIECE_BYTES, &mut self.out);
+                self.rest = match &self.fcgi {
+                    Some(client) => client.push_body(rest, PIECE_BYTES, &mut self.out),
+                    None => rest.render(PIECE_BYTES, &mut self.out),
+                };
             }
             if self.out.is_empty() {
                 return Sent::All;

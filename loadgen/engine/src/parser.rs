@@ -1,12 +1,13 @@
 //! An incremental parser of HTTP/1.1 answers: bytes in, statuses and body slices out; no I/O, a
 //! limit on everything.
 
+use crate::held::Held;
 use crate::scenario::BODY_BYTES_MAX;
 use httparse::{Header, ParserConfig, Status};
 use std::mem::MaybeUninit;
 
 pub const HEAD_BYTES_MAX: usize = 64 << 10;
-const HEADERS_MAX: usize = 96;
+pub(crate) const HEADERS_MAX: usize = 96;
 /// A size, its extensions and the line's end.
 const CHUNK_LINE_BYTES_MAX: usize = 4096;
 const INTERIM_MAX: u32 = 16;
@@ -55,8 +56,8 @@ pub struct Parser {
     state: State,
     answer: Answer,
     interim: u32,
-    /// A head, chunk line or trailer that came in pieces; empty in the common case.
-    held: Vec<u8>,
+    /// A head, chunk line or trailer that came in pieces.
+    held: Held,
     trailer_bytes: usize,
 }
 
@@ -66,7 +67,7 @@ impl Default for Parser {
             state: State::Head,
             answer: Answer::default(),
             interim: 0,
-            held: Vec::new(),
+            held: Held::default(),
             trailer_bytes: 0,
         }
     }
@@ -156,40 +157,14 @@ impl Parser {
     }
 
     fn head(&mut self, rest: &[u8], bodyless: bool) -> Result<(usize, bool), Malformed> {
-        if self.held.is_empty() {
-            // Of empty lines before a head there is no end, and each would be looked at again.
-            if matches!(rest[0], b'\r' | b'\n') {
-                return Err(Malformed("an empty line before a head"));
-            }
-            let limit = rest.len().min(HEAD_BYTES_MAX);
-            if let Some((taken, whole)) = self.parse_head(&rest[..limit], bodyless)? {
-                return Ok((taken, whole));
-            }
-            return self
-                .hold(rest, HEAD_BYTES_MAX, "head over the limit")
-                .map(|taken| (taken, false));
+        // Of empty lines before a head there is no end, and each would be looked at again.
+        if self.held.is_empty() && matches!(rest[0], b'\r' | b'\n') {
+            return Err(Malformed("an empty line before a head"));
         }
-        // A head in pieces is parsed again only when a line has ended.
-        let piece = memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
-        self.hold(&rest[..piece], HEAD_BYTES_MAX, "head over the limit")?;
-        if rest[piece - 1] != b'\n' {
-            return Ok((piece, false));
-        }
-        let held = std::mem::take(&mut self.held);
-        let parsed = self.parse_head(&held, bodyless)?;
+        let mut held = std::mem::take(&mut self.held);
+        let taken = held.head(rest, |bytes| self.parse_head(bytes, bodyless));
         self.held = held;
-        if parsed.is_some() {
-            self.held.clear();
-        }
-        Ok((piece, parsed.is_some_and(|(_, whole)| whole)))
-    }
-
-    fn hold(&mut self, bytes: &[u8], limit: usize, what: &'static str) -> Result<usize, Malformed> {
-        if self.held.len() + bytes.len() > limit {
-            return Err(Malformed(what));
-        }
-        self.held.extend_from_slice(bytes);
-        Ok(bytes.len())
+        taken.map(|(taken, whole)| (taken, whole == Some(true)))
     }
 
     /// A whole head: its length, and whether the answer is whole with it.
@@ -241,11 +216,7 @@ impl Parser {
         for header in headers {
             let is = |name: &str| header.name.eq_ignore_ascii_case(name);
             if is("content-length") {
-                let value = decimal(header.value).ok_or(Malformed("bad Content-Length"))?;
-                if length.is_some_and(|earlier| earlier != value) {
-                    return Err(Malformed("two different Content-Length"));
-                }
-                length = Some(value);
+                length = Some(content_length(header.value, length)?);
             } else if is("transfer-encoding") {
                 if coded || !header.value.eq_ignore_ascii_case(b"chunked") {
                     return Err(Malformed("unknown Transfer-Encoding"));
@@ -293,18 +264,16 @@ impl Parser {
 
     /// A chunk's size, its end, or a trailer: all are lines that end in CR LF.
     fn line(&mut self, rest: &[u8]) -> Result<(usize, bool), Malformed> {
-        let taken = memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
-        self.hold(&rest[..taken], CHUNK_LINE_BYTES_MAX, "line over the limit")?;
-        if rest[taken - 1] != b'\n' {
+        let (taken, ends) = self.held.line(rest, CHUNK_LINE_BYTES_MAX)?;
+        if !ends {
             return Ok((taken, false));
         }
-        let held = std::mem::take(&mut self.held);
+        let held = self.held.take();
         let line = held
             .strip_suffix(b"\r\n")
             .ok_or(Malformed("line without CR LF"))?;
         let whole = self.take_line(line)?;
-        self.held = held;
-        self.held.clear();
+        self.held.give_back(held);
         Ok((taken, whole))
     }
 
@@ -337,6 +306,15 @@ impl Parser {
             }
         }
     }
+}
+
+/// What a `Content-Length` says, which no `earlier` one may contradict.
+pub(crate) fn content_length(value: &[u8], earlier: Option<u64>) -> Result<u64, Malformed> {
+    let length = decimal(value).ok_or(Malformed("bad Content-Length"))?;
+    if earlier.is_some_and(|earlier| earlier != length) {
+        return Err(Malformed("two different Content-Length"));
+    }
+    Ok(length)
 }
 
 pub(crate) fn decimal(digits: &[u8]) -> Option<u64> {

@@ -72,6 +72,14 @@ pub struct Plan {
     pub bucket: BucketRule,
 }
 
+/// What is spoken on a connection, pipelined or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spoken {
+    Http1,
+    Http2,
+    FastCgi,
+}
+
 /// A step (both rates the same) or a ramp.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -232,11 +240,11 @@ impl Plan {
 
     fn validate_protocol(&self) -> Result<(), Fault> {
         let (pipeline, streams) = match self.protocol.as_str() {
-            "h1" => (1, 1),
+            "h1" | "fastcgi" => (1, 1),
             "h1-pipelined" => (PIPELINE_MAX, 1),
             "h2c" => (1, STREAMS_MAX),
             other => {
-                let expected = "\"h1\", \"h1-pipelined\" or \"h2c\"";
+                let expected = "\"h1\", \"h1-pipelined\", \"h2c\" or \"fastcgi\"";
                 return Err(Fault::usage("protocol", "unknown", expected, other));
             }
         };
@@ -252,10 +260,14 @@ impl Plan {
         within("streams", self.streams, streams)
     }
 
-    /// Whether the protocol is HTTP/2.
+    /// What its connections speak.
     #[must_use]
-    pub fn is_h2(&self) -> bool {
-        self.protocol == "h2c"
+    pub fn spoken(&self) -> Spoken {
+        match self.protocol.as_str() {
+            "h2c" => Spoken::Http2,
+            "fastcgi" => Spoken::FastCgi,
+            _ => Spoken::Http1,
+        }
     }
 
     /// Requests in flight on a connection, whatever they are called.

@@ -200,7 +200,8 @@ impl<'a> Reporter<'a> {
             "connections_opened": totals.connections_opened,
             "connections_lost": totals.connections_lost,
             "digests_checked": totals.digests_checked, "digests_wrong": totals.digests_wrong,
-            "signed_late": totals.signed_late, "unfinished": totals.unfinished,
+            "signed_late": totals.signed_late, "stderr_bytes": totals.stderr_bytes,
+            "unfinished": totals.unfinished,
             "interrupted": totals.interrupted})
     }
 }

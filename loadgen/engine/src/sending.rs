@@ -52,6 +52,9 @@ impl Worker {
             if let Some(client) = &mut connection.h2 {
                 let (stream, bytes) = client.request(form, &ask, head.as_deref(), out);
                 (flight.stream.id, flight.request_bytes) = (stream, bytes);
+            } else if let Some(client) = &mut connection.fcgi {
+                (rest, flight.request_bytes) =
+                    client.request(form, &ask, head.as_deref(), PIECE_BYTES, out);
             } else {
                 let before = out.len();
                 match &head {

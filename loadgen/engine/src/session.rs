@@ -162,7 +162,7 @@ fn settings(plan: &Plan, lane: usize, lanes: usize) -> Settings {
         address: plan.address(),
         connections: connections * (lane + 1) / lanes - connections * lane / lanes,
         first_connection: connections * lane / lanes,
-        h2: plan.is_h2(),
+        spoken: plan.spoken(),
         depth: plan.depth(),
         grain_ns: plan.grain_ns,
         timeout_ns: plan.timeout_ns,

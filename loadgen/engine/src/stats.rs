@@ -215,6 +215,8 @@ pub struct Totals {
     pub digests_wrong: u64,
     /// Requests of the measured part that were not signed when their time had come.
     pub signed_late: u64,
+    /// What a responder of FastCGI wrote beside its answers; none where something else is spoken.
+    pub stderr_bytes: Option<u64>,
     pub connections_opened: u64,
     pub connections_lost: u64,
     pub records_dropped: u64,
@@ -246,6 +248,8 @@ impl Totals {
         self.digests_checked += other.digests_checked;
         self.digests_wrong += other.digests_wrong;
         self.signed_late += other.signed_late;
+        let stderr_bytes = [self.stderr_bytes, other.stderr_bytes].into_iter();
+        self.stderr_bytes = stderr_bytes.flatten().reduce(|one, two| one + two);
         self.connections_opened += other.connections_opened;
         self.connections_lost += other.connections_lost;
         self.records_dropped += other.records_dropped;

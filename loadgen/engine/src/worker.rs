@@ -5,6 +5,7 @@ use crate::ahead::Asks;
 use crate::connection::{Connection, Phase, PIECE_BYTES};
 use crate::fault::Fault;
 use crate::kind::Kind;
+use crate::plan::Spoken;
 use crate::records::Recorder;
 use crate::schedule::Schedule;
 use crate::stats::{Second, Totals};
@@ -43,8 +44,7 @@ pub struct Settings {
     pub connections: usize,
     /// The first connection's number in records.
     pub first_connection: usize,
-    /// Whether connections speak HTTP/2.
-    pub h2: bool,
+    pub spoken: Spoken,
     /// Requests in flight on a connection: pipelined ones, or streams.
     pub depth: usize,
     pub grain_ns: u64,
@@ -132,7 +132,7 @@ impl Worker {
         let refused = |e| Fault::environment("epoll", "cannot be created", "two descriptors", e);
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(refused)?;
         let timer = Timer::watched(&epoll).map_err(refused)?;
-        let (depth, h2) = (settings.depth, settings.h2);
+        let (depth, spoken) = (settings.depth, settings.spoken);
         let span = Span {
             start_ns: 0,
             measure_ns: 0,
@@ -140,7 +140,7 @@ impl Worker {
         };
         let mut worker = Self {
             connections: (0..settings.connections)
-                .map(|_| Connection::new(depth, h2))
+                .map(|_| Connection::new(depth, spoken))
                 .collect(),
             free: VecDeque::with_capacity(settings.connections),
             down: settings.connections,
@@ -284,7 +284,9 @@ impl Worker {
             let oldest = connection.flights.front();
             let late = oldest.is_some_and(|flight| expired(flight.sent_ns));
             match connection.phase {
-                Phase::Open if late && self.settings.h2 => self.give_up_streams(index),
+                Phase::Open if late && self.settings.spoken == Spoken::Http2 => {
+                    self.give_up_streams(index);
+                }
                 Phase::Open if late => self.lose(index, Kind::Timeout, Kind::Reset),
                 Phase::Open if connection.is_silent() && expired(connection.opened_ns) => {
                     self.lose(index, Kind::Timeout, Kind::Reset);

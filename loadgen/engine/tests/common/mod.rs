@@ -3,6 +3,8 @@
 #![allow(dead_code)] // each test file is a crate of its own and uses a part
 #![allow(clippy::unwrap_used)] // a test helper: clippy's leave for tests does not reach it
 
+pub mod attacks;
+
 use pausemark_engine::body;
 use rustix::net::sockopt::set_socket_linger;
 use serde_json::{json, Value};
