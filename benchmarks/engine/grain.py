@@ -104,7 +104,7 @@ def chart(points: list[Point]) -> str:
         ".lag{stroke:#d55e00}circle.cpu{fill:#0072b2}circle.lag{fill:#d55e00}"
         "@media(prefers-color-scheme:dark){text{fill:#bbb}.cpu{stroke:#56b4e9}"
         "circle.cpu{fill:#56b4e9}}</style>"
-        f'<text x="{MARGIN}" y="20">What does a coarser grain save, and what does it cost? '
+        f'<text x="{MARGIN}" y="20">What a coarser grain saves and costs at '
         f"{RATE_RPS:,.0f} RPS; both curves begin at 0.</text>"
         f'<line x1="{MARGIN}" y1="{bottom}" x2="{WIDTH - MARGIN}" y2="{bottom}" stroke="#888"/>'
         f'{ticks}<text x="{WIDTH / 2}" y="{HEIGHT - 10}" text-anchor="middle">grain, us</text>'
