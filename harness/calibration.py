@@ -201,11 +201,12 @@ def _judge_stopped(case: Case, data: TrialData) -> Reading:
         if reason.id.startswith("generator-") and reason.status is Status.INVALID
     ]
     passed = data.verdict.status is Status.INVALID and bool(blamed)
-    text = blamed[0].text if blamed else f"came out {data.verdict.status} without naming it"
+    reasons = "; ".join(reason.text for reason in data.verdict.reasons)
+    text = blamed[0].text if blamed else f"without naming it ({reasons or 'no reason given'})"
     return Reading(
         name=case.name,
         passed=passed,
-        disturbed=[],
+        disturbed=_disturbed(data),
         expected_ns=None,
         found_ns=None,
         error_ns=None,

@@ -22,6 +22,7 @@ BACKENDS = sorted(find_backends([ROOT / "backends"]))
 # Two shared cores are no laboratory: these say what the machine did, not what the backend did.
 OF_THE_MACHINE = {"steal-backend", "steal-engine", "core-shared", "generator-lag",
                   "generator-stalled", "generator-runqueue", "platform-hiccups",
+                  "schedule-nonconforming",  # sends that were late; `schedule-slots` is not here
                   "calibration-failed", "probe-dropped"}  # fmt: skip
 
 

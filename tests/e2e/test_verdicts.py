@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from harness import __version__, calibration
+from harness import calibrating, calibration
 from harness.drivers import engine
 from harness.model.verdict import Status
+from harness.paths import Paths
 from harness.stages.plan import lay_out
 from harness.system import environment
 from tests.e2e.conftest import ROOT, Bench, require_root
@@ -87,14 +88,12 @@ def test_a_stopped_generator_is_invalid_and_named(tmp_path: Path) -> None:
     engine.build(ROOT, ROOT / "build", print)
     case = calibration.CASES[-1]
     assert case.stop_generator
-    reading = calibration.try_case(
-        case,
-        programs=ROOT / "build" / "loadgen",
-        locustfile=ROOT / "loadgen" / "locust" / "locustfile.py",
-        layout=lay_out("split", environment.usable_cpus()),
-        folder=tmp_path / "trial",
-        version=__version__,
-    )
+    layout = lay_out("split", environment.usable_cpus())
+    paths = Paths(root=ROOT, results=tmp_path, backend_roots=[])
+    reading = calibrating.one_case(case, layout, paths, tmp_path, print)
+    if reading.disturbed and not reading.passed:
+        # A second with steal says nothing of the generator, in any of ten tries.
+        pytest.skip(f"this machine cannot tell: {'; '.join(reading.disturbed)}")
     assert reading.passed, reading.text
     assert reading.text.startswith("INVALID: the load generator ")
 
