@@ -119,17 +119,19 @@ func run(arguments []string, stdout, stderr io.Writer) int {
 	return code
 }
 
-// processors is GOMAXPROCS as the flag says, or, where the environment does not: a thread each, and one for the
-// log's writer, as the other languages have a thread for it. A sync would hold the only processor until the
-// runtime notices.
+// processors is GOMAXPROCS as the flag says, or, where the environment does not: a thread each, and one more for a
+// log that is synced, for a sync would hold the only processor until the runtime notices. A log that is only
+// written has none: a processor that has little to do spends the other's time on looking for work.
 func processors(chosen settings) int {
 	if chosen.processors > 0 {
 		return chosen.processors
 	}
-	if chosen.log.Mode == journal.RAM {
+	switch chosen.log.Mode {
+	case journal.RAM, journal.Buffered:
 		return chosen.threads
+	default:
+		return chosen.threads + 1
 	}
-	return chosen.threads + 1
 }
 
 func parseFlags(arguments []string) (settings, error) {
@@ -138,7 +140,7 @@ func parseFlags(arguments []string) (settings, error) {
 	flags.SetOutput(io.Discard)
 	address := flags.String("address", "127.0.0.1", "IP address to listen on")
 	port := flags.Uint("port", 9000, "port to listen on")
-	flags.IntVar(&s.threads, "threads", 1, "worker threads (GOMAXPROCS, and one more for the log)")
+	flags.IntVar(&s.threads, "threads", 1, "worker threads (GOMAXPROCS, and one more for a log that is synced)")
 	processors := flags.String("gomaxprocs", byThreads, "threads, or how many processors the runtime has")
 	flags.Int64Var(&s.objectBytesMax, "object-bytes-max", 64<<20, "largest object")
 	flags.Int64Var(&s.storeBytesMax, "store-bytes-max", 4<<30, "all objects together")

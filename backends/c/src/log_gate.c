@@ -56,8 +56,14 @@ bool log_gate_submit(struct log_gate *g, struct write *w) {
     if (g->in_flight == RING_ITEMS_MAX || !ring_push(&g->asked, w))
         return false;
     g->in_flight++;
-    log_bell_ring(g->bell);
+    g->owes_ring = true;
     return true;
+}
+
+void log_gate_hand_over(struct log_gate *g) {
+    if (g->owes_ring)
+        log_bell_ring(g->bell);
+    g->owes_ring = false;
 }
 
 void log_gate_begin(struct log_gate *g) {

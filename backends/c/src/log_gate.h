@@ -25,6 +25,7 @@ struct log_gate {
     int wake_fd; // an eventfd: readable when there are writes to take back
     struct log_bell *bell;
     size_t in_flight;  // the worker's
+    bool owes_ring;    // the worker's
     bool owes_wake;    // the writer's
     atomic_bool woken; // a wake is on its way
     struct ring asked, done;
@@ -33,8 +34,11 @@ bool log_gate_open(struct log_gate *g, unsigned worker, struct log_bell *bell);
 void log_gate_close(struct log_gate *g);
 
 // The worker's. False when the queue is full. From true on the write is the writer's, outcome and
-// all, until log_gate_next returns it.
+// all, until log_gate_next returns it; but only log_gate_hand_over wakes the writer.
 bool log_gate_submit(struct log_gate *g, struct write *w);
+// The worker's, once a round: a writer on the same processor would else take it at every write, and
+// each write would be a batch of its own.
+void log_gate_hand_over(struct log_gate *g);
 // The worker's, when wake_fd is readable and before it calls log_gate_next.
 void log_gate_begin(struct log_gate *g);
 // The worker's: the next write that is done, or NULL.

@@ -208,6 +208,8 @@ void *worker_run(void *context) {
             else
                 close_idle(w); // one round after the stop: what was on its way has been read
         }
+        if (w->gate != NULL)
+            log_gate_hand_over(w->gate);
         worker_free_dead(w);
     }
     return NULL;

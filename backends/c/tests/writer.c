@@ -59,6 +59,7 @@ static struct write *take_back(struct log_gate *g) {
 static enum write_outcome ask(struct log_gate *g, struct write *w) {
     w->bucket = BUCKET;
     EXPECT(log_gate_submit(g, w));
+    log_gate_hand_over(g);
     EXPECT(take_back(g) == w && log_gate_next(g) == NULL);
     write_release(w);
     return w->outcome;
@@ -187,6 +188,7 @@ static void test_rivals(void) {
         rivals[i].object->md5[0] = 1;
         EXPECT(log_gate_submit(g, &rivals[i]));
     }
+    log_gate_hand_over(g);
     for (size_t i = 0; i < 8; i++)
         EXPECT(take_back(g) == &rivals[i]);
     for (size_t i = 0; i < 8; i++) {

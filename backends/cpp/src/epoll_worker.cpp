@@ -69,6 +69,8 @@ void worker::run() {
             close_idle(); // one round after the stop: what was on its way has been read
         else if (stopping_)
             deadline = steady_clock::now() + std::chrono::milliseconds(stop_ms);
+        if (desk.gate != nullptr)
+            desk.gate->hand_over();
         free_dead();
     }
 }

@@ -25,8 +25,13 @@ bool log_gate::submit(write &w) noexcept {
     if (in_flight_ == queue_writes_max || !asked_.push(&w))
         return false;
     in_flight_++;
-    writer_.ring();
+    owes_ring_ = true;
     return true;
+}
+
+void log_gate::hand_over() noexcept {
+    if (std::exchange(owes_ring_, false))
+        writer_.ring();
 }
 
 void log_gate::give_back(write &w) noexcept {

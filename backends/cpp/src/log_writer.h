@@ -43,6 +43,9 @@ class log_gate {
 
     // The worker's. False when the queue is full. The write stays where it is until it comes back.
     [[nodiscard]] bool submit(write &w) noexcept;
+    // The worker's, once a round: wakes the writer for all that was submitted. A writer on the same
+    // processor would else take it at every write, and each write would be a batch of its own.
+    void hand_over() noexcept;
     template <typename action>
     void drain(action &&act) {
         woken_.exchange(false, std::memory_order_acq_rel);
@@ -72,6 +75,7 @@ class log_gate {
     const unsigned worker_;
     bell &writer_;
     std::size_t in_flight_ = 0; // the worker's
+    bool owes_ring_ = false;    // the worker's
     bool owes_wake_ = false;    // the writer's
     std::atomic<bool> woken_ = false;
     ring<write *, queue_writes_max> asked_, done_;

@@ -12,6 +12,10 @@ namespace pausemark {
 using namespace std::chrono_literals;
 using std::chrono::milliseconds;
 
+namespace {
+constexpr std::size_t round_handlers_max = 64;
+} // namespace
+
 std::unique_ptr<server> make_beast_server(const options &o, unsigned index, int listener,
                                           bool is_v6, log_gate *log) {
     return std::make_unique<worker>(o, index, listener, is_v6, log);
@@ -35,8 +39,14 @@ worker::~worker() {
     ::close(spare_fd_);
 }
 
+// A round is what is ready, and bounded, or what is always ready would keep the writer asleep.
 void worker::run() {
-    context_.run();
+    while (context_.run_one() > 0) {
+        for (std::size_t done = 1; done < round_handlers_max && context_.poll_one() > 0; done++)
+            ;
+        if (desk.gate != nullptr)
+            desk.gate->hand_over();
+    }
 }
 
 void worker::stop() {

@@ -319,6 +319,7 @@ class client {
         w.bucket = "bucket";
         w.key = key;
         EXPECT(gate_.submit(w));
+        gate_.hand_over();
         for (bool back = false; !back;) {
             rung_.wait(false);
             rung_ = false;

@@ -24,6 +24,9 @@ use std::sync::Arc;
 pub const SECOND_NS: u64 = 1_000_000_000;
 const READ_BYTES: usize = 256 << 10;
 const EVENTS_MAX: usize = 256;
+/// What has come is read before more is sent: a send takes several times what a read does, and
+/// all that while an answer that lies there would be counted as still under way. So many at most.
+const READS_MAX: usize = 64;
 /// Between attempts to reconnect, and the most between two looks at timeouts.
 pub const RETRY_NS: u64 = 50_000_000;
 
@@ -203,8 +206,10 @@ impl Worker {
             if events.iter().any(|event| event.data.u64() == TIMER) {
                 self.timer.fired(clock_ns(), events.len() == 1);
             }
-            for event in &events {
-                self.handle(event.data.u64(), event.flags);
+            for batch in events.chunks(READS_MAX) {
+                for event in batch {
+                    self.handle(event.data.u64(), event.flags);
+                }
                 if self
                     .schedule
                     .next_ns()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"syscall"
 	"time"
@@ -75,6 +76,8 @@ func (w *writer) serve(from *queue, stop <-chan struct{}) error {
 		}
 		select {
 		case <-from.ready:
+			// Whoever is ready asks first, or a writer that is always next would make a batch of each write.
+			runtime.Gosched()
 		case <-tick:
 			if err := w.syncCurrent(); err != nil {
 				return err

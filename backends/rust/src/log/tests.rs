@@ -97,6 +97,7 @@ impl Running {
 
     fn change(&mut self, change: Change) -> Result<(), Refusal> {
         self.log.queues[0].push(change, 7)?;
+        self.log.queues[0].bell().ring();
         let mut batch = self.outcomes.recv().unwrap();
         assert_eq!((batch.len(), batch[0].0), (1, 7));
         batch.remove(0).1.map(|gone| self.gone = gone)
@@ -256,6 +257,7 @@ fn of_writers_that_ask_for_absence_in_one_batch_one_wins() {
             Change::Put { bucket: bucket.clone(), key: key.into(), object, conditions: absent() };
         running.log.queues[0].push(change, number).unwrap();
     }
+    running.log.queues[0].bell().ring();
     let mut winners = Vec::new();
     let mut told = 0;
     while told < 40 {

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
@@ -48,23 +49,49 @@ struct Write<T> {
     worker: usize,
 }
 
+/// Wakes the writer, once a round of a worker's loop: a writer on the same processor would else
+/// take it at every write, and each write would be a batch of its own.
+#[derive(Debug)]
+pub struct Bell {
+    writer: Thread,
+    owed: AtomicBool,
+}
+
+impl Bell {
+    /// Wakes the writer, if something was pushed since.
+    pub fn ring(&self) {
+        if self.owed.swap(false, Ordering::Relaxed) {
+            self.writer.unpark();
+        }
+    }
+}
+
 /// A worker's way to the writer.
 #[derive(Debug)]
 pub struct Queue<T> {
     ring: Producer<Write<T>>,
-    writer: Thread,
+    bell: Arc<Bell>,
     worker: usize,
 }
 
 impl<T> Queue<T> {
-    /// Hands a change over; its outcome comes once it is as durable as the mode promises.
+    /// What the worker has to ring at the end of each round.
+    pub fn bell(&self) -> &Arc<Bell> {
+        &self.bell
+    }
+
+    /// Hands a change over; its outcome comes once it is as durable as the mode promises, and the
+    /// bell was rung.
     pub fn push(&mut self, change: Change, ticket: T) -> Result<(), Refusal> {
         if self.ring.is_abandoned() {
             return Err(Refusal::Failed);
         }
         let write = Write { change, ticket, worker: self.worker };
         self.ring.push(write).map_err(|_| Refusal::Full)?;
-        self.writer.unpark();
+        self.bell.owed.store(true, Ordering::Relaxed);
+        if self.ring.slots() < RING_ENTRIES / 2 {
+            self.bell.ring();
+        }
         Ok(())
     }
 }
@@ -112,7 +139,10 @@ pub fn start<T: Send + 'static>(
     })?;
     let thread = writer.thread().clone();
     let queues = producers.into_iter().enumerate();
-    let queues = queues.map(|(worker, ring)| Queue { ring, writer: thread.clone(), worker });
+    let queues = queues.map(|(worker, ring)| {
+        let bell = Bell { writer: thread.clone(), owed: AtomicBool::new(false) };
+        Queue { ring, bell: Arc::new(bell), worker }
+    });
     Ok(Started { queues: queues.collect(), writer })
 }
 

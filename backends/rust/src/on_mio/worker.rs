@@ -196,6 +196,9 @@ impl Worker {
             self.serve(slot, Connection::on_turn);
         }
         self.events = Some(events);
+        if let Some(log) = &self.desk.log {
+            log.bell().ring();
+        }
         self.end_silent();
         Ok(())
     }
