@@ -2,6 +2,7 @@
 
 mod ahead;
 mod change;
+mod queue;
 mod record;
 mod recovery;
 mod segment;
@@ -12,11 +13,12 @@ use std::str::FromStr;
 use std::time::Duration;
 
 pub use change::Change;
+pub use queue::{Outcome, Queue, Refusal};
 #[cfg(test)]
 pub use record::Data;
 pub use record::{Operation, Record};
 pub use recovery::{Recovered, recover};
-pub use writer::{Outcome, Queue, Refusal, Started, Tell, start};
+pub use writer::{Started, Tell, start};
 
 /// When a write is acknowledged; see the table in backends/LOG.md.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,8 +11,9 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::change::Change;
+use super::queue::{Outcome, Refusal};
 use super::record::{Data, HEAD_BYTES, Operation, Record, fill};
-use super::writer::{Outcome, Refusal, Started, Tell};
+use super::writer::{Started, Tell};
 use super::{Durability, LogError, Recovered, Settings, recover, segment, start};
 use crate::conditions::Conditions;
 use crate::content::Content;

@@ -3,98 +3,29 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle, Thread};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use rtrb::{Consumer, Producer, RingBuffer};
+use rtrb::{Consumer, RingBuffer};
 use tokio::sync::oneshot;
 
 use super::ahead::Ahead;
 use super::change::{Change, Decision};
+use super::queue::{Outcome, Queue, RING_ENTRIES, Refusal, Write};
 use super::record::{Record, fill};
 use super::recovery::Recovered;
 use super::segment::{self, HEADER_BYTES, Header};
 use super::{Durability, Settings};
-use crate::object::Object;
-use crate::store::{Store, StoreError};
+use crate::store::Store;
 
-const RING_ENTRIES: usize = 1024;
 const BATCH_RECORDS_MAX: usize = 64;
 const BATCH_BYTES_MAX: usize = 256 << 10;
 /// A larger body is written from where it lies instead of being copied into the batch.
 const COPIED_BYTES_MAX: usize = 64 << 10;
 
-/// Why a change was not made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    Store(StoreError),
-    /// The queue, the log or the disk is full.
-    Full,
-    /// The log can write no more.
-    Failed,
-}
-
-/// What was replaced or deleted, if anything: the worker that asked may use its memory again.
-pub type Outcome = Result<Option<Arc<Object>>, Refusal>;
-
 /// Tells a worker what became of its writes, by the tickets that it gave them: called by the
 /// writer, once a batch, so that a batch costs one wake of the worker.
 pub type Tell<T> = Box<dyn Fn(Vec<(T, Outcome)>) + Send>;
-
-#[derive(Debug)]
-struct Write<T> {
-    change: Change,
-    ticket: T,
-    worker: usize,
-}
-
-/// Wakes the writer, once a round of a worker's loop: a writer on the same processor would else
-/// take it at every write, and each write would be a batch of its own.
-#[derive(Debug)]
-pub struct Bell {
-    writer: Thread,
-    owed: AtomicBool,
-}
-
-impl Bell {
-    /// Wakes the writer, if something was pushed since.
-    pub fn ring(&self) {
-        if self.owed.swap(false, Ordering::Relaxed) {
-            self.writer.unpark();
-        }
-    }
-}
-
-/// A worker's way to the writer.
-#[derive(Debug)]
-pub struct Queue<T> {
-    ring: Producer<Write<T>>,
-    bell: Arc<Bell>,
-    worker: usize,
-}
-
-impl<T> Queue<T> {
-    /// What the worker has to ring at the end of each round.
-    pub fn bell(&self) -> &Arc<Bell> {
-        &self.bell
-    }
-
-    /// Hands a change over; its outcome comes once it is as durable as the mode promises, and the
-    /// bell was rung.
-    pub fn push(&mut self, change: Change, ticket: T) -> Result<(), Refusal> {
-        if self.ring.is_abandoned() {
-            return Err(Refusal::Failed);
-        }
-        let write = Write { change, ticket, worker: self.worker };
-        self.ring.push(write).map_err(|_| Refusal::Full)?;
-        self.bell.owed.store(true, Ordering::Relaxed);
-        if self.ring.slots() < RING_ENTRIES / 2 {
-            self.bell.ring();
-        }
-        Ok(())
-    }
-}
 
 /// The writer and every worker's queue.
 #[derive(Debug)]
@@ -139,10 +70,7 @@ pub fn start<T: Send + 'static>(
     })?;
     let thread = writer.thread().clone();
     let queues = producers.into_iter().enumerate();
-    let queues = queues.map(|(worker, ring)| {
-        let bell = Bell { writer: thread.clone(), owed: AtomicBool::new(false) };
-        Queue { ring, bell: Arc::new(bell), worker }
-    });
+    let queues = queues.map(|(worker, ring)| Queue::new(ring, thread.clone(), worker));
     Ok(Started { queues: queues.collect(), writer })
 }
 
