@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import urllib.parse
 from collections.abc import Mapping
@@ -25,6 +26,19 @@ _PERCENTILES = {"p50": "p50", "p90": "p90", "p99": "p99", "p99.9": "p999"}
 GRAIN_MIN_NS, GRAIN_MAX_NS = 1_000, 10_000_000  # the engine takes no more
 _DECIMAL = r"\d{1,12}(?:\.\d{1,12})?"
 _SHORT_UNITS_NS = {"us": 1e3, "\u00b5s": 1e3, "ms": 1e6, "s": 1e9}
+
+
+def address(text: str) -> str:
+    """An IP address to listen on; UsageError for anything else."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError as error:
+        raise UsageError(
+            "--address",
+            f"expected an IP address, got {text!r}",
+            hint="127.0.0.1 keeps the load on this machine",
+        ) from error
+    return text
 
 
 def number(flag: str, value: float, *, low: float, high: float, unit: str) -> float:
@@ -206,13 +220,14 @@ def target(text: str) -> Target:
     """From `http://host:port/path`; UsageError for anything else."""
     try:
         parts = urllib.parse.urlsplit(text)
-        port = parts.port or 80
+        port = 80 if parts.port is None else parts.port
     except ValueError as error:
         raise UsageError(
             "--target", f"{text!r} is not a URL: {error}", hint="write http://host:port/path"
         ) from error
     plain = text.isascii() and text.isprintable() and " " not in text
-    if not plain or parts.scheme != "http" or not parts.hostname or parts.username:
+    good = plain and parts.scheme == "http" and parts.hostname and port and not parts.username
+    if not good or parts.hostname is None:
         raise UsageError(
             "--target",
             f"expected http://host:port/path, got {text!r}",

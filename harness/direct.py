@@ -205,10 +205,17 @@ def _objects(
         except LoadFailed as error:
             hint = error.hint if "there already" not in error.what else _TAKEN
             raise LoadFailed(error.where, error.what, hint=hint) from error
+
+    def delete_what_is_there() -> None:
+        try:
+            ask("cleanup", "make" if made else "none")
+        except PausemarkError as error:  # what ended the block is told too, and decides
+            bucket = plan.request.scenario.objects.bucket
+            say(f"bucket {bucket}: its objects are not all deleted: {error}")
+
     with contextlib.ExitStack() as failed:
-        # What went wrong first is told, not that what is half there cannot be deleted either.
         if not asked.keep_objects:
-            failed.callback(_try, lambda: ask("cleanup", "make" if made else "none"))
+            failed.callback(delete_what_is_there)
         say(f"preload {plan.request.scenario.title}")
         ask("preload", "none")
         yield
@@ -216,11 +223,6 @@ def _objects(
     if not asked.keep_objects:
         say("delete what was preloaded")
         ask("cleanup", "make" if made else "none")
-
-
-def _try(what: Callable[[], Any]) -> None:
-    with contextlib.suppress(PausemarkError):
-        what()
 
 
 def _measure(plan: Plan, target: Target, root: Path, folder: Path) -> TrialData:

@@ -103,6 +103,7 @@ def prepared(
     """Builds, and tunes the machine; all of it is undone after the block."""
     with contextlib.ExitStack() as stack:
         journal = stack.enter_context(owned_machine(command))
+        free_port(request.address)  # so that an address of another machine is told before all work
         engine.build(paths.root, paths.build, observer.say)
         runtime, why = runtimes.choose(request.runtime, build=paths.build, say=observer.say)
         observer.say(f"runtime: {runtime.name} ({why})")
@@ -177,7 +178,8 @@ def plan_of(request: Request, ready: Prepared) -> Plan:
         created_utc=clock.utc_now(),
         version=__version__,
         options_effective={
-            s.name: effective_options(ready.built[s.name].manifest, s) for s in subjects
+            s.name: effective_options(ready.built[s.name].manifest, s, request.protocol_of(s))
+            for s in subjects
         },
         protocol_notes=_protocol_notes(request, ready),
     )

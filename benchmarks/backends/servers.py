@@ -111,7 +111,7 @@ def running(subject: Subject, folder: Path | None = None) -> Iterator[Started]:
         else:
             command = subject.backend.command(port, home, subject.extra)
             environment.update(subject.backend.environment())
-            environment.pop("GOMAXPROCS", None)  # --threads says it, and the log's writer adds one
+            environment.pop("GOMAXPROCS", None)  # --threads says it, and a synced log adds one
         with _child(command, environment) as process:
             _await_ready(process, port, subject)
             yield Started(process.pid, port)

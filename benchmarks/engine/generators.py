@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from hdrh.histogram import HdrHistogram
 
@@ -21,6 +21,7 @@ FOLDER = Path(__file__).resolve().parent
 ENGINE_CPU = 0
 CONNECTIONS = 64
 WRK2_GRAIN_NS = 1_000_000
+SAID_MAX = 400  # characters of a failed generator's output
 FLAT_RPS = 1_000_000.0  # more than one core can send
 
 
@@ -48,12 +49,17 @@ def pinned(cpu: int, command: list[str]) -> list[str]:
     return ["taskset", "--cpu-list", str(cpu), *command]
 
 
-def finish(process: subprocess.Popen[str]) -> float:
-    """Waits for the process; the CPU seconds it used."""
+def finish(process: subprocess.Popen[str], said: IO[str] | None = None) -> float:
+    """Waits for the process; the CPU seconds it used. A failure ends us, with what it `said`."""
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
-        raise SystemExit(f"error: {process.args!s}: failed, expected 0, got {process.returncode}")
+        words = ""
+        if said is not None:
+            said.seek(0)
+            words = f"\n{said.read()[-SAID_MAX:].strip()}"
+        who, code = str(process.args), process.returncode
+        raise SystemExit(f"error: {who}: failed, expected 0, got {code}{words}")
     return usage.ru_utime + usage.ru_stime
 
 
@@ -65,7 +71,7 @@ def ran(command: list[str], *, input_text: str = "") -> tuple[str, float]:
         process = subprocess.Popen(
             pinned(ENGINE_CPU, command), stdin=said, stdout=out, stderr=out, text=True
         )
-        cpu_s = finish(process)
+        cpu_s = finish(process, out)
         out.seek(0)
         return out.read(), cpu_s
 

@@ -68,6 +68,7 @@ def run(**flags: Any) -> None:
     """Build, drive, watch, judge and report: the main job."""
     if flags["locustfile"] or flags["target"]:
         return users.run(flags)
+    users.refuse_flags_of_users()
     request, crew = request_of(flags), crew_of(flags)
     from harness import pipeline
 
@@ -171,13 +172,14 @@ def request_of(flags: dict[str, Any]) -> Request:
         timeout_ns=TIMEOUT_NS,
         memory_limit_bytes=MEMORY_LIMIT_BYTES,
         calibrate=not flags["no_calibrate"],
+        address=asked.address(flags["address"]),
         workers=here,
         workers_elsewhere=elsewhere,
         **{
             name: flags[name]
             for name in (
                 *("repeat", "seed", "connections", "threads", "arrivals"),
-                *("runtime", "layout", "tune", "probes", "address", "cpu_quota", "payload"),
+                *("runtime", "layout", "tune", "probes", "cpu_quota", "payload"),
                 *("pace", "engine_threads"),
             )
         },

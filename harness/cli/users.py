@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -94,18 +94,35 @@ def _asked(flags: dict[str, Any]) -> UsersAsked:
     )
 
 
+def refuse_flags_of_users() -> None:
+    """In a run of backends they would be silently without effect."""
+    for name, flag in _given():
+        if name in FLAGS:
+            raise UsageError(
+                flag,
+                "has no effect without --locustfile, for only Locust's users are counted",
+                hint="--connections is how many a backend is asked on; or add --locustfile FILE",
+            )
+
+
 def _only_its_own_flags() -> None:
     """A flag of the engine's runs would be silently without effect: it is refused by name."""
-    context = click.get_current_context()
-    for parameter in context.command.params:
-        name = parameter.name or ""
-        given = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
-        if given and name not in FLAGS | _SHARED_FLAGS:
+    for name, flag in _given():
+        if name not in FLAGS | _SHARED_FLAGS:
             raise UsageError(
-                parameter.opts[0],
+                flag,
                 "has no effect with --locustfile, whose users decide what they ask and how often",
                 hint="leave it out; wait_time = constant_throughput(…) is Locust's way to a rate",
             )
+
+
+def _given() -> Iterator[tuple[str, str]]:
+    """Name and flag of each option that the command line has."""
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            yield name, parameter.opts[0]
 
 
 def _target(text: str | None) -> str:

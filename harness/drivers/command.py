@@ -32,9 +32,7 @@ def compose(
     """
     where = f"backend {manifest.name}"
     variant = _variant(manifest, subject)
-    spoken = variant.by_protocol.get(protocol)
-    words = [*manifest.run.command, *variant.arguments, *(spoken.arguments if spoken else [])]
-    argv = [_filled(part, values, where) for part in words]
+    argv = [_filled(part, values, where) for part in _words(manifest, variant, protocol)]
     environment = dict(variant.environment)
     for name, value in subject.options:
         option = manifest.options.get(name)
@@ -52,13 +50,21 @@ def compose(
     return Command(argv, environment)
 
 
+def _words(manifest: BackendManifest, variant: Variant, protocol: str) -> list[str]:
+    """The command line but for the options that were asked for."""
+    spoken = variant.by_protocol.get(protocol)
+    return [*manifest.run.command, *variant.arguments, *(spoken.arguments if spoken else [])]
+
+
 def verifies(subject: Subject) -> bool:
     """Whether it was asked to verify signatures (backends/CONTRACT.md, profile `verify`)."""
     return dict(subject.options).get("auth") == "verify"
 
 
-def effective_options(manifest: BackendManifest, subject: Subject) -> dict[str, str | None]:
-    """What the subject runs with: asked for, else set by its variant, else the default.
+def effective_options(
+    manifest: BackendManifest, subject: Subject, protocol: str = ""
+) -> dict[str, str | None]:
+    """What the subject runs with: asked for, else set by protocol or variant, else the default.
 
     Every option of the manifest, and the contract's core where the manifest has no option for it;
     None where only the backend knows its default. UsageError for an unknown variant.
@@ -67,7 +73,7 @@ def effective_options(manifest: BackendManifest, subject: Subject) -> dict[str, 
     asked = dict(subject.options)
     found: dict[str, str | None] = dict(CORE_OPTIONS)
     for name, option in manifest.options.items():
-        given = asked.get(name, _set_by(variant, manifest, option))
+        given = asked.get(name, _set_by(variant, manifest, option, protocol))
         found[name] = option.default if given is None else given
     return dict(sorted(found.items()))
 
@@ -90,7 +96,9 @@ def _variant(manifest: BackendManifest, subject: Subject) -> Variant:
     return variant
 
 
-def _set_by(variant: Variant, manifest: BackendManifest, option: Option) -> str | None:
+def _set_by(
+    variant: Variant, manifest: BackendManifest, option: Option, protocol: str
+) -> str | None:
     """The value that the command line or the environment already has; the last one wins."""
     if option.environment is not None:
         return variant.environment.get(option.environment)
@@ -99,7 +107,7 @@ def _set_by(variant: Variant, manifest: BackendManifest, option: Option) -> str 
         return None
     given = [
         part.removeprefix(head).removesuffix(tail)
-        for part in [*manifest.run.command, *variant.arguments]
+        for part in _words(manifest, variant, protocol)
         if part.startswith(head) and part.endswith(tail)
     ]
     return given[-1] if given else None

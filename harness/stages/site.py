@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from pathlib import Path
 
@@ -150,13 +151,14 @@ def _view(runs: list[RunView], entries: list[SiteEntry]) -> Site:
 
 def _write(path: Path, content: bytes) -> Path:
     """Whole or not at all: a visitor never gets half a page."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         part.write_bytes(content)
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink()
         raise UsageError(
             str(path), f"cannot be written: {error.strerror}", hint="give --out another folder"
         ) from error

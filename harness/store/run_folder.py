@@ -22,6 +22,7 @@ from harness.model.users import UsersTimes
 T = TypeVar("T")
 
 SCHEMA = 1
+SCRATCH = ("calibration", "capacity", "load", "locustfile")
 
 
 def _encode(value: Any) -> bytes:
@@ -196,7 +197,10 @@ def create(results: Path, plan: Plan, *, stamp: str) -> RunFolder:
 
 
 def scratch(results: Path, name: str, *, stamp: str) -> Path:
-    """A folder for a measurement that is no run: `<UTC seconds>-<name>/`, created exclusively."""
+    """A folder for a measurement that is no run: `<UTC seconds>-<name>/`, created exclusively.
+
+    `name` is one of SCRATCH, by which `prunable` knows it again.
+    """
     path = results / f"{stamp}-{name}"
     try:
         path.mkdir(parents=True, exist_ok=False)
@@ -238,7 +242,8 @@ def prunable(results: Path, *, records: bool, keep: int | None) -> list[tuple[Pa
     A search for capacity is one thing, with the runs that it made.
     """
     own = (*results.glob("*/plan.json"), *results.glob("*/capacity.json"))
-    runs = sorted(path.parent for path in own)
+    other = (path for name in SCRATCH for path in results.glob(f"*Z-{name}") if path.is_dir())
+    runs = sorted({*(path.parent for path in own), *other})
     gone = runs[: max(0, len(runs) - keep)] if keep is not None else []
     found = [(run, sum(f.stat().st_size for f in run.rglob("*") if f.is_file())) for run in gone]
     if records:
@@ -251,7 +256,14 @@ def prunable(results: Path, *, records: bool, keep: int | None) -> list[tuple[Pa
 
 def remove(path: Path) -> None:
     """A run's folder, or one file of it."""
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink()
+    try:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    except OSError as error:
+        raise EnvironmentLacking(
+            str(error.filename or path),
+            f"cannot be removed: {error.strerror}",
+            hint="prune as the user who made the run, or as root",
+        ) from error

@@ -27,7 +27,7 @@ def connects(address: str, port: int, *, timeout_s: float = 2.0) -> bool:
     try:
         with socket.create_connection((address, port), timeout=timeout_s):
             return True
-    except OSError:
+    except (OSError, UnicodeError):  # a name that IDNA refuses is the latter
         return False
 
 
@@ -44,7 +44,7 @@ def is_loopback(host: str) -> bool:
         pass
     try:
         found = {entry[4][0] for entry in socket.getaddrinfo(host, None)}
-    except OSError:
+    except (OSError, UnicodeError):
         return False
     return all(ipaddress.ip_address(str(one)).is_loopback for one in found)
 
@@ -53,6 +53,6 @@ def resolve(host: str) -> str | None:
     """The first address of a host's name; None when it has none."""
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except OSError:
+    except (OSError, UnicodeError):
         return None
     return str(found[0][4][0])

@@ -13,16 +13,27 @@ _LISTEN = "0A"  # the state's number in /proc/net/tcp
 
 
 def free_port(address: str = "127.0.0.1") -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind((address, 0))
+    """A port that nobody listens on now; EnvironmentLacking where no port of it can be had."""
+    with _socket(address) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError as error:
+            raise EnvironmentLacking(
+                address,
+                f"expected an address of this machine, got one that is not: {error.strerror}",
+                hint="127.0.0.1 keeps the load on this machine; `ip address` shows the others",
+            ) from error
         port: int = probe.getsockname()[1]
         return port
 
 
+def _socket(address: str) -> socket.socket:
+    return socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+
+
 def require_free(address: str, port: int) -> None:
     """EnvironmentLacking, naming the process that holds the port when /proc tells."""
-    with socket.socket() as probe:
+    with _socket(address) as probe:
         # As backends do: connections that still linger in TIME_WAIT are no obstacle.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

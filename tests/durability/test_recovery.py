@@ -270,9 +270,27 @@ def test_a_broken_header_before_records_is_refused(fleet: Fleet, tmp_path: Path)
     refused(fleet, tmp_path, None, 0)  # the hole's place may be told as the end of the one before
 
 
-def test_left_over_new_files_are_removed(fleet: Fleet, tmp_path: Path) -> None:
+def test_a_lost_segment_before_records_is_refused(fleet: Fleet, tmp_path: Path) -> None:
+    """Though no record knew anything to be synced: a segment's header is, before the next one."""
+    records = [CREATED, *(small(n, b"x" * 30_000) for n in range(1, 8))]
+    write_log(tmp_path, records, durable=0)
+    lost = segment_paths(tmp_path)[1]
+    lost.write_bytes(b"\0" * lost.stat().st_size)
+    refused(fleet, tmp_path, None, 0)
+
+
+def test_a_segment_that_was_cut_is_refused(fleet: Fleet, tmp_path: Path) -> None:
+    records = [CREATED, *(small(n, b"x" * 30_000) for n in range(1, 8))]
+    write_log(tmp_path, records, durable=0)
+    cut = segment_paths(tmp_path)[-1]
+    os.truncate(cut, cut.stat().st_size - 8)
+    refused(fleet, tmp_path, None, 0)
+
+
+@pytest.mark.parametrize("name", ["segment-0000000000000003.log.new", "ahead.new"])
+def test_left_over_new_files_are_removed(fleet: Fleet, tmp_path: Path, name: str) -> None:
     write_log(tmp_path, [CREATED, small(1)])
-    left = tmp_path / "segment-0000000000000003.log.new"
+    left = tmp_path / name
     left.write_bytes(b"half a header")
     server = fleet.start(tmp_path)
     assert keys_of(server) == ["1"]

@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.errors import UsageError
+from harness.stages import site
+from harness.store import run_folder
+
 ROOT = Path(__file__).parents[2]
 BENCH = [sys.executable, "-c", "from harness.cli import main; main()"]
 
@@ -94,6 +98,10 @@ def _bench(*arguments: str) -> subprocess.CompletedProcess[str]:
             ],
             "--master-bind-host: 0.0.0.0 is beyond this machine, and no token is set",
         ),
+        (["run", "--address", "nonsense"], "--address: expected an IP address, got 'nonsense'"),
+        (["run", "--users", "500"], "--users: has no effect without --locustfile"),
+        (["worker", "--master", "a..b"], "--master:"),
+        (["load", "--target", "http://127.0.0.1:0/", "--rps", "1"], "--target: expected http:"),
         (["run", "--token", "short"], "--token: expected at least 16 characters, got 5"),
         (["run", "--web", "80"], "--web: expected 1024 to 65535"),
         (["run", "--join-timeout", "0"], "--join-timeout: expected 1 to 3600"),
@@ -161,6 +169,23 @@ def test_nobody_listening_exits_4() -> None:
     assert finished.returncode == 4
     assert "nobody listens on 127.0.0.1:9" in finished.stderr
     assert "hint: " in finished.stderr
+
+
+def test_a_site_where_a_file_is_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="cannot be written"):
+        site.site([], tmp_path / "file")
+
+
+@pytest.mark.parametrize("name", ["calibration", "load", "locustfile"])
+def test_measurements_that_are_no_runs_are_pruned_too(tmp_path: Path, name: str) -> None:
+    folder = run_folder.scratch(tmp_path, name, stamp="20261124T103000Z")
+    (folder / "try").mkdir()
+    (folder / "try" / "requests.bin").write_bytes(b"x" * 10)
+    assert run_folder.prunable(tmp_path, records=True, keep=None) == [
+        (folder / "try" / "requests.bin", 10)
+    ]
+    assert run_folder.prunable(tmp_path, records=False, keep=0) == [(folder, 10)]
 
 
 @pytest.mark.parametrize(

@@ -217,8 +217,11 @@ void log_writer::add_record(write &w) {
 }
 
 void log_writer::fail(const char *what) {
-    std::fprintf(stderr, "error: log: cannot %s: %s\n", what, std::strerror(errno));
-    if (!failed_.exchange(true) && on_failure_)
+    const int error = errno;
+    if (failed_.exchange(true))
+        return; // the first failure is the one that is told
+    std::fprintf(stderr, "error: log: cannot %s: %s\n", what, std::strerror(error));
+    if (on_failure_)
         on_failure_();
 }
 

@@ -69,7 +69,7 @@ func (r *recovery) findSegments() error {
 	}
 	for _, entry := range entries {
 		name := entry.Name()
-		if strings.HasPrefix(name, "segment-") && strings.HasSuffix(name, blankSuffix) {
+		if strings.HasSuffix(name, blankSuffix) { // of any language
 			if err := os.Remove(filepath.Join(r.directory, name)); err != nil {
 				return err
 			}

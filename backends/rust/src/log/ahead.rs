@@ -31,14 +31,14 @@ impl Ahead {
     }
 
     /// The file, of this size; waits for it, or makes it.
+    ///
+    /// # Errors
+    /// Why it could not be made: that is told, and not tried over.
     pub fn take(&mut self, bytes: u64) -> io::Result<File> {
-        let made = self.making.take().map(JoinHandle::join);
-        if let Some(Ok(Ok(file))) = made {
-            if bytes == self.bytes {
-                return Ok(file);
-            }
+        match self.making.take().map(JoinHandle::join) {
+            Some(Ok(made)) if made.is_err() || bytes == self.bytes => made,
+            _ => segment::make_ahead(&self.directory, bytes),
         }
-        segment::make_ahead(&self.directory, bytes)
     }
 }
 

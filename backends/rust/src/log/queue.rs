@@ -42,6 +42,11 @@ pub struct Bell {
 }
 
 impl Bell {
+    /// Whether something was pushed since it rang.
+    pub fn is_owed(&self) -> bool {
+        self.owed.load(Ordering::Relaxed)
+    }
+
     /// Wakes the writer, if something was pushed since.
     pub fn ring(&self) {
         if self.owed.swap(false, Ordering::Relaxed) {

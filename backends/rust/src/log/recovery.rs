@@ -47,7 +47,7 @@ pub fn recover(
     let mut hole = None;
     for (index, path) in paths.iter().enumerate() {
         let bytes = fs::read(path).map_err(|error| unusable(path, &error))?;
-        if let Some(at) = reader.read(&bytes, &mut apply)? {
+        if let Some(at) = reader.read(path, &bytes, &mut apply)? {
             hole = Some(Hole { segment: index, at, lsn: reader.last_lsn + 1 });
             break;
         }
@@ -105,12 +105,12 @@ impl Reader {
     /// Reads one segment; the offset of the hole, if there is one.
     fn read(
         &mut self,
+        path: &Path,
         bytes: &[u8],
         apply: &mut impl FnMut(&Record<'_>) -> Result<(), LogError>,
     ) -> Result<Option<usize>, LogError> {
         let expected = self.last_lsn + 1;
-        let header = Header::decode(bytes)
-            .filter(|header| header.first_lsn == expected && header.bytes == bytes.len() as u64);
+        let header = segment::header_of(path, bytes).filter(|header| header.first_lsn == expected);
         let Some(header) = header else { return Ok(Some(0)) };
         self.segments_bytes += header.bytes;
         let mut at = HEADER_BYTES;
@@ -142,16 +142,18 @@ fn refuse_corruption(paths: &[PathBuf], hole: &Hole) -> Result<(), LogError> {
             behind.display()
         ))
     };
+    let mut lost_header = false; // behind one any valid record is proof: it was synced before them
     for (index, path) in paths.iter().enumerate().skip(hole.segment) {
         let bytes = fs::read(path).map_err(|error| unusable(path, &error))?;
-        let header = Header::decode(&bytes);
+        let header = segment::header_of(path, &bytes);
+        lost_header |= header.is_none();
         // A record vouches for its segment: without a header any epoch will do.
         let epoch = header.map(|header| header.epoch);
         let from = if index == hole.segment { hole.at } else { 0 };
         for at in (from..bytes.len()).step_by(ALIGNMENT) {
             let Some(record) = decode_behind(&bytes[at..], epoch) else { continue };
             let synced = record.lsn > hole.lsn && record.durable_lsn >= hole.lsn;
-            if synced || (header.is_none() && record.lsn >= hole.lsn) {
+            if synced || lost_header {
                 return Err(corrupt(path, &format!("LSN {}", record.lsn)));
             }
         }

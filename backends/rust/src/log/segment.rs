@@ -36,7 +36,7 @@ impl Header {
     }
 
     /// `None` when these are not the first bytes of a segment of this version.
-    pub fn decode(bytes: &[u8]) -> Option<Self> {
+    fn decode(bytes: &[u8]) -> Option<Self> {
         let good = bytes.len() >= HEADER_BYTES
             && &bytes[..8] == MAGIC
             && number(bytes, 8, 4) == u64::from(VERSION)
@@ -77,6 +77,15 @@ impl Segment {
 
 pub fn path(directory: &Path, first_lsn: u64) -> PathBuf {
     directory.join(format!("segment-{first_lsn:016x}.log"))
+}
+
+/// The header of the segment that a path names: one of another name or size is none.
+pub fn header_of(path: &Path, bytes: &[u8]) -> Option<Header> {
+    let is_of = |header: &Header| {
+        let named = self::path(Path::new(""), header.first_lsn);
+        path.file_name() == named.file_name() && header.bytes == bytes.len() as u64
+    };
+    Header::decode(bytes).filter(is_of)
 }
 
 /// Every segment's path, in the order of the log.

@@ -22,6 +22,7 @@ const BATCH_RECORDS_MAX: usize = 64;
 const BATCH_BYTES_MAX: usize = 256 << 10;
 /// A larger body is written from where it lies instead of being copied into the batch.
 const COPIED_BYTES_MAX: usize = 64 << 10;
+const FULL_RETRY: Duration = Duration::from_secs(1);
 
 /// Tells a worker what became of its writes, by the tickets that it gave them: called by the
 /// writer, once a batch, so that a batch costs one wake of the worker.
@@ -59,6 +60,7 @@ pub fn start<T: Send + 'static>(
         accepted: Vec::new(),
         tells,
         buffer: Vec::with_capacity(2 * BATCH_BYTES_MAX),
+        full_at: None,
     };
     let writer = thread::Builder::new().name("log-writer".into()).spawn(move || {
         let ended = writer.run();
@@ -89,6 +91,8 @@ struct Writer<T> {
     accepted: Vec<Write<T>>,
     tells: Vec<Tell<T>>,
     buffer: Vec<u8>,
+    /// When the disk had no room for a segment.
+    full_at: Option<Instant>,
 }
 
 impl<T> Writer<T> {
@@ -271,7 +275,8 @@ impl<T> Writer<T> {
         let bytes = self.settings.segment_bytes.max(record_bytes + HEADER_BYTES as u64);
         let replaced = self.recovered.segment.as_ref().filter(|segment| segment.is_empty());
         let kept = self.recovered.segments_bytes - replaced.map_or(0, |s| s.header.bytes);
-        if kept + bytes > self.settings.log_bytes_max {
+        let was_full = self.full_at.is_some_and(|at| at.elapsed() < FULL_RETRY);
+        if was_full || kept + bytes > self.settings.log_bytes_max {
             return Err(Append::Full);
         }
         let header = Header {
@@ -286,11 +291,22 @@ impl<T> Writer<T> {
         if self.settings.durability != Durability::Buffered {
             self.sync().map_err(Append::Io)?;
         }
-        let file = self.ahead.take(bytes).map_err(|_| Append::Full)?;
+        let file = self.ahead.take(bytes).map_err(|error| self.full_or_failed(error))?;
         let begun = segment::begin(&self.settings.directory, file, header);
         self.recovered.segment = Some(begun.map_err(Append::Io)?);
         self.recovered.segments_bytes = kept + bytes;
         Ok(())
+    }
+
+    /// Only a disk without room is worth another attempt, and that not at once: each writes much.
+    fn full_or_failed(&mut self, error: io::Error) -> Append {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                self.full_at = Some(Instant::now());
+                Append::Full
+            }
+            _ => Append::Io(error),
+        }
     }
 
     fn sync_as_promised(&mut self) -> io::Result<()> {

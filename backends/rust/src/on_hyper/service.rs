@@ -68,7 +68,16 @@ impl Worker {
             waiting.push(outcome);
             answer
         };
-        let (count, mut made) = write.push(exchange, &mut log.borrow_mut(), ticket);
+        let (count, mut made) = {
+            let mut log = log.borrow_mut();
+            let bell = (!log.bell().is_owed()).then(|| log.bell().clone());
+            let pushed = write.push(exchange, &mut log, ticket);
+            if let Some(bell) = bell {
+                // Behind all that is ready now, which may have writes too.
+                tokio::task::spawn_local(async move { bell.ring() });
+            }
+            pushed
+        };
         for outcome in waiting.into_iter().take(count) {
             let outcome = outcome.await.unwrap_or(Err(Refusal::Failed));
             let told = self.rules.made(outcome);

@@ -67,12 +67,7 @@ fn run(
     log: Option<Log>,
     kind: (Stack, watch::Receiver<bool>),
 ) -> io::Result<()> {
-    let mut builder = tokio::runtime::Builder::new_current_thread();
-    if let Some((queue, _)) = &log {
-        let bell = queue.bell().clone();
-        builder.on_thread_park(move || bell.ring()); // a round ends when no task is ready
-    }
-    let runtime = builder.enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     LocalSet::new().block_on(&runtime, serve(listener, rules, log, kind))
 }
 

@@ -242,12 +242,13 @@ impl Client {
 
     /// The request has ended, as what is held says.
     fn finish(&mut self, bodyless: bool) -> Result<Ended, Malformed> {
-        let [app @ .., status, _, _, _] = self.held;
+        // An exit status beside the answer is the application's own business, as to web servers.
+        let status = self.held[4];
         let wire_bytes = std::mem::take(&mut self.wire_bytes);
         (self.stdout_ended, self.stderr_ended, self.stderr_bytes) = (false, false, 0);
         match status {
-            REQUEST_COMPLETE if app == [0; 4] => {}
-            REQUEST_COMPLETE..=UNKNOWN_ROLE => {
+            REQUEST_COMPLETE => {}
+            ..=UNKNOWN_ROLE => {
                 self.reply = Reply::default();
                 return Ok(Ended::GivenUp);
             }

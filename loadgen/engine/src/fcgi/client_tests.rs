@@ -122,11 +122,17 @@ fn heads_say_what_cgi_lets_them_say() {
 
 #[test]
 fn a_responder_may_give_a_request_up() {
-    for (app, status) in [(0, 1), (0, 2), (0, 3), (1, 0)] {
+    for (app, status) in [(0, 1), (0, 2), (0, 3), (1, 1)] {
         let bytes = [record(r::STDOUT, b"Status: 2"), end(app, status)].concat();
         let heard = answer_of(&bytes, false);
         assert_eq!(heard.unwrap().0, Some(Ended::GivenUp), "{app} {status}");
     }
+}
+
+#[test]
+fn an_exit_status_beside_a_whole_answer_is_no_failure() {
+    let bytes = [record(r::STDOUT, OK.as_bytes()), end(1, 0)].concat();
+    assert_eq!(answered(&bytes, false).0.status, 200);
 }
 
 #[test]
