@@ -13,6 +13,7 @@ use crate::signing::Stamp;
 const STDERR_BYTES_MAX: u64 = 64 << 10;
 /// `END_REQUEST`'s: the answer is whole, and the three reasons for which there is none.
 const REQUEST_COMPLETE: u8 = 0;
+const CANNOT_MULTIPLEX: u8 = 1;
 const UNKNOWN_ROLE: u8 = 3;
 
 /// How a request ended.
@@ -248,7 +249,7 @@ impl Client {
         (self.stdout_ended, self.stderr_ended, self.stderr_bytes) = (false, false, 0);
         match status {
             REQUEST_COMPLETE => {}
-            ..=UNKNOWN_ROLE => {
+            CANNOT_MULTIPLEX..=UNKNOWN_ROLE => {
                 self.reply = Reply::default();
                 return Ok(Ended::GivenUp);
             }
