@@ -226,8 +226,8 @@ def target(text: str) -> Target:
             "--target", f"{text!r} is not a URL: {error}", hint="write http://host:port/path"
         ) from error
     plain = text.isascii() and text.isprintable() and " " not in text
-    good = plain and parts.scheme == "http" and parts.hostname and port and not parts.username
-    if not good or parts.hostname is None:
+    host = parts.hostname
+    if not plain or parts.scheme != "http" or not host or not port or parts.username:
         raise UsageError(
             "--target",
             f"expected http://host:port/path, got {text!r}",
@@ -235,4 +235,4 @@ def target(text: str) -> Target:
         )
     path = parts.path or "/"
     query = f"?{parts.query}" if parts.query else ""
-    return Target(address=parts.hostname, port=port, host=parts.netloc, path=path + query)
+    return Target(address=host, port=port, host=parts.netloc, path=path + query)

@@ -206,9 +206,12 @@ def _objects(
             hint = error.hint if "there already" not in error.what else _TAKEN
             raise LoadFailed(error.where, error.what, hint=hint) from error
 
+    def delete() -> None:
+        ask("cleanup", "make" if made else "none")
+
     def delete_what_is_there() -> None:
         try:
-            ask("cleanup", "make" if made else "none")
+            delete()
         except PausemarkError as error:  # what ended the block is told too, and decides
             bucket = plan.request.scenario.objects.bucket
             say(f"bucket {bucket}: its objects are not all deleted: {error}")
@@ -222,7 +225,7 @@ def _objects(
         failed.pop_all()
     if not asked.keep_objects:
         say("delete what was preloaded")
-        ask("cleanup", "make" if made else "none")
+        delete()
 
 
 def _measure(plan: Plan, target: Target, root: Path, folder: Path) -> TrialData:

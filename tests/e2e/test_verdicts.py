@@ -91,11 +91,10 @@ def test_a_stopped_generator_is_invalid_and_named(tmp_path: Path) -> None:
     layout = lay_out("split", environment.usable_cpus())
     paths = Paths(root=ROOT, results=tmp_path, backend_roots=[])
     reading = calibrating.one_case(case, layout, paths, tmp_path, print)
-    if reading.disturbed and not reading.passed:
-        # A second with steal says nothing of the generator, in any of ten tries.
-        pytest.skip(f"this machine cannot tell: {'; '.join(reading.disturbed)}")
-    assert reading.passed, reading.text
-    assert reading.text.startswith("INVALID: the load generator ")
+    if reading.passed:
+        assert reading.text.startswith("INVALID: the load generator ")
+    else:  # a second with steal says nothing of the generator: then that is what is named
+        assert any("the hypervisor took" in text for text in reading.disturbed), reading.text
 
 
 def test_an_undisturbed_run_names_none_of_these(bench: Callable[..., Bench]) -> None:
