@@ -282,8 +282,9 @@ func TestARecordThatCannotBeAppliedIsRefused(t *testing.T) {
 func TestUnfinishedSegmentsAreRemovedAndNothingElse(t *testing.T) {
 	directory := t.TempDir()
 	writeLog(t, directory, 2, 20, allSynced)
-	others := []string{"notes.new", "segment-2.log", "segment-000000000000000G.log"}
-	for _, name := range append(others, "segment-0000000000000003.log.new") {
+	others := []string{"notes.txt", "segment-2.log", "segment-000000000000000G.log"}
+	unfinished := []string{"ahead.new", "segment-0000000000000003.log.new"}
+	for _, name := range append(others, unfinished...) {
 		must(t, os.WriteFile(filepath.Join(directory, name), []byte("half"), fileMode))
 	}
 	w, _ := writerFor(t, settingsFor(directory, Batch))
@@ -293,8 +294,10 @@ func TestUnfinishedSegmentsAreRemovedAndNothingElse(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if _, err := os.Stat(filepath.Join(directory, "segment-0000000000000003.log.new")); !os.IsNotExist(err) {
-		t.Error(err)
+	for _, name := range unfinished {
+		if _, err := os.Stat(filepath.Join(directory, name)); !os.IsNotExist(err) {
+			t.Errorf("%s is still there: %v", name, err)
+		}
 	}
 }
 
