@@ -71,10 +71,17 @@ pub fn run(plan: &Plan, stop: &Arc<AtomicBool>, out: &Out) -> Result<bool, Fault
     done["records"] = written.records.into();
     done["records_dropped"] = (written.dropped + totals.records_dropped).into();
     out.event(&done);
-    match fault {
+    match totals.broken.map(ended_early).or(fault) {
         Some(fault) => Err(fault),
         None => Ok(!interrupted),
     }
+}
+
+fn ended_early(found: String) -> Fault {
+    let (place, what) = ("a thread of the schedule", "ended before its time");
+    Fault::environment(place, what, "epoll and its timer to go on working", found).hint(
+        "see what forbids these calls (a sandbox, a tracer); slots left over are `unfinished`",
+    )
 }
 
 fn operation_names(plan: &Plan) -> Vec<&'static str> {

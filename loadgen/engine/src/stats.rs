@@ -224,6 +224,8 @@ pub struct Totals {
     /// Objects that `preload` could not put or read, and the first failure in words.
     pub failed: Vec<u64>,
     pub failure: Option<String>,
+    /// What ended a thread before its schedule did.
+    pub broken: Option<String>,
 }
 
 impl Totals {
@@ -256,6 +258,7 @@ impl Totals {
         self.interrupted |= other.interrupted;
         self.failed.extend(other.failed);
         self.failure = self.failure.take().or(other.failure);
+        self.broken = self.broken.take().or(other.broken);
     }
 }
 

@@ -200,7 +200,7 @@ impl Worker {
                 break;
             }
             if let Err(error) = self.sleep(&mut events) {
-                self.totals.failure = Some(format!("epoll_pwait2: {error}"));
+                self.totals.broken = Some(error.to_string());
                 break;
             }
             if events.iter().any(|event| event.data.u64() == TIMER) {

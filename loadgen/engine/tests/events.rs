@@ -4,10 +4,11 @@
 
 mod common;
 
-use common::{freeze, plan, run, spawn, Outcome, Reply, Server};
+use common::{feed, freeze, plan, run, spawn, Outcome, Reply, Server, ENGINE};
 use pausemark_engine::records::{HEADER_BYTES, RECORD_BYTES};
 use serde_json::{json, Value};
 use std::collections::BTreeSet;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 fn scratch(name: &str) -> std::path::PathBuf {
@@ -256,4 +257,21 @@ fn a_freeze_shows_as_response_time_and_backlog_and_not_as_own_fault() {
         .unwrap();
     assert!((195_000_000..400_000_000).contains(&slowest), "{slowest}");
     assert_eq!(outcome.totals()["good"], 1200);
+}
+
+#[test]
+fn a_thread_that_cannot_wait_any_more_is_told_with_its_reason() {
+    let server = Server::start(|_| Reply::Good);
+    let calls = "epoll_wait,epoll_pwait,epoll_pwait2";
+    let mut traced = Command::new("strace");
+    traced.args(["-f", "-qq", "-o", "/dev/null", "-e"]);
+    traced.arg(format!("inject={calls}:error=EBADF:when=100+"));
+    traced.args([ENGINE, "run"]);
+    let outcome = Outcome::of(feed(traced, &plan(server.port)));
+    assert_eq!(outcome.code, Some(4), "{}", outcome.stderr);
+    assert_eq!(outcome.event("error")["where"], "a thread of the schedule");
+    let found = outcome.event("error")["found"].as_str().unwrap();
+    assert!(found.contains("Bad file"), "{found}");
+    let done = outcome.event("done");
+    assert!(done["unfinished"].as_u64().unwrap() > 0, "{done}");
 }

@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub const ENGINE: &str = env!("CARGO_BIN_EXE_pausemark-engine");
 pub const SIZE: usize = 100;
 
 /// What the server does with one request.
@@ -199,8 +200,14 @@ pub fn plan(port: u16) -> Value {
 
 /// Starts the engine with the plan on its stdin.
 pub fn spawn(verb: &str, plan: &Value) -> Child {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_pausemark-engine"))
-        .arg(verb)
+    let mut engine = Command::new(ENGINE);
+    engine.arg(verb);
+    feed(engine, plan)
+}
+
+/// Starts a command that reads the plan from its stdin.
+pub fn feed(mut command: Command, plan: &Value) -> Child {
+    let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
