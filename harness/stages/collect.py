@@ -78,6 +78,7 @@ def collect(recording: Recording, judge: Callable[[Evidence], Verdict]) -> Colle
         own_lag_p99_ns=latency.own_fault_lag.p99 if latency is not None else None,
         checks=checks,
         hiccups=late,
+        stops_ns=hiccups.stops_by_second(facts, recording.hiccups),
     )
     if latency is not None:
         missing.pop("latency", None)

@@ -12,8 +12,6 @@ from harness.stats.intervals import Windows
 
 STALLED_NS = 5_000_000
 SECOND_NS = 1_000_000_000
-# /proc/stat counts in ticks of 10 ms, and a second's two ends can each be off by one.
-STEAL_DOUBT_NS = 20_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +52,17 @@ def unexplained(own_fault: Ints, sent_ns: Ints, platform: Windows) -> Ints:
 
 
 def stalled_seconds(
-    own_fault: Ints, intended_ns: Ints, low: int, seconds: int, steal_ns: Ints | None
+    own_fault: Ints, intended_ns: Ints, low: int, seconds: int, explained_ns: Ints | None
 ) -> Flags:
-    """Which seconds hold an own fault over STALLED_NS that the steal of the second does not cover.
+    """Which seconds hold an own fault over STALLED_NS more than the platform explains.
 
-    `steal_ns`: per second, for trials without a platform probe; None when windows were taken off.
+    `explained_ns`: per second, for trials without a platform probe; None when windows were taken
+    off, or nothing is known.
     """
     worst = np.zeros(seconds, np.int64)
     at = np.clip((intended_ns - low) // SECOND_NS, 0, seconds - 1)
     np.maximum.at(worst, at, own_fault)
-    if steal_ns is not None:
-        worst = worst - np.where(steal_ns > 0, steal_ns + STEAL_DOUBT_NS, 0)
+    if explained_ns is not None:
+        worst = worst - explained_ns
     stalled: Flags = worst > STALLED_NS
     return stalled

@@ -13,6 +13,8 @@ from harness.stats import clean, intervals, lag, pauses, percentiles, samples
 from harness.stats.streams import PLATFORM_KINDS, Watched
 
 SECOND_NS = 1_000_000_000
+# /proc/stat counts in ticks of 10 ms, and a second's two ends can each be off by one.
+STEAL_DOUBT_NS = 20_000_000
 STEAL_LOUD = 0.01  # a second with more steal than this on the engine's CPUs says nothing of it
 ROLES = ("backend", "engine")
 
@@ -108,16 +110,18 @@ def evidence(
     own_lag_p99_ns: int | None,
     checks: SelfChecks | None = None,
     hiccups: Hiccups | None = None,
+    stops_ns: Ints | None = None,
 ) -> Evidence:
     """What the judge needs; `requests` and `split` hold the measured part.
 
-    `own_lag_p99_ns` is for trials without records, of which nothing can be taken off.
+    `own_lag_p99_ns` is for trials without records, of which nothing can be taken off; `stops_ns`
+    is the longest stop of the engine's CPUs in each measured second that a sleeper there saw.
     """
     late: tuple[int | None, float | None, int | None, str] = (own_lag_p99_ns, None, None, "")
     never = None
     if requests is not None and split is not None:
         if not facts.closed_loop:
-            late = _own_lag(facts, requests, split, seen, resources)
+            late = _own_lag(facts, requests, split, seen, resources, stops_ns)
         never = len(requests) - int(np.count_nonzero(split.sent))
     return Evidence(
         subject=facts.spec.subject.name,
@@ -159,6 +163,7 @@ def _own_lag(
     split: lag.Lag,
     seen: Watched,
     resources: Resources | None,
+    stops_ns: Ints | None,
 ) -> tuple[int | None, float | None, int | None, str]:
     """P99, share of stalled seconds and maximum of the own fault that the platform leaves over."""
     if not np.any(split.sent):
@@ -179,7 +184,7 @@ def _own_lag(
         worst = percentiles.rank(np.sort(own), 0.99)
         return worst, float(np.mean(stalled)), int(own.max()), text if len(taken) else ""
     steal = _steal_by_second(facts, low, count)
-    stalled = lag.stalled_seconds(own, when, low, count, steal)
+    stalled = lag.stalled_seconds(own, when, low, count, _explained(steal, stops_ns))
     if steal is None:
         return percentiles.rank(np.sort(own), 0.99), float(np.mean(stalled)), int(own.max()), ""
     second = np.clip((when - low) // SECOND_NS, 0, count - 1)
@@ -194,6 +199,14 @@ def _own_lag(
         int(quiet.max()),
         text if loud else "",
     )
+
+
+def _explained(steal_ns: Ints | None, stops_ns: Ints | None) -> Ints | None:
+    """How long the machine can have stopped the engine at once in each second; None: not known."""
+    stolen = None if steal_ns is None else np.where(steal_ns > 0, steal_ns + STEAL_DOUBT_NS, 0)
+    if stolen is None or stops_ns is None:
+        return stops_ns if stolen is None else stolen
+    return np.maximum(stolen, stops_ns)
 
 
 def _steal_by_second(facts: TrialFacts, low: int, count: int) -> Ints | None:

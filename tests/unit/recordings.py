@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+from hdrh.histogram import HdrHistogram
 
 from harness.model.facts import CpuTimes, Incident, ProbeOutcome, Sample, TrialFacts
 from harness.model.plan import Layout, Subject, TrialSpec
@@ -126,6 +127,14 @@ def write_load(
     names = ["get"] if puts is None else ["get", "put"]
     header = {"schema": 1, "operations": names, "errors": ["reset", "status"], "connections": 4}
     write_requests(folder / name, header, records)
+
+
+def encoded(values: Ints) -> str:
+    """A histogram as the engine encodes it."""
+    histogram = HdrHistogram(1, 60 * SECOND, 3)
+    for value, count in zip(*np.unique(values, return_counts=True), strict=True):
+        histogram.record_value(int(value), int(count))
+    return str(histogram.encode().decode())
 
 
 def write_stream(

@@ -380,23 +380,6 @@ def test_a_damaged_event_is_a_reason_and_no_traceback(
     assert trial.load.good == 30_000, "its records are whole"
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        {"event": "ready"},
-        {"event": "second", "cpu": 0},
-        {"event": "second", "cpu": 0, "start_ns": 0, "end_ns": 1, "hiccups": "none"},
-        {"event": "second", "cpu": None, "start_ns": 0, "end_ns": 1, "hiccups": ""},
-    ],
-)
-def test_damaged_hiccups_are_a_reason(tmp_path: Path, line: dict[str, object]) -> None:
-    quiet(tmp_path)
-    (tmp_path / "hiccups.jsonl").write_text(json.dumps(line) + "\n")
-    trial = collected(tmp_path).data
-    assert trial.hiccups is None
-    assert trial.not_measured["hiccups"].startswith("hiccups.jsonl: event 1")
-
-
 def test_a_header_of_records_that_is_none_is_a_reason(tmp_path: Path) -> None:
     quiet(tmp_path)
     path = tmp_path / "requests.bin"

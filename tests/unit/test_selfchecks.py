@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from hdrh.histogram import HdrHistogram
 
 from harness.model.checks import SelfChecks
 from harness.model.recording import FLAG_BACKLOG, Ints
@@ -35,13 +34,6 @@ def poisson(seed: int = 7) -> Ints:
     gaps = np.random.default_rng(seed).exponential(SECOND / RATE, RATE * SECONDS * 2)
     times = START + np.cumsum(gaps).astype(np.int64)
     return times[times < START + SECONDS * SECOND]
-
-
-def encoded(values: Ints) -> str:
-    histogram = HdrHistogram(1, 60 * SECOND, 3)
-    for value, count in zip(*np.unique(values, return_counts=True), strict=True):
-        histogram.record_value(int(value), int(count))
-    return str(histogram.encode().decode())
 
 
 def write(
@@ -75,7 +67,7 @@ def write(
     number = len(intended) if offered is None else offered
     totals = {
         "offered": number, "sent": count, "completed": count, "good": count, "errors": {},
-        "histograms": {"service": encoded(np.full(count, service))},
+        "histograms": {"service": recordings.encoded(np.full(count, service))},
     }  # fmt: skip
     done = {"event": "done", "totals": totals, "records_dropped": 0, "unfinished": unfinished}
     text = "".join(json.dumps(line) + "\n" for line in [*lines, done])
@@ -292,39 +284,3 @@ def test_what_is_not_known_makes_nothing_worse(tmp_path: Path) -> None:
     assert "checks.schedule" in trial.not_measured
     assert reasons(trial) == {}
     assert "checks.engine_throttled_ns" in trial.not_measured
-
-
-def hiccup_lines(late_ns: int, *, cpus: tuple[int, ...] = (0, 1)) -> list[dict[str, Any]]:
-    return [
-        {"event": "second", "cpu": cpu, "start_ns": START + (second - 2) * SECOND,
-         "end_ns": START + (second - 1) * SECOND, "waited_ns": 7,
-         "hiccups": encoded(np.full(500, late_ns if second > 1 else 50_000_000))}
-        for second in range(SECONDS + 2)
-        for cpu in cpus
-    ]  # fmt: skip
-
-
-def test_hiccups_count_in_the_measured_part_only(tmp_path: Path) -> None:
-    quiet = [json.dumps(line) for line in hiccup_lines(900_000)]
-    (tmp_path / "hiccups.jsonl").write_text("\n".join(quiet) + "\n")
-    trial = write(tmp_path, uniform())
-    assert trial.hiccups is not None
-    assert trial.hiccups.by_role["engine"].count == 500 * SECONDS
-    assert reasons(trial) == {}
-    late = [json.dumps(line) for line in hiccup_lines(1_100_000)]
-    (tmp_path / "hiccups.jsonl").write_text("\n".join(late) + "\n")
-    assert reasons(write(tmp_path, uniform())) == {"platform-hiccups": Status.DEGRADED}
-
-
-def test_a_control_that_did_not_run_is_not_measured(tmp_path: Path) -> None:
-    trial = write(tmp_path, uniform())
-    assert trial.hiccups is None
-    assert "missing" in trial.not_measured["hiccups"]
-    (tmp_path / "hiccups.jsonl").write_text('{"event":"error","where":"--cpus","what":"no"}\n')
-    assert write(tmp_path, uniform()).not_measured["hiccups"] == "--cpus: no"
-    half = [json.dumps(line) for line in hiccup_lines(5_000, cpus=(0,))]
-    (tmp_path / "hiccups.jsonl").write_text("\n".join(half) + "\n")
-    trial = write(tmp_path, uniform())
-    assert trial.hiccups is not None
-    assert list(trial.hiccups.by_role) == ["engine"]
-    assert "backend" in trial.not_measured["hiccups.backend"]
