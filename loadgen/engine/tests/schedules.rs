@@ -89,17 +89,16 @@ fn a_closed_loop_keeps_every_connection_busy_and_has_no_lag() {
             late.count() as u64 <= depth,
             "only the one write that was under way as the end came"
         );
-        let second = outcome
+        // At one moment several may have been answered and not yet been asked again.
+        let most = outcome
             .events
             .iter()
-            .find(|event| event["event"] == "second")
-            .unwrap();
-        // One connection may have been answered and not yet been asked again as the second ended.
-        let in_flight = second["in_flight"].as_u64().unwrap();
-        assert!(
-            (3 * depth..=4 * depth).contains(&in_flight),
-            "{in_flight} at the end of the first second"
-        );
+            .filter_map(|event| event["in_flight"].as_u64());
+        assert!(most.max() <= Some(4 * depth));
+        let start_ns = outcome.event("start")["start_ns"].as_u64().unwrap();
+        let open_ns: u64 = records.iter().map(|[_, sent, last]| last - sent).sum();
+        let mean = open_ns as f64 / (end_ns - start_ns) as f64;
+        assert!(mean > 1.5 * depth as f64, "{mean} in flight in the mean");
     }
 }
 
