@@ -158,7 +158,11 @@ def _wait_until_traced(process: int) -> None:
 
 
 def _tracer(task: Path) -> int:
-    for line in (task / "status").read_text().splitlines():
+    try:
+        text = (task / "status").read_text()
+    except OSError:
+        return 1  # a thread that has ended escapes nobody
+    for line in text.splitlines():
         if line.startswith("TracerPid:"):
             return int(line.split()[1])
     return 0

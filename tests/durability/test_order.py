@@ -110,7 +110,7 @@ def test_nobody_reads_what_could_still_be_lost(fleet: Fleet, tmp_path: Path, mod
         writer.send(request("PUT", f"/{BUCKET}/k", [], b"new") + request("GET", f"/{BUCKET}/k"))
         time.sleep(DELAY_S / 4)
         assert server.ask("GET", f"/{BUCKET}/k").body == b"old"
-        assert time.monotonic() - began_s < DELAY_S * 0.8, "a read waited for a write's sync"
+        assert writer.pending(0.001) == b"", "a read waited for a write's sync"
         assert writer.answer().status == 200
         assert time.monotonic() - began_s >= DELAY_S * 0.95, "answered before the sync"
         assert writer.answer().body == b"new"
@@ -124,7 +124,7 @@ def test_a_client_that_hangs_up_does_not_take_back_its_write(fleet: Fleet, tmp_p
         with server.wire() as writer:
             writer.send(request("PUT", f"/{BUCKET}/k", [], b"left behind"))
             time.sleep(DELAY_S / 4)
-        deadline = time.monotonic() + 3 * DELAY_S
+        deadline = time.monotonic() + 20 * DELAY_S
         while server.ask("GET", f"/{BUCKET}/k").status != 200:
             assert time.monotonic() < deadline
             time.sleep(0.05)

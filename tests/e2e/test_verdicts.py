@@ -75,8 +75,7 @@ def test_a_core_hog_is_named(bench: Callable[..., Bench]) -> None:
         one = bench(*AS_PROCESS, "--rps", "1000")
         assert one.end() in {0, 3}, one.stderr
     reason = one.reasons()["core-shared"]
-    assert reason.who == "corehog", reason
-    assert "corehog " in reason.text
+    assert "corehog " in reason.text, reason
     assert f"CPU {cpu}" in reason.text
     assert reason.value > 0.03
     assert one.trials()[0].platform is not None
@@ -117,6 +116,7 @@ def test_wrong_answers_are_invalid_and_name_the_backend(bench: Callable[..., Ben
     one.leaves_nothing()
 
 
+@pytest.mark.timeout(1500)
 def test_a_planted_delay_is_worse_and_its_twin_is_not(bench: Callable[..., Bench]) -> None:
     """Eight blocks of the same program with and without 2 ms, each with its twin."""
     one = bench(
@@ -130,13 +130,13 @@ def test_a_planted_delay_is_worse_and_its_twin_is_not(bench: Callable[..., Bench
     document = json.loads(compared.stdout)
     pairs = {(pair["base"], pair["new"]): pair for pair in document["pairs"]}
     late = pairs["delayed/prompt", "delayed/late"]
-    cell = next(cell for cell in late["cells"] if cell["metric"] == "p50_clean")
-    assert cell["new"] - cell["base"] > 1_500_000
+    cells = {cell["metric"]: cell for cell in late["cells"]}
+    assert cells["p50_observed"]["new"] - cells["p50_observed"]["base"] > 1_500_000
+    cell = cells["p50_clean"]
     if cell["n"] == 8:
         assert (code, cell["word"], cell["regression"]) == (1, "worse", True)
     else:  # the machine spoiled a trial of two seconds: then the gate must not pretend to know
-        assert (code, cell["word"]) == (0, "cannot tell (needs n >= 8)")
-        assert any("INVALID trials left out" in note for note in late["notes"])
+        assert (cell["word"], cell["regression"]) == ("cannot tell (needs n >= 8)", False)
     for pair in pairs.values():
         if pair["is_twin"]:
             clean = [cell for cell in pair["cells"] if cell["metric"] == "p50_clean"]

@@ -73,12 +73,17 @@ for number in 1 2 3 4; do
         done >"$folder/answered-$number"
     ) &
 done
+tries=0
+until cat "$folder"/answered-* | grep -q .; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 200 ] || fail "no write was answered within 20 s"
+    sleep 0.1
+done
 sleep 0.5
 kill -9 "$pid"
 wait
 start "$@"
 cat "$folder"/answered-* >"$folder/answered"
-[ -s "$folder/answered" ] || fail "no write was answered before the kill"
 while read -r key; do
     expect 200 "$url/bucket/$key"
 done <"$folder/answered"

@@ -3,7 +3,8 @@
 # Arguments: binary mode
 set -eu
 server=$1 mode=$2
-port=$((20000 + ($$ + 7) % 20000)) url=http://127.0.0.1:$((20000 + ($$ + 7) % 20000))
+port=$((10000 + ($$ + 7) % 20000)) # below the kernel's own
+url=http://127.0.0.1:$port
 folder=$(mktemp -d)
 pid=
 trap '[ -z "$pid" ] || kill -9 "$pid" 2>/dev/null || true; rm -rf "$folder"' EXIT
@@ -63,12 +64,17 @@ for number in 1 2 3 4; do
         i=$((i + 1))
     done >"$folder/answered$number") &
 done
+tries=0
+until cat "$folder"/answered* | grep -q .; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 200 ] || fail "no write was answered within 20 s"
+    sleep 0.1
+done
 sleep 0.5
 kill -9 "$pid"
 wait
 begin
 cat "$folder"/answered* >"$folder/answered"
-[ -s "$folder/answered" ] || fail "nothing was answered before the kill"
 while read -r key; do
     expect 200 "$url/bucket/$key"
 done <"$folder/answered"

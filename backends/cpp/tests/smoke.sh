@@ -3,7 +3,8 @@
 # Arguments: binary allocator threads stack
 set -eu
 server=$1 allocator=$2 threads=$3 stack=$4
-port=$((20000 + $$ % 20000)) url=http://127.0.0.1:$((20000 + $$ % 20000))
+port=$((10000 + $$ % 20000)) # below the kernel's own
+url=http://127.0.0.1:$port
 "$server" --port "$port" --threads "$threads" --stack "$stack" --allocator "$allocator" \
     --store-bytes-max 40MiB &
 pid=$!

@@ -181,7 +181,7 @@ fn the_engine_dies_with_its_parent() {
     std::fs::write(&path, plan.to_string()).unwrap();
     let engine = env!("CARGO_BIN_EXE_pausemark-engine");
     let script = format!(
-        "{engine} run < {} > /dev/null & echo $!; sleep 1",
+        "{engine} run < {} > /dev/null 2>&1 & echo $!; sleep 1",
         path.display()
     );
     let output = std::process::Command::new("sh")
@@ -255,7 +255,7 @@ fn a_freeze_shows_as_response_time_and_backlog_and_not_as_own_fault() {
     let slowest = outcome.totals()["summary"]["response_ns_max"]
         .as_u64()
         .unwrap();
-    assert!((195_000_000..400_000_000).contains(&slowest), "{slowest}");
+    assert!((195_000_000..1_000_000_000).contains(&slowest), "{slowest}");
     assert_eq!(outcome.totals()["good"], 1200);
 }
 

@@ -5,7 +5,9 @@
 
 mod common;
 
-use common::attacks::{attack, listen, say, short_plan, watch, withstand, Attack, TIME_MAX};
+use common::attacks::{
+    attack, listen, say, short_plan, watch, withstand, Attack, LONG_TIMEOUT_NS, TIME_MAX,
+};
 use pausemark_engine::h2::frames as f;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -351,6 +353,7 @@ fn a_server_that_hangs_up_in_the_run_is_not_stormed() {
         }
     });
     let mut plan = short_plan(port);
+    plan["timeout_ns"] = LONG_TIMEOUT_NS.into();
     plan["scenario"]["check"]["digest_one_in"] = 0.into();
     let (outcome, took, _) = watch(&plan);
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);

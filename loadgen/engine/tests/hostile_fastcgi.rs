@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::attacks::{listen, say, short_plan, watch, withstand, Attack};
+use common::attacks::{listen, say, short_plan, watch, withstand, Attack, LONG_TIMEOUT_NS};
 use pausemark_engine::body;
 use pausemark_engine::fcgi::records::{self as r, Head};
 use std::io::{Read, Write};
@@ -243,6 +243,7 @@ fn what_one_request_meets_is_no_matter_of_the_next() {
     });
     let mut plan = short_plan(port);
     plan["protocol"] = "fastcgi".into();
+    plan["timeout_ns"] = LONG_TIMEOUT_NS.into();
     let (outcome, _, _) = watch(&plan);
     assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
     let (done, totals) = (outcome.event("done"), outcome.totals());

@@ -20,8 +20,8 @@ use crate::store::Store;
 
 /// The first makes the buffers, and the next the object that takes turns with its own.
 const WARM_UP_ROUNDS: usize = 3;
-/// Of 5 ms each.
-const SILENT_TURNS_MAX: usize = 200;
+/// Of 5 ms each: the first write of a log waits for three syncs, and a busy disk takes its time.
+const SILENT_TURNS_MAX: usize = 4000;
 
 /// A worker, its log if it has one, and a client of it.
 struct Pair {

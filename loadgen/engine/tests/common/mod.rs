@@ -17,6 +17,8 @@ use std::time::Duration;
 
 pub const ENGINE: &str = env!("CARGO_BIN_EXE_pausemark-engine");
 pub const SIZE: usize = 100;
+/// Of tests in which a server does not answer; else the machine may stop anyone for a second.
+pub const SHORT_TIMEOUT_NS: u64 = 300_000_000;
 
 /// What the server does with one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,7 +197,7 @@ pub fn plan(port: u16) -> Value {
             "operations": [{"name": "get", "weight": 1, "status": 200}],
             "check": {"digest_one_in": 1}},
         "rate_rps": 400.0, "warmup_s": 0.0, "duration_s": 1.0, "connections": 4, "threads": 1,
-        "seed": 1, "timeout_ns": 300_000_000, "protocol": "h1", "pipeline": 1})
+        "seed": 1, "timeout_ns": 5_000_000_000_u64, "protocol": "h1", "pipeline": 1})
 }
 
 /// Starts the engine with the plan on its stdin.
@@ -319,8 +321,10 @@ pub fn freeze(freeze_us: u64, log: Option<&std::path::Path>) -> Freeze {
     if let Some(log) = log {
         command.arg("--log").arg(log);
     }
-    let process = command.stdin(Stdio::null()).spawn().unwrap();
+    let mut process = command.stdin(Stdio::null()).spawn().unwrap();
     while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        let ended = process.try_wait().unwrap();
+        assert!(ended.is_none(), "the freeze server ended: {ended:?}");
         std::thread::sleep(Duration::from_millis(10));
     }
     Freeze { process, port }
