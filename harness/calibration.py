@@ -38,6 +38,8 @@ SHORT_TRIES = 3  # of the case before a run, when its first try fails
 SHARE = 0.01  # P99
 # Reasons of the machine's, none of which a wrong instrument can give: such a try is repeated.
 DISTURBANCES = {"steal-engine", "steal-backend", "core-shared", "generator-runqueue"}
+# One second of ten, of which the engine waited so much behind others, is its P99 of lag.
+RUNQUEUE_SECOND_SHARE_MAX = 0.05
 
 
 SHORT = Case("freeze 20 ms/s at 1,000 RPS", 1000.0, 4, 5.0)
@@ -189,9 +191,13 @@ def _p99(data: TrialData) -> int | None:
     return next((value for q, value in curve.items() if abs(q - (1 - SHARE)) < 1e-9), None)
 
 
-def _disturbed(data: TrialData) -> list[str]:
-    """What else the machine did during a try, by the trial's own verdict."""
-    return [reason.text for reason in data.verdict.reasons if reason.id in DISTURBANCES]
+def disturbances(data: TrialData) -> list[str]:
+    """What else the machine did during a try, by the trial's own verdict and its worst second."""
+    told = [reason.text for reason in data.verdict.reasons if reason.id in DISTURBANCES]
+    worst = data.checks.runqueue_second_p99 if data.checks is not None else None
+    if worst is not None and worst > RUNQUEUE_SECOND_SHARE_MAX:
+        told.append(f"others had the engine's processor for {worst:.0%} of a second")
+    return told
 
 
 def _judge_stopped(case: Case, data: TrialData) -> Reading:
@@ -206,7 +212,7 @@ def _judge_stopped(case: Case, data: TrialData) -> Reading:
     return Reading(
         name=case.name,
         passed=passed,
-        disturbed=_disturbed(data),
+        disturbed=disturbances(data),
         expected_ns=None,
         found_ns=None,
         error_ns=None,
@@ -222,7 +228,7 @@ def _judge_scripted(case: Case, data: TrialData, checks: list[Check]) -> Reading
     return Reading(
         name=case.name,
         passed=not failed,
-        disturbed=_disturbed(data),
+        disturbed=disturbances(data),
         expected_ns=None,
         found_ns=None,
         error_ns=None,
@@ -240,7 +246,7 @@ def _judge_freeze(case: Case, data: TrialData, *, expected_delay: float, rho: fl
         return Reading(
             name=case.name,
             passed=False,
-            disturbed=_disturbed(data),
+            disturbed=disturbances(data),
             expected_ns=round(expected_delay),
             found_ns=None,
             error_ns=None,
@@ -252,7 +258,7 @@ def _judge_freeze(case: Case, data: TrialData, *, expected_delay: float, rho: fl
     return Reading(
         name=case.name,
         passed=abs(error) <= TOLERANCE_NS,
-        disturbed=_disturbed(data),
+        disturbed=disturbances(data),
         expected_ns=expected,
         found_ns=found,
         error_ns=error,

@@ -47,6 +47,10 @@ class ProgramFailed(PausemarkError):
     """A program ended with another status than 0."""
 
 
+# What a make tells makes below it, its command line's variables among it: ours are none of them.
+OF_A_MAKE = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL"}
+
+
 class TimedOut(PausemarkError):
     """A process that did not end in its time, and was killed."""
 
@@ -129,9 +133,10 @@ def spawn(
     """Starts in a session of its own; it is killed when the calling thread ends.
 
     (PR_SET_PDEATHSIG counts threads: start long-lived programs from the main thread.) A Path is
-    appended to; `env` is added to ours. `groups` are cgroup.procs files to join, `cpus` its
-    affinity ([] keeps ours); `unprivileged` drops every capability and the chance to gain one; a
-    `daemon` outlives us and is never taken for something left behind. Raises ProgramMissing.
+    appended to; `env` is added to ours, without what a make that runs us would tell one below.
+    `groups` are cgroup.procs files to join, `cpus` its affinity ([] keeps ours); `unprivileged`
+    drops every capability and the chance to gain one; a `daemon` outlives us and is never taken for
+    something left behind. Raises ProgramMissing.
     """
     program = find(argv[0], (env or {}).get("PATH"))
     if program is None:
@@ -142,7 +147,8 @@ def spawn(
     if cpus:
         wrapped += ["taskset", "-c", ",".join(map(str, cpus))]
     wrapped += [*_privileges(unprivileged=unprivileged, daemon=daemon), program, *argv[1:]]
-    environment = {**os.environ, **(env or {}), OWNER_VARIABLE: str(own_identity())}
+    ours = {name: value for name, value in os.environ.items() if name not in OF_A_MAKE}
+    environment = {**ours, **(env or {}), OWNER_VARIABLE: str(own_identity())}
     if daemon:
         del environment[OWNER_VARIABLE]
     with contextlib.ExitStack() as stack:

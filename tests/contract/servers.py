@@ -154,8 +154,11 @@ def build(backend: Backend) -> None:
         if all(path.stat().st_mtime <= built_at for path in _sources(backend.folder)):
             return
     backend.build_folder.mkdir(parents=True, exist_ok=True)
+    # A make that runs us would have its command line's variables, FLAGS among them, set there too.
+    ours = {name: value for name, value in os.environ.items() if not _is_of_a_make(name)}
     done = subprocess.run(
         ["make", "-C", str(backend.folder), "build", f"OUT={backend.build_folder}"],
+        env=ours,
         capture_output=True,
         text=True,
         timeout=BUILD_TIMEOUT_S,
@@ -164,6 +167,10 @@ def build(backend: Backend) -> None:
     if done.returncode != 0:
         raise RuntimeError(f"make build failed for {backend.name}:\n{done.stdout}\n{done.stderr}")
     backend.artifact.touch()  # make may have found nothing to do; the next run asks for this time
+
+
+def _is_of_a_make(name: str) -> bool:
+    return name.startswith("MAKE") or name == "MFLAGS"
 
 
 def _sources(folder: Path) -> Iterator[Path]:

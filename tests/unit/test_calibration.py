@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
-from harness.calibration import median
+from harness.calibration import disturbances, median
+from harness.model.checks import SelfChecks
 from harness.model.known import Reading
+from harness.model.verdict import Status
 from harness.stats.known import TOLERANCE_NS
+from tests.unit import trials
 
 
 def reading(error_ns: int | None) -> Reading:
@@ -39,3 +43,12 @@ def test_the_median_error_speaks(errors: list[int | None], counts: int | None) -
     found = median([reading(error) for error in errors])
     assert found.error_ns == counts
     assert found.passed is (counts is not None and abs(counts) <= TOLERANCE_NS)
+
+
+def test_a_second_behind_others_disturbs_a_try_and_a_usual_one_does_not() -> None:
+    quiet = trials.trial(trials.BASE, 0, status=Status.VALID)
+    for worst, found in ((None, []), (0.04, []), (0.098, ["10% of a second"])):
+        checks = SelfChecks(runqueue_share=0.01, runqueue_second_p99=worst)
+        told = disturbances(msgspec.structs.replace(quiet, checks=checks))
+        assert len(told) == len(found)
+        assert all(text in line for text, line in zip(found, told, strict=True))

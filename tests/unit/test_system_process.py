@@ -36,6 +36,15 @@ def test_run_adds_to_the_environment() -> None:
     assert run(["sh", "-c", "echo $PM_X"], timeout_s=10, env={"PM_X": "yes"}).stdout == "yes\n"
 
 
+def test_a_make_is_no_part_of_the_one_that_runs_us(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "Makefile").write_text("FLAGS := none\nall:\n\t@echo $(MAKELEVEL) $(FLAGS)\n")
+    monkeypatch.setenv("MAKEFLAGS", " -- FLAGS=of-another-make")
+    monkeypatch.setenv("MAKELEVEL", "1")
+    assert "\n0 none\n" in run(["make", "-C", str(tmp_path)], timeout_s=10).stdout
+
+
 def test_a_missing_program_is_named() -> None:
     with pytest.raises(ProgramMissing, match="no-such-program: cannot be started"):
         run(["no-such-program"], timeout_s=1)
