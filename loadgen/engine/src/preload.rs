@@ -81,7 +81,8 @@ pub fn preload(plan: &Plan, stop: &Arc<AtomicBool>, out: &Out) -> Result<bool, F
         return Ok(false);
     }
     let why = totals
-        .failure
+        .broken
+        .or(totals.failure)
         .unwrap_or_else(|| errors.errors_json().to_string());
     verdict(scenario, missing, &sample, &why).map(|()| true)
 }
