@@ -56,8 +56,7 @@ def stalled_seconds(
 ) -> Flags:
     """Which seconds hold an own fault over STALLED_NS more than the platform explains.
 
-    `explained_ns`: per second, for trials without a platform probe; None when windows were taken
-    off, or nothing is known.
+    `explained_ns`: per second; None when it was taken off before, or nothing is known.
     """
     worst = np.zeros(seconds, np.int64)
     at = np.clip((intended_ns - low) // SECOND_NS, 0, seconds - 1)

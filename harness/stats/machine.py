@@ -178,8 +178,10 @@ def _own_lag(
         )
         # The requests that came due meanwhile are sent one after another: that is its backlog.
         rho = clean.utilisation([resources.engine_core_share if resources else 0.0])
+        # Either may see a stop that the other missed; one seen by both is taken off once.
+        stalled = lag.stalled_seconds(own, when, low, count, stops_ns)
         own = lag.unexplained(own, sent, clean.extended(taken, rho, when, sent))
-        stalled = lag.stalled_seconds(own, when, low, count, None)
+        stalled &= lag.stalled_seconds(own, when, low, count, None)
         text = "the engine's vCPU stops are taken off"
         worst = percentiles.rank(np.sort(own), 0.99)
         return worst, float(np.mean(stalled)), int(own.max()), text if len(taken) else ""

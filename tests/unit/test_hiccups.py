@@ -25,15 +25,26 @@ BACKEND, ENGINE = recordings.LAYOUT.backend_cpus, recordings.LAYOUT.engine_cpus
 
 
 def trial(
-    folder: Path, hiccups: list[dict[str, Any]], *, stall: tuple[int, int] = (0, 0)
+    folder: Path,
+    hiccups: list[dict[str, Any]],
+    *,
+    stall: tuple[int, int] = (0, 0),
+    probe_saw_ns: int | None = None,
 ) -> TrialData:
-    """`stall`: in which second the engine stood still, and for how long."""
+    """`stall`: in which second the engine stood still, how long; `probe_saw_ns`: of that."""
     recordings.write_facts(folder, SECONDS)
     intended = START + np.arange(RATE * SECONDS, dtype=np.int64) * (SECOND // RATE)
     begin, sent = START + stall[0] * SECOND + SECOND // 2, intended + 10_000
     stopped = (intended >= begin) & (intended < begin + stall[1])
     sent = np.where(stopped, begin + stall[1], sent)
     recordings.write_load(folder, intended, sent, sent + 100_000)
+    if probe_saw_ns is not None:
+        rows: list[tuple[object, ...]] = [(0, begin, begin + probe_saw_ns, 1, 0, 2, 0, b"")]
+        recordings.write_stream(
+            folder, "platform", "platform", recordings.PLATFORM_FIELDS, rows,
+            {"kind": recordings.PLATFORM_KINDS, "role": {"1": "backend", "2": "engine"}},
+        )  # fmt: skip
+        recordings.write_probes(folder, "platform")
     if hiccups:
         text = "".join(json.dumps(line) + "\n" for line in hiccups)
         (folder / "hiccups.jsonl").write_text(text)
@@ -133,6 +144,16 @@ def test_a_stall_that_the_sleeper_beside_it_had_too_is_the_machines(
 def test_nothing_else_explains_a_stall(tmp_path: Path, hiccups: list[dict[str, Any]]) -> None:
     found = reasons(trial(tmp_path, hiccups, stall=STALL))
     assert found == {"generator-stalled": Status.DEGRADED}
+
+
+def test_beside_the_probe_the_sleeper_tells_the_stop_that_it_missed(tmp_path: Path) -> None:
+    stalled = {"generator-stalled": Status.DEGRADED}
+    seen = seconds(SEEN, at=7)
+    assert reasons(trial(tmp_path, seconds(), stall=STALL, probe_saw_ns=1_000)) == stalled
+    assert reasons(trial(tmp_path, seen, stall=STALL, probe_saw_ns=1_000)) == {}
+    # 10 of 20 ms, seen by the probe and some of them by the sleeper, are taken off once.
+    long = (STALL[0], 20_000_000)
+    assert reasons(trial(tmp_path, seen, stall=long, probe_saw_ns=10_000_000)) == stalled
 
 
 def test_a_stall_that_is_longer_than_the_sleepers_is_the_engines(tmp_path: Path) -> None:
