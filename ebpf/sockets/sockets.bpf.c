@@ -6,6 +6,10 @@
  * delete succeed on one CPU only; the plain words (progress_ns, first_ns) may lose a race by
  * nanoseconds, and the next event puts them right.
  *
+ * The kernel tells of a send when it is over, and by then a quick client may have sent its next
+ * request: bytes that came since the last receive are therefore remembered, and a send that answers
+ * makes them the next request.
+ *
  * Settings: GAP_NS. The port is in `settings`, because it may change from trial to trial. */
 #include "histogram.h"
 #include "tree.h"
@@ -21,6 +25,11 @@
 
 struct settings {
     u64 port;
+};
+
+struct connection {
+    u64 state;     /* OPEN or HALF_CLOSED */
+    u64 unread_ns; /* first arrival since the last receive; 0: none */
 };
 
 struct progress {
@@ -47,8 +56,8 @@ struct gap {
 };
 
 BPF_ARRAY(settings, struct settings, 1);
-BPF_HASH(connections, u64, u64, 65536); /* socket -> OPEN or HALF_CLOSED */
-BPF_HASH(unanswered, u64, u64, 65536);  /* socket -> arrival of its request */
+BPF_HASH(connections, u64, struct connection, 65536); /* by socket */
+BPF_HASH(unanswered, u64, u64, 65536);                /* socket -> arrival of its request */
 BPF_ARRAY(progress, struct progress, 1);
 BPF_ARRAY(totals, struct totals, 1);
 BPF_ARRAY(server_time, struct histogram, 1);
@@ -112,6 +121,18 @@ static __always_inline void measure_server_time(u64 server_time_ns)
         *peak = server_time_ns;
 }
 
+/* A request has come, if the connection owed nothing: told at both ends of a race, once counted. */
+static __always_inline void
+arrive(u64 socket, u64 arrival_ns, struct progress *state, struct totals *count)
+{
+    if (unanswered.insert(&socket, &arrival_ns) != 0)
+        return;
+    if (state->in_flight <= 0)
+        state->first_ns = arrival_ns;
+    __sync_fetch_and_add(&state->in_flight, 1);
+    __sync_fetch_and_add(&count->requests, 1);
+}
+
 static __always_inline void abandon(u64 socket)
 {
     struct progress *state = the_progress();
@@ -133,7 +154,7 @@ int on_set_state(struct tracepoint__sock__inet_sock_set_state *args)
     if (args->newstate == TCP_ESTABLISHED && args->oldstate == TCP_SYN_RECV) {
         if (args->sport != set->port)
             return 0;
-        u64 open = OPEN;
+        struct connection open = {.state = OPEN};
         abandon(socket); /* a recycled address whose close was not seen */
         if (connections.update(&socket, &open) != 0)
             __sync_fetch_and_add(&count->full, 1);
@@ -141,9 +162,9 @@ int on_set_state(struct tracepoint__sock__inet_sock_set_state *args)
             __sync_fetch_and_add(&count->opened, 1);
     } else if (args->newstate == TCP_CLOSE_WAIT) {
         /* data_ready follows for the end itself, which is no request. */
-        u64 *connection = connections.lookup(&socket);
+        struct connection *connection = connections.lookup(&socket);
         if (connection)
-            *connection = HALF_CLOSED;
+            connection->state = HALF_CLOSED;
     } else if (args->newstate == TCP_FIN_WAIT1 || args->newstate == TCP_CLOSE) {
         /* The server will answer no more; a client that only half-closed may still be answered. */
         if (connections.delete(&socket) == 0) {
@@ -157,20 +178,16 @@ int on_set_state(struct tracepoint__sock__inet_sock_set_state *args)
 int on_data_ready(struct tracepoint__sock__sk_data_ready *args)
 {
     u64 socket = (u64)args->skaddr;
-    u64 *connection = connections.lookup(&socket);
-    if (!connection || *connection != OPEN || unanswered.lookup(&socket))
+    struct connection *connection = connections.lookup(&socket);
+    if (!connection || connection->state != OPEN || connection->unread_ns)
         return 0;
     struct progress *state = the_progress();
     struct totals *count = the_totals();
     if (!state || !count)
         return 0;
     u64 now_ns = bpf_ktime_get_ns();
-    if (state->in_flight <= 0)
-        state->first_ns = now_ns;
-    if (unanswered.insert(&socket, &now_ns) == 0) {
-        __sync_fetch_and_add(&state->in_flight, 1);
-        __sync_fetch_and_add(&count->requests, 1);
-    }
+    connection->unread_ns = now_ns; /* before the map is asked, whose lock is a barrier */
+    arrive(socket, now_ns, state, count);
     return 0;
 }
 
@@ -179,7 +196,9 @@ int on_receive(struct tracepoint__sock__sock_recv_length *args)
     u64 socket = (u64)args->sk;
     if (args->ret <= 0 || (args->flags & FLAG_PEEK))
         return 0;
-    if (connections.lookup(&socket)) {
+    struct connection *connection = connections.lookup(&socket);
+    if (connection) {
+        connection->unread_ns = 0;
         struct progress *state = the_progress();
         if (state)
             make_progress(state, bpf_ktime_get_ns());
@@ -194,7 +213,8 @@ int on_receive(struct tracepoint__sock__sock_recv_length *args)
 int on_send(struct tracepoint__sock__sock_send_length *args)
 {
     u64 socket = (u64)args->sk;
-    if (args->ret <= 0 || !connections.lookup(&socket))
+    struct connection *connection = args->ret > 0 ? connections.lookup(&socket) : NULL;
+    if (!connection)
         return 0;
     struct progress *state = the_progress();
     struct totals *count = the_totals();
@@ -210,6 +230,9 @@ int on_send(struct tracepoint__sock__sock_send_length *args)
         __sync_fetch_and_add(&state->in_flight, -1);
         __sync_fetch_and_add(&count->answers, 1);
         measure_server_time(server_time_ns);
+        u64 unread_ns = connection->unread_ns; /* behind the delete, whose lock is a barrier */
+        if (unread_ns && connection->state == OPEN)
+            arrive(socket, unread_ns, state, count);
     }
     return 0;
 }

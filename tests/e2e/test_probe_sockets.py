@@ -7,6 +7,7 @@ import signal
 import socket
 import statistics
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -149,6 +150,46 @@ def test_a_request_that_nobody_answers(subject: Subject, tmp_path: Path) -> None
     assert (summary["requests"], summary["answers"], summary["abandoned"]) == (3, 0, 1)
     assert summary["in_flight"] == 2
     assert summary["gap_open_ns"] >= 190_000_000
+
+
+def test_a_client_that_asks_again_before_the_send_returns(
+    subject: Subject, tmp_path: Path
+) -> None:
+    """The kernel tells of a send at its end: the next request may lie in the socket by then."""
+    port = free_port()
+    with ProbeSession("sockets", tmp_path) as session:
+        configure(session, subject, port)
+        command = [sys.executable, "-c", LARGE_ANSWERS, str(port)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
+            start(session, process, port)
+            with (
+                socket.create_connection(("127.0.0.1", port), timeout=30) as client,
+                client.makefile("rb") as answers,
+            ):
+                client.sendall(b"again")
+                for _ in range(2):
+                    client.recv(1, socket.MSG_PEEK)  # the send is under way, and cannot end
+                    client.sendall(b"again")
+                    assert len(answers.read(LARGE_BYTES)) == LARGE_BYTES
+                client.shutdown(socket.SHUT_WR)
+                assert len(answers.read()) == LARGE_BYTES
+            assert process.wait(timeout=30) == 0
+        summary = session.stop()["summary"]
+    assert (summary["requests"], summary["answers"], summary["abandoned"]) == (3, 3, 0)
+    assert summary["in_flight"] == 0
+
+
+LARGE_BYTES = 32 << 20  # more than both ends' buffers hold
+LARGE_ANSWERS = f"""
+import socket, sys
+with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as listener:
+    print("ready", flush=True)
+    with listener.accept()[0] as client:
+        while client.recv(5):
+            client.sendall(bytes({LARGE_BYTES}))
+"""
 
 
 def test_other_ports_and_older_connections(subject: Subject, tmp_path: Path) -> None:
