@@ -53,6 +53,9 @@ var stores = map[string]func(bytesMax int64) (*store.Store, error){
 	"offheap":  store.NewOffHeap,
 }
 
+// processorsForSync are what a log that is synced has beside those of the threads.
+const processorsForSync = 2
+
 // byThreads is --gomaxprocs where it follows --threads.
 const byThreads = "threads"
 
@@ -119,9 +122,10 @@ func run(arguments []string, stdout, stderr io.Writer) int {
 	return code
 }
 
-// processors is GOMAXPROCS as the flag says, or, where the environment does not: a thread each, and one more for a
-// log that is synced, for a sync would hold the only processor until the runtime notices. A log that is only
-// written has none: a processor that has little to do spends the other's time on looking for work.
+// processors is GOMAXPROCS as the flag says, or, where the environment does not: a thread each, and two more for a
+// log that is synced. One is held by the sync for as long as it lasts; beside an idle other the runtime lets it be,
+// where without one it looks every 20 us and takes it away, at each sync. A log that is only written has neither: a
+// processor that has little to do spends the other's time on looking for work.
 func processors(chosen settings) int {
 	if chosen.processors > 0 {
 		return chosen.processors
@@ -130,7 +134,7 @@ func processors(chosen settings) int {
 	case journal.RAM, journal.Buffered:
 		return chosen.threads
 	default:
-		return chosen.threads + 1
+		return chosen.threads + processorsForSync
 	}
 }
 
@@ -140,7 +144,7 @@ func parseFlags(arguments []string) (settings, error) {
 	flags.SetOutput(io.Discard)
 	address := flags.String("address", "127.0.0.1", "IP address to listen on")
 	port := flags.Uint("port", 9000, "port to listen on")
-	flags.IntVar(&s.threads, "threads", 1, "worker threads (GOMAXPROCS, and one more for a log that is synced)")
+	flags.IntVar(&s.threads, "threads", 1, "worker threads (GOMAXPROCS, and two more for a log that is synced)")
 	processors := flags.String("gomaxprocs", byThreads, "threads, or how many processors the runtime has")
 	flags.Int64Var(&s.objectBytesMax, "object-bytes-max", 64<<20, "largest object")
 	flags.Int64Var(&s.storeBytesMax, "store-bytes-max", 4<<30, "all objects together")

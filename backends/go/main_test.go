@@ -81,8 +81,8 @@ func TestALogThatCannotBeOpenedIsToldInOneLine(t *testing.T) {
 	}
 }
 
-func TestALogThatIsSyncedHasAProcessorOfItsOwn(t *testing.T) {
-	for mode, want := range map[string]int{"ram": 3, "buffered": 3, "interval": 4, "batch": 4, "sync": 4} {
+func TestALogThatIsSyncedHasProcessorsOfItsOwn(t *testing.T) {
+	for mode, want := range map[string]int{"ram": 3, "buffered": 3, "interval": 5, "batch": 5, "sync": 5} {
 		chosen, err := parseFlags([]string{"--threads=3", "--data-directory=x", "--durability=" + mode})
 		if err != nil || processors(chosen) != want {
 			t.Errorf("%s: %d, %v", mode, processors(chosen), err)
