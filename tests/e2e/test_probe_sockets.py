@@ -152,9 +152,7 @@ def test_a_request_that_nobody_answers(subject: Subject, tmp_path: Path) -> None
     assert summary["gap_open_ns"] >= 190_000_000
 
 
-def test_a_client_that_asks_again_before_the_send_returns(
-    subject: Subject, tmp_path: Path
-) -> None:
+def test_a_client_that_asks_again_before_the_send_returns(subject: Subject, tmp_path: Path) -> None:
     """The kernel tells of a send at its end: the next request may lie in the socket by then."""
     port = free_port()
     with ProbeSession("sockets", tmp_path) as session:
