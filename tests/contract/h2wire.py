@@ -177,6 +177,14 @@ class H2Wire(Connected):
         finally:
             self.connection.settimeout(self.timeout_s)
 
+    def comes(self, stream: int, count: int, wait_s: float = 5.0) -> bytes:
+        """The stream's body, once `count` bytes of it are there, and whatever follows too soon."""
+        deadline_s = time.monotonic() + wait_s
+        while len(self.streams[stream].body) < count and time.monotonic() < deadline_s:
+            self.pause(0.05)
+        self.pause(0.2)
+        return bytes(self.streams[stream].body)
+
     def ends(self, wait_s: float = 5.0) -> bool:
         """Whether the server gives the connection up: GOAWAY, or the end of the stream."""
         deadline_s = time.monotonic() + wait_s
