@@ -18,6 +18,10 @@ const (
 	batchRecordsMax = 64
 	batchBytesMax   = 256 << 10
 	partsPerRecord  = 4 // fixed part, key and metadata, data, fill; a multipart object has more
+
+	// turnTime bounds how long the writer goes without the scheduler. After 10 ms the runtime takes the processor
+	// from a goroutine, out of a sync as well, and then looks for more to take every 20 us for some milliseconds.
+	turnTime = 5 * time.Millisecond
 )
 
 // writer is owned by one goroutine; nothing of it is shared.
@@ -30,6 +34,7 @@ type writer struct {
 	durable  uint64 // every record up to this one is synced
 	total    int64  // bytes of all segments, and of the one that is being made
 	full     time.Time
+	gaveWay  time.Time
 
 	batch   []*Pending
 	bytes   int64 // of the batch, with fill
@@ -115,11 +120,20 @@ func (w *writer) serveBatch(from *queue, tick <-chan time.Time) error {
 		return err
 	}
 	w.wakeAll()
+	w.giveWay()
 	select {
 	case <-tick:
 		return w.syncCurrent()
 	default:
 		return nil
+	}
+}
+
+// giveWay begins another turn of the scheduler's when this one has lasted long enough.
+func (w *writer) giveWay() {
+	if now := time.Now(); now.Sub(w.gaveWay) >= turnTime {
+		w.gaveWay = now
+		runtime.Gosched()
 	}
 }
 

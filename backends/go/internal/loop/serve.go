@@ -4,6 +4,7 @@ package loop
 import (
 	"errors"
 	"io"
+	"runtime"
 	"time"
 
 	"pausemark/go/internal/s3"
@@ -30,6 +31,7 @@ func Serve(listeners []int, handler *s3.Handler, notices io.Writer, stop <-chan 
 		if err != nil {
 			return err
 		}
+		w.isAlone = runtime.GOMAXPROCS(0) <= len(listeners)
 		workers = append(workers, w)
 	}
 	ended := make(chan error, len(workers))

@@ -40,6 +40,7 @@ type worker struct {
 	output      []byte
 	pieces      [piecesMax + 1]syscall.Iovec
 
+	isAlone    bool // no processor is left beside the loops'
 	isStopping bool
 	stop, kill atomic.Bool
 	owed       atomic.Bool // whether the clock matters
@@ -89,8 +90,8 @@ func (w *worker) run() error {
 			w.beginStop()
 		}
 		w.owed.Store(!w.silent.isEmpty())
-		if w.waiting > 0 {
-			runtime.Gosched() // the log's writer may need this processor
+		if w.isAlone && w.waiting > 0 {
+			runtime.Gosched() // the log's writer needs this processor
 		}
 	}
 	w.end()
