@@ -113,30 +113,41 @@ static bool over(const struct state *s, long now) {
   return now >= s->end_ns && (s->free_count == s->connections || now >= s->end_ns + SECOND_NS);
 }
 
-static long next_wake(const struct state *s) {
-  return s->rate > 0 && s->slot < s->slots ? slot_ns(s, s->slot) : s->end_ns;
+/* The end is where the slot after the last would be, and the only moment of a closed loop. */
+static long wake_ns(const struct state *s, long slot) {
+  return s->rate > 0 ? slot_ns(s, slot) : s->end_ns;
+}
+
+/* The next slot to set a timer for, -1 when those of this slot and the one after it are set. The
+   one that fires first costs most to set, so each is set while another comes before it. */
+static long unset(const struct state *s, long *set) {
+  if (*set < s->slot) *set = s->slot;
+  return *set <= s->slot + 1 && *set <= s->slots ? (*set)++ : -1;
 }
 
 static void by_epoll(struct state *s) {
-  int epoll = epoll_create1(0), timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK), which;
-  struct epoll_event event = {.events = EPOLLIN, .data.u64 = TIMER}, events[EVENTS_MAX];
+  int epoll = epoll_create1(0), timers[2], which;
+  struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.u64 = TIMER}, events[EVENTS_MAX];
   static char buffer[1 << 18];
-  epoll_ctl(epoll, EPOLL_CTL_ADD, timer, &event);
+  for (int i = 0; i < 2; i++) {
+    timers[i] = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
+    epoll_ctl(epoll, EPOLL_CTL_ADD, timers[i], &event);
+  }
+  event.events = EPOLLIN;
   for (int i = 0; i < s->connections; i++) {
     event.data.u64 = (uint64_t)i;
     epoll_ctl(epoll, EPOLL_CTL_ADD, s->fds[i], &event);
   }
-  for (long armed_ns = 0, now; !over(s, now = now_ns());) {
+  for (long set = 0, now; !over(s, now = now_ns());) {
     while (take(s, now, &which)) {
       if (send(s->fds[which], s->request, (size_t)s->request_bytes, MSG_NOSIGNAL) < 0)
         err(1, "send");
       now = now_ns();
     }
-    long wake_ns = s->free_count > 0 ? next_wake(s) : s->end_ns;
-    bool late = wake_ns <= now && s->free_count > 0;
-    if (!late && wake_ns != armed_ns) {
-      struct itimerspec when = {.it_value = at(armed_ns = wake_ns)};
-      timerfd_settime(timer, TFD_TIMER_ABSTIME, &when, NULL);
+    bool late = wake_ns(s, s->slot) <= now && s->free_count > 0;
+    for (long slot; !late && (slot = unset(s, &set)) >= 0;) {
+      struct itimerspec when = {.it_value = at(wake_ns(s, slot))};
+      timerfd_settime(timers[slot % 2], TFD_TIMER_ABSTIME, &when, NULL);
     }
     int count = epoll_wait(epoll, events, EVENTS_MAX, late ? 0 : -1);
     s->wakes++;
@@ -186,21 +197,20 @@ static void by_uring(struct state *s) {
   }
   io_uring_buf_ring_advance(buffers, BUFFERS);
   for (int i = 0; i < s->connections; i++) watch(&ring, i);
-  struct __kernel_timespec when;
-  for (long armed_ns = 0, now; !over(s, now = now_ns());) {
+  struct __kernel_timespec when[2];
+  for (long set = 0, now; !over(s, now = now_ns());) {
     while (take(s, now, &which)) {
       struct io_uring_sqe *sqe = entry(&ring);
       io_uring_prep_send(sqe, which, s->request, (size_t)s->request_bytes, MSG_NOSIGNAL);
       sqe->flags |= IOSQE_FIXED_FILE | IOSQE_CQE_SKIP_SUCCESS;
       sqe->user_data = SENT;
     }
-    long wake_ns = next_wake(s);
-    bool late = wake_ns <= now && s->free_count > 0;
-    if (!late && s->free_count > 0 && wake_ns != armed_ns) {
-      armed_ns = wake_ns;
-      when = (struct __kernel_timespec){wake_ns / SECOND_NS, wake_ns % SECOND_NS};
+    bool late = wake_ns(s, s->slot) <= now && s->free_count > 0;
+    for (long slot; !late && (slot = unset(s, &set)) >= 0;) {
+      struct timespec moment = at(wake_ns(s, slot));
+      when[slot % 2] = (struct __kernel_timespec){moment.tv_sec, moment.tv_nsec};
       struct io_uring_sqe *sqe = entry(&ring);
-      io_uring_prep_timeout(sqe, &when, 0, IORING_TIMEOUT_ABS);
+      io_uring_prep_timeout(sqe, &when[slot % 2], 0, IORING_TIMEOUT_ABS);
       sqe->user_data = TIMER;
     }
     int submitted = io_uring_submit_and_wait(&ring, late ? 0 : 1);

@@ -10,7 +10,7 @@ use crate::plan::Spoken;
 use crate::records::{Record, FLAG_BACKLOG, FLAG_WARMUP};
 use crate::scenario::Verb;
 use crate::system::clock_ns;
-use crate::timer::TIMER;
+use crate::timers::is_timer;
 use crate::worker::{Worker, RETRY_NS, SECOND_NS};
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::io::Errno;
@@ -104,7 +104,7 @@ impl Worker {
 
     /// One event of epoll.
     pub(crate) fn handle(&mut self, token: u64, flags: EventFlags) {
-        if token == TIMER {
+        if is_timer(token) {
             return; // the loop has seen to it
         }
         let index = usize::try_from(token & 0xffff_ffff).unwrap_or(0);

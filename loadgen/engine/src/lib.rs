@@ -39,5 +39,5 @@ pub mod stats;
 mod streams;
 pub mod system;
 pub mod target;
-pub mod timer;
+pub mod timers;
 pub mod worker;

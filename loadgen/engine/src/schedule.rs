@@ -2,6 +2,7 @@
 
 use crate::draw::Stream;
 use crate::profile::Profile;
+use std::sync::Arc;
 
 /// How slots follow each other.
 #[derive(Clone, Debug)]
@@ -25,7 +26,7 @@ enum Arrivals {
 pub struct Schedule {
     start_ns: u64,
     end_ns: u64,
-    profile: Profile,
+    profile: Arc<Profile>,
     /// The profile's segment that holds the next slot.
     segment: usize,
     arrivals: Arrivals,
@@ -70,7 +71,7 @@ impl Schedule {
         let mut schedule = Self {
             start_ns,
             end_ns,
-            profile,
+            profile: Arc::new(profile),
             segment: 0,
             arrivals,
             number: 0,
@@ -109,6 +110,16 @@ impl Schedule {
     #[must_use]
     pub fn next_ns(&self) -> Option<u64> {
         self.next_ns
+    }
+
+    /// The first slot after `time_ns`, by stepping there on a copy: for a time that is near.
+    #[must_use]
+    pub fn after(&self, time_ns: u64) -> Option<u64> {
+        let mut ahead = self.clone();
+        while ahead.next_ns? <= time_ns {
+            ahead.advance();
+        }
+        ahead.next_ns
     }
 
     /// Takes the next slot.

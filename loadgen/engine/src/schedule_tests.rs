@@ -50,6 +50,32 @@ fn integrals(start_ns: u64, stretches: &[Stretch]) -> Vec<f64> {
     stretches.iter().map(&mut integral).collect()
 }
 
+/// The first slot after a moment is known without taking one, from wherever the schedule stands.
+#[test]
+fn the_slot_after_a_moment_is_the_one_that_comes() {
+    let mut draw = Stream::new(11, 0, 0);
+    for number in 0..PROFILES {
+        let profile = Profile::new(1000, &random_stretches(&mut draw, 1000));
+        let mut schedule = if number % 2 == 0 {
+            Schedule::uniform(profile, 0, 1)
+        } else {
+            Schedule::poisson(profile, 1, Stream::new(number, 0, 1))
+        };
+        let times = all(schedule.clone());
+        for (taken, pair) in times.windows(2).enumerate() {
+            assert_eq!(schedule.after(pair[0] - 1), Some(pair[0]));
+            let several = times[taken..].iter().find(|time| **time > pair[1]);
+            assert_eq!(schedule.after(pair[1]), several.copied());
+            assert_eq!(schedule.number(), taken as u64);
+            schedule.advance();
+        }
+    }
+    assert_eq!(
+        Schedule::uniform(level(0, 1, 2.0), 0, 1).after(SECOND_NS),
+        None
+    );
+}
+
 #[test]
 fn uniform_slots_are_products_and_never_drift() {
     let times = all(Schedule::uniform(level(1000, 30, 10_000.0), 0, 1));

@@ -10,7 +10,7 @@ use crate::records::Recorder;
 use crate::schedule::Schedule;
 use crate::stats::{Second, Totals};
 use crate::system::{clock_ns, RunQueue};
-use crate::timer::{Timer, TIMER};
+use crate::timers::{is_timer, Timers};
 use rustix::event::epoll;
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
@@ -84,7 +84,7 @@ pub struct Worker {
     pub(crate) asks: Asks,
     pub(crate) recorder: Option<Recorder>,
     pub(crate) epoll: OwnedFd,
-    timer: Timer,
+    timers: Timers,
     pub(crate) connections: Vec<Connection>,
     /// Connections that can take a request, longest free first.
     pub(crate) free: VecDeque<u32>,
@@ -134,7 +134,7 @@ impl Worker {
     ) -> Result<Self, Fault> {
         let refused = |e| Fault::environment("epoll", "cannot be created", "two descriptors", e);
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(refused)?;
-        let timer = Timer::watched(&epoll).map_err(refused)?;
+        let timers = Timers::watched(&epoll).map_err(refused)?;
         let (depth, spoken) = (settings.depth, settings.spoken);
         let span = Span {
             start_ns: 0,
@@ -168,7 +168,7 @@ impl Worker {
             asks,
             recorder,
             epoll,
-            timer,
+            timers,
         };
         worker.connect_all()?;
         Ok(worker)
@@ -203,8 +203,11 @@ impl Worker {
                 self.totals.broken = Some(error.to_string());
                 break;
             }
-            if events.iter().any(|event| event.data.u64() == TIMER) {
-                self.timer.fired(clock_ns(), events.len() == 1);
+            let alone = events.len() == 1;
+            for token in events.iter().map(|event| event.data.u64()) {
+                if is_timer(token) {
+                    self.timers.fired(token, clock_ns(), alone);
+                }
             }
             for batch in events.chunks(READS_MAX) {
                 for event in batch {
@@ -227,9 +230,14 @@ impl Worker {
     fn sleep(&mut self, events: &mut Vec<epoll::Event>) -> Result<(), Errno> {
         let due_ns = self.wake_ns();
         let signs = self.asks.ahead.is_some() && due_ns > clock_ns() && self.sign_ahead(due_ns);
-        let immediate = signs || self.settings.spins || self.timer.is_near(due_ns, clock_ns());
+        let immediate = signs || self.settings.spins || self.timers.is_near(due_ns, clock_ns());
         if !immediate {
-            self.timer.arm(due_ns)?;
+            self.timers.arm(due_ns)?;
+            if self.timers.is_one_free() {
+                if let Some(following_ns) = self.following_wake_ns(due_ns) {
+                    self.timers.arm_following(following_ns)?;
+                }
+            }
         }
         let none = Timespec {
             tv_sec: 0,
@@ -255,22 +263,34 @@ impl Worker {
 
     fn wake_ns(&self) -> u64 {
         let wake_ns = self.scan_ns.min(self.second_end_ns);
-        let fails = self.down == self.connections.len() && !self.schedule.is_closed_loop();
-        let can_send = !self.free.is_empty() || fails;
         match self.schedule.next_ns() {
-            Some(next_ns) if can_send => {
-                let since_start_ns = next_ns - self.span.start_ns;
-                let grain_ns = if self.settings.spins {
-                    1
-                } else {
-                    self.settings.grain_ns
-                };
-                let grains = since_start_ns.div_ceil(grain_ns);
-                wake_ns.min(self.span.start_ns + grains * grain_ns)
-            }
+            Some(next_ns) if self.can_send() => wake_ns.min(self.grain_end_ns(next_ns)),
             None if self.in_flight == 0 => wake_ns.min(self.span.end_ns),
             _ => wake_ns,
         }
+    }
+
+    /// The next moment for slots after `wake_ns`; what else there is to wake for can wait until then.
+    fn following_wake_ns(&self, wake_ns: u64) -> Option<u64> {
+        let slot_ns = self.can_send().then(|| self.schedule.after(wake_ns))??;
+        Some(self.grain_end_ns(slot_ns))
+    }
+
+    /// Whether a slot that falls due can be taken: sent, or failed for want of any connection.
+    fn can_send(&self) -> bool {
+        let fails = self.down == self.connections.len() && !self.schedule.is_closed_loop();
+        !self.free.is_empty() || fails
+    }
+
+    /// The end of the grain that holds `slot_ns`.
+    fn grain_end_ns(&self, slot_ns: u64) -> u64 {
+        let grain_ns = if self.settings.spins {
+            1
+        } else {
+            self.settings.grain_ns
+        };
+        let grains = (slot_ns - self.span.start_ns).div_ceil(grain_ns);
+        self.span.start_ns + grains * grain_ns
     }
 
     /// Once in a while: an interrupt, timeouts, and connections to open again.
