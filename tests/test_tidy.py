@@ -91,7 +91,7 @@ def brace_functions(lines: list[str]) -> list[tuple[str, int]]:
     """
     found = []
     for number, line in enumerate(lines):
-        if not line.rstrip().endswith("{") or line.lstrip().startswith(("//", "*", "/*", "#")):
+        if not line.rstrip().endswith("{") or line.lstrip().startswith(("//", "*", "/*", "#", "}")):
             continue
         begin = _statement(lines, number)
         text = " ".join(part.strip() for part in lines[begin : number + 1])
@@ -141,8 +141,9 @@ def opening(name: str, text: str) -> str:
         ("fn a<T>(x: T)\nwhere\n    T: Copy,\n{\n    if x {\n    }\n}", [("a", 7)]),
         ("func (s *S) Get(k string) error {\n\tfor {\n\t}\n}", [("S", 4)]),
         ("struct a {\n  int b;\n};\nint c[] = {\n};", []),
+        ("let a = if b {\n    c.min(d)\n} else {\n    e\n};", []),
     ],
-    ids=["c", "rust", "go", "no function"],
+    ids=["c", "rust", "go", "no function", "a branch that is a value"],
 )
 def test_functions_are_found(text: str, expected: list[tuple[str, int]]) -> None:
     found = brace_functions(text.splitlines())

@@ -270,7 +270,7 @@ impl Worker {
         }
     }
 
-    /// The next moment for slots after `wake_ns`; what else there is to wake for can wait until then.
+    /// The next moment for slots after `wake_ns`; what else there is to wake for waits until then.
     fn following_wake_ns(&self, wake_ns: u64) -> Option<u64> {
         let slot_ns = self.can_send().then(|| self.schedule.after(wake_ns))??;
         Some(self.grain_end_ns(slot_ns))
