@@ -35,8 +35,8 @@ static const uint64_t TIMER = UINT64_MAX, SENT = UINT64_MAX - 1;
 struct state {
   int fds[CONNECTIONS_MAX];
   long got[CONNECTIONS_MAX];
-  int free_list[CONNECTIONS_MAX];
-  int free_count, connections;
+  int free_list[CONNECTIONS_MAX]; /* a ring: longest free first, as the engine takes them */
+  int free_first, free_count, connections;
   char request[512];
   int request_bytes;
   long answer_bytes; /* head and body: every answer is the same object */
@@ -96,7 +96,9 @@ static bool take(struct state *s, long now, int *which) {
     s->lags[s->slot % LAGS_MAX] = (int32_t)(now - slot_ns(s, s->slot));
     s->slot++;
   }
-  *which = s->free_list[--s->free_count];
+  *which = s->free_list[s->free_first];
+  s->free_first = (s->free_first + 1) % s->connections;
+  s->free_count--;
   return true;
 }
 
@@ -106,7 +108,7 @@ static void answered(struct state *s, int which, ssize_t bytes) {
   if (s->got[which] < s->answer_bytes) return;
   s->got[which] = 0;
   s->done++;
-  s->free_list[s->free_count++] = which;
+  s->free_list[(s->free_first + s->free_count++) % s->connections] = which;
 }
 
 static bool over(const struct state *s, long now) {
