@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from harness.model.known import Check, Deeds
-from harness.model.recording import FLAG_WARM_UP, Flags, Ints, Requests
+from harness.model.recording import FLAG_WARM_UP, Flags, Floats, Ints, Requests
 from harness.stats.percentiles import rank
 
 TOLERANCE_NS = 500_000
@@ -134,11 +134,12 @@ def overloaded(
 
     The k-th request is intended k / offered after the first and served (k + 1) / served after it,
     so its response time is t (offered - served) / served + 1 / served at its time t, and as much
-    more as the server was idle until then by its own log.
+    more as the server was idle until then by its own log. The median of neighbours is taken of
+    what is left without that growth: among growing times one late answer would change places.
     """
     response = requests.last_byte_ns - requests.intended_ns
     since = requests.intended_ns - requests.intended_ns[0]
-    slope = (rate_rps - served_rps) / served_rps
+    grown = since * (rate_rps - served_rps) / served_rps
     turns, step_ns = _turns(deeds, served_rps), 1e9 / served_rps
     lateness = np.array(deeds.last_ns) - turns
     idle = turns - requests.intended_ns[0] - step_ns * np.arange(1, len(turns) + 1)
@@ -151,8 +152,10 @@ def overloaded(
         near = slice(end - NEIGHBOURS, end)
         idle_ns = float(idle[min(end, len(idle)) - NEIGHBOURS // 2 - 1]) if len(idle) else 0.0
         late_ns = float(np.median(lateness[near])) if len(lateness[near]) else 0.0
-        expected = float(np.median(since[near])) * slope + step_ns + late_ns + idle_ns
-        found = float(np.median(response[near])) if len(response) >= NEIGHBOURS else None
+        grown_ns = float(np.median(grown[near]))
+        rest_ns = _middle((response - grown)[near]) if len(response) >= NEIGHBOURS else None
+        found = None if rest_ns is None else grown_ns + rest_ns
+        expected = grown_ns + step_ns + late_ns + idle_ns
         checks.append(Check(f"response time at {name}", expected, found, TOLERANCE_NS, "ns"))
     return checks
 
@@ -167,7 +170,7 @@ def _turns(deeds: Deeds, served_rps: int) -> Ints:
     return np.array(turns, np.int64)
 
 
-def _middle(values: Ints) -> float | None:
+def _middle(values: Ints | Floats) -> float | None:
     return float(np.median(values)) if len(values) else None
 
 
