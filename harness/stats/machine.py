@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from harness.model.checks import SelfChecks
 from harness.model.evidence import CoreUse, Evidence
 from harness.model.facts import TrialFacts
-from harness.model.recording import Ints, Requests
+from harness.model.recording import Flags, Ints, Requests
 from harness.model.trial import Hiccups, Load, Platform, ProbeReport, Resources, Total
 from harness.stats import clean, intervals, lag, pauses, percentiles, samples
 from harness.stats.streams import PLATFORM_KINDS, Watched
@@ -17,6 +19,16 @@ SECOND_NS = 1_000_000_000
 STEAL_DOUBT_NS = 20_000_000
 STEAL_LOUD = 0.01  # a second with more steal than this on the engine's CPUs says nothing of it
 ROLES = ("backend", "engine")
+
+
+@dataclass(frozen=True, slots=True)
+class OwnLag:
+    """The own fault of sends that the platform leaves over; None: not measured."""
+
+    p99_ns: int | None = None
+    max_ns: int | None = None
+    stalled_seconds_share: float | None = None
+    explained_by: str = ""
 
 
 def cpus(facts: TrialFacts, role: str) -> list[int]:
@@ -117,7 +129,7 @@ def evidence(
     `own_lag_p99_ns` is for trials without records, of which nothing can be taken off; `stops_ns`
     is the longest stop of the engine's CPUs in each measured second that a sleeper there saw.
     """
-    late: tuple[int | None, float | None, int | None, str] = (own_lag_p99_ns, None, None, "")
+    late = OwnLag(p99_ns=own_lag_p99_ns)
     never = None
     if requests is not None and split is not None:
         if not facts.closed_loop:
@@ -131,10 +143,10 @@ def evidence(
         layout=facts.layout.name,
         load=load,
         never_sent=never if load is None else max(_never_sent(load), never or 0),
-        own_lag_p99_ns=late[0],
-        own_lag_seconds_share=late[1],
-        own_lag_max_ns=late[2],
-        lag_explained_by=late[3],
+        own_lag_p99_ns=late.p99_ns,
+        own_lag_seconds_share=late.stalled_seconds_share,
+        own_lag_max_ns=late.max_ns,
+        lag_explained_by=late.explained_by,
         throttled_ns=samples.between(
             facts.samples, lambda s: s.throttled_ns, facts.measure_ns, facts.end_ns
         ),
@@ -164,42 +176,52 @@ def _own_lag(
     seen: Watched,
     resources: Resources | None,
     stops_ns: Ints | None,
-) -> tuple[int | None, float | None, int | None, str]:
-    """P99, share of stalled seconds and maximum of the own fault that the platform leaves over."""
+) -> OwnLag:
+    """Beside the platform's windows where a probe saw them, else beside the seconds' steal."""
     if not np.any(split.sent):
-        return None, None, None, ""
+        return OwnLag()
     when = requests.intended_ns[split.sent]
     own, sent = split.own_fault[split.sent], requests.sent_ns[split.sent]
     low, count = facts.measure_ns, max((facts.end_ns - facts.measure_ns) // SECOND_NS, 1)
-    if seen.platform is not None:
-        part = seen.role("engine")
-        taken = intervals.union(
-            part.get("vcpu_not_run", intervals.EMPTY), part.get("wakeup_not_taken", intervals.EMPTY)
-        )
-        # The requests that came due meanwhile are sent one after another: that is its backlog.
-        rho = clean.utilisation([resources.engine_core_share if resources else 0.0])
-        # Either may see a stop that the other missed; one seen by both is taken off once.
-        stalled = lag.stalled_seconds(own, when, low, count, stops_ns)
-        own = lag.unexplained(own, sent, clean.extended(taken, rho, when, sent))
-        stalled &= lag.stalled_seconds(own, when, low, count, None)
-        text = "the engine's vCPU stops are taken off"
-        worst = percentiles.rank(np.sort(own), 0.99)
-        return worst, float(np.mean(stalled)), int(own.max()), text if len(taken) else ""
+    if seen.platform is None:
+        return _beside_steal(facts, own, when, low, count, stops_ns)
+    part = seen.role("engine")
+    taken = intervals.union(
+        part.get("vcpu_not_run", intervals.EMPTY), part.get("wakeup_not_taken", intervals.EMPTY)
+    )
+    # The requests that came due meanwhile are sent one after another: that is its backlog.
+    rho = clean.utilisation([resources.engine_core_share if resources else 0.0])
+    # Either may see a stop that the other missed; one seen by both is taken off once.
+    stalled = lag.stalled_seconds(own, when, low, count, stops_ns)
+    own = lag.unexplained(own, sent, clean.extended(taken, rho, when, sent))
+    stalled &= lag.stalled_seconds(own, when, low, count, None)
+    return _of_sends(own, stalled, "the engine's vCPU stops are taken off" if len(taken) else "")
+
+
+def _beside_steal(
+    facts: TrialFacts, own: Ints, when: Ints, low: int, count: int, stops_ns: Ints | None
+) -> OwnLag:
+    """Seconds with steal on the engine's CPUs say nothing of the engine and are left out."""
     steal = _steal_by_second(facts, low, count)
     stalled = lag.stalled_seconds(own, when, low, count, _explained(steal, stops_ns))
     if steal is None:
-        return percentiles.rank(np.sort(own), 0.99), float(np.mean(stalled)), int(own.max()), ""
+        return _of_sends(own, stalled, "")
     second = np.clip((when - low) // SECOND_NS, 0, count - 1)
     quiet = own[steal[second] <= STEAL_LOUD * SECOND_NS * max(len(facts.layout.engine_cpus), 1)]
     text = f"{float(np.mean(steal > STEAL_LOUD * SECOND_NS)):.0%} of the seconds have steal"
-    if not len(quiet):
-        return None, float(np.mean(stalled)), int(own.max()), text
-    loud = len(quiet) < len(own)
-    return (
-        percentiles.rank(np.sort(quiet), 0.99),
-        float(np.mean(stalled)),
-        int(quiet.max()),
-        text if loud else "",
+    return _of_sends(quiet, stalled, text if len(quiet) < len(own) else "")
+
+
+def _of_sends(own: Ints, stalled: Flags, explained_by: str) -> OwnLag:
+    """Of the sends that count: none of them leaves P99 and maximum unknown."""
+    share = float(np.mean(stalled))
+    if not len(own):
+        return OwnLag(stalled_seconds_share=share, explained_by=explained_by)
+    return OwnLag(
+        p99_ns=percentiles.rank(np.sort(own), 0.99),
+        max_ns=int(own.max()),
+        stalled_seconds_share=share,
+        explained_by=explained_by,
     )
 
 
