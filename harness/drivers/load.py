@@ -160,7 +160,7 @@ class Load:
         out.touch()
         port = crew.bind_port or free_port("127.0.0.1")
         self.master = locust.start_master(
-            crew, locustfile=locustfile, port=port, plan=plan, out=out, log=log
+            crew, locustfile=locustfile, port=port, plan=plan, out=out, log=log, signing=signing
         )
         self.workers = locust.start_here(
             crew, locustfile=locustfile, port=port, engine=engine, log=log, signing=signing

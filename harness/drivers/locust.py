@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -55,10 +56,21 @@ def _common(crew: Crew) -> dict[str, str]:
 
 
 def start_master(
-    crew: Crew, *, locustfile: Path, port: int, plan: Path, out: Path, log: Path
+    crew: Crew,
+    *,
+    locustfile: Path,
+    port: int,
+    plan: Path,
+    out: Path,
+    log: Path,
+    signing: Signing | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Waits for the whole crew, then begins the trial by itself."""
+    """Waits for the whole crew, then begins the trial by itself.
+
+    Keys that were drawn for the trial go to the workers with their plan; lasting ones do not.
+    """
     count = str(crew.count)
+    drawn = json.dumps(signing.credentials) if signing and not signing.lasting else ""
     page = ["--headless"]
     if crew.web_port is not None:
         page = ["--autostart", "--web-host", LOOPBACK, "--web-port", str(crew.web_port)]
@@ -74,6 +86,7 @@ def start_master(
             "PAUSEMARK_LOCAL": str(crew.here),
             "PAUSEMARK_REMOTE": str(crew.elsewhere),
             "PAUSEMARK_JOIN_S": str(crew.join_s),
+            "PAUSEMARK_DRAWN_KEYS": drawn,
             **_common(crew),
         },
         stdout=log,

@@ -140,7 +140,7 @@ def obtain(store: Store, say: Callable[[str], None]) -> Path:
 def drawn(payload: str) -> Signing:
     """Keys that live as long as one server of ours."""
     access_key = f"PAUSEMARK{secrets.token_hex(6).upper()}"
-    return Signing(access_key, secrets.token_hex(20), payload=payload)
+    return Signing(access_key, secrets.token_hex(20), payload=payload, lasting=False)
 
 
 class _Running:

@@ -9,12 +9,16 @@ PAYLOADS = ("unsigned", "hex")
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Signing:
-    """An access key, and what is signed of bodies."""
+    """An access key, and what is signed of bodies.
+
+    `lasting` is a key that outlives the trial: it is the user's, and never leaves this machine.
+    """
 
     access_key: str
     secret_key: str
     region: str = "us-east-1"
     payload: str = "unsigned"  # one of PAYLOADS
+    lasting: bool = True
 
     def __repr__(self) -> str:
         """Neither key."""

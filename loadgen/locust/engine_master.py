@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 import channel
 import gevent
-from engine_plan import JsonObject, Seconds, merge_done, shares
+from engine_plan import JsonObject, Seconds, merge_done, shares, with_drawn_keys
 from members import HERE, Member, alive, lost_done
 from messages import flaw_of_event
 
@@ -33,7 +33,8 @@ class Master:
         for (--expect-workers).
         """
         self.runner = environment.runner
-        self.plan: JsonObject = json.loads(Path(os.environ["PAUSEMARK_PLAN"]).read_text())
+        plan: JsonObject = json.loads(Path(os.environ["PAUSEMARK_PLAN"]).read_text())
+        self.plan = with_drawn_keys(plan, os.environ)
         # open for as long as Locust runs; every line is flushed
         self.out_path = Path(os.environ["PAUSEMARK_OUT"])
         self.out: TextIO = self.out_path.open("a", encoding="utf-8")

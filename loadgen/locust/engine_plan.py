@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -76,8 +77,16 @@ def dealt(cpus: Sequence[int], index: int, count: int) -> list[int]:
     return list(cpus[index::count]) or [cpus[index % len(cpus)]]
 
 
+def with_drawn_keys(plan: JsonObject, environment: Mapping[str, str]) -> JsonObject:
+    """The plan with the keys that were drawn for this trial alone, if any: they may travel."""
+    drawn = environment.get("PAUSEMARK_DRAWN_KEYS")
+    if not drawn:
+        return plan
+    return {**plan, "target": {**plan["target"], "credentials": json.loads(drawn)}}
+
+
 def with_credentials(plan: JsonObject, environment: Mapping[str, str]) -> JsonObject:
-    """The plan with this worker's own AWS keys where it asks for them: none travels to a worker.
+    """The plan with this worker's own AWS keys where it asks for them: lasting ones never travel.
 
     KeyError names the variable that is missing.
     """

@@ -97,7 +97,9 @@ def test_three_hosts_share_each_trial_and_their_histograms_add_up(
     start: Callable[..., dict[str, Bench]],
     tmp_path: Path,
 ) -> None:
-    started = start("--duration", "4s", "--repeat", "2", environment=TOKEN)
+    # Signed with keys that are drawn for each trial: the workers are told them.
+    signed = ["--set", "c.auth=verify"]
+    started = start("--duration", "4s", "--repeat", "2", *signed, environment=TOKEN)
     stranger = bench(
         *["worker", "--master", net["master"].address, "--name", "stranger"],
         environment={"PAUSEMARK_TOKEN": "another-token-than-theirs"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from engine_plan import (
     recorded,
     shares,
     with_credentials,
+    with_drawn_keys,
 )
 
 PLAN = {
@@ -146,6 +148,16 @@ def test_done_events_merge_their_totals_and_operations() -> None:
     assert merged["totals"]["offered"] == 3
     assert merged["by_operation"]["get"]["good"] == 3
     assert merged["by_operation"]["get"]["errors"] == {"timeout": 2}
+
+
+def test_keys_drawn_for_the_trial_travel_and_leave_the_plan_as_it_was() -> None:
+    keys = {"access_key": "a", "secret_key": "s", "region": "r"}
+    plan: dict[str, Any] = {**PLAN, "target": {"port": 1, "credentials": "environment"}}
+    told = with_drawn_keys(plan, {"PAUSEMARK_DRAWN_KEYS": json.dumps(keys)})
+    assert told["target"] == {"port": 1, "credentials": keys}
+    assert with_credentials(told, {}) == told, "a worker needs none of its own"
+    assert plan["target"]["credentials"] == "environment"
+    assert with_drawn_keys(plan, {"PAUSEMARK_DRAWN_KEYS": "", "AWS_ACCESS_KEY_ID": "a"}) == plan
 
 
 def test_a_worker_signs_with_its_own_keys_and_says_which_is_missing() -> None:
