@@ -40,6 +40,8 @@ SHARE = 0.01  # P99
 DISTURBANCES = {"steal-engine", "steal-backend", "core-shared", "generator-runqueue"}
 # One second of ten, of which the engine waited so much behind others, is its P99 of lag.
 RUNQUEUE_SECOND_SHARE_MAX = 0.05
+# At 1,000 RPS a stop of 20 ms moves a P99 among twenty freezes by half a millisecond.
+STOP_NS_MAX = 10_000_000
 
 
 SHORT = Case("freeze 20 ms/s at 1,000 RPS", 1000.0, 4, 5.0)
@@ -197,6 +199,9 @@ def disturbances(data: TrialData) -> list[str]:
     worst = data.checks.runqueue_second_p99 if data.checks is not None else None
     if worst is not None and worst > RUNQUEUE_SECOND_SHARE_MAX:
         told.append(f"others had the engine's processor for {worst:.0%} of a second")
+    for role, late in (data.hiccups.by_role if data.hiccups else {}).items():
+        if late.max is not None and late.max > STOP_NS_MAX:
+            told.append(f"the machine stopped the {role}'s processor for {late.max / 1e6:.0f} ms")
     return told
 
 

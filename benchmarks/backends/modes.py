@@ -29,13 +29,19 @@ DISK = "sync of the disk"  # beside the modes: PUTs that sync over bare syncs be
 
 
 @click.command()
-@click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True)
+@click.option(
+    "--rounds",
+    type=click.IntRange(min=1),
+    default=5,
+    show_default=True,
+    help="Of the modes but sync.",
+)
 @click.option(
     "--sync-rounds",
     type=click.IntRange(min=1),
     default=25,
     show_default=True,
-    help="Of the mode sync: on a shared disk the median of seven scatters by a tenth.",
+    help="Of sync: on a shared disk fewer than twenty do not tell 15%.",
 )
 @click.option("--seconds", type=click.IntRange(min=1), default=5, show_default=True)
 @click.option("--variant", "names", multiple=True, help="Only these, as c or cpp/epoll.")

@@ -108,7 +108,7 @@ def start_here(
                 "PAUSEMARK_NAME": f"here-{number + 1}",
                 **_common(crew),
                 "PAUSEMARK_KEEP": "",
-                **(signing.environment if signing else {}),
+                **(signing.environment if signing and signing.lasting else {}),
             },
             stdout=log,
             stderr=log,

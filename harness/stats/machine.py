@@ -177,7 +177,7 @@ def _own_lag(
     resources: Resources | None,
     stops_ns: Ints | None,
 ) -> OwnLag:
-    """Beside the platform's windows where a probe saw them, else beside the seconds' steal."""
+    """What the platform leaves over, by its windows where a probe saw them, else by steal."""
     if not np.any(split.sent):
         return OwnLag()
     when = requests.intended_ns[split.sent]
@@ -195,32 +195,30 @@ def _own_lag(
     stalled = lag.stalled_seconds(own, when, low, count, stops_ns)
     own = lag.unexplained(own, sent, clean.extended(taken, rho, when, sent))
     stalled &= lag.stalled_seconds(own, when, low, count, None)
-    return _of_sends(own, stalled, "the engine's vCPU stops are taken off" if len(taken) else "")
+    text = "the engine's vCPU stops are taken off" if len(taken) else ""
+    return _of_sends(own, own, stalled, text)
 
 
 def _beside_steal(
     facts: TrialFacts, own: Ints, when: Ints, low: int, count: int, stops_ns: Ints | None
 ) -> OwnLag:
-    """Seconds with steal on the engine's CPUs say nothing of the engine and are left out."""
+    """What is left over where seconds with steal on the engine's CPUs say nothing of the engine."""
     steal = _steal_by_second(facts, low, count)
     stalled = lag.stalled_seconds(own, when, low, count, _explained(steal, stops_ns))
     if steal is None:
-        return _of_sends(own, stalled, "")
+        return _of_sends(own, own, stalled, "")
     second = np.clip((when - low) // SECOND_NS, 0, count - 1)
     quiet = own[steal[second] <= STEAL_LOUD * SECOND_NS * max(len(facts.layout.engine_cpus), 1)]
     text = f"{float(np.mean(steal > STEAL_LOUD * SECOND_NS)):.0%} of the seconds have steal"
-    return _of_sends(quiet, stalled, text if len(quiet) < len(own) else "")
+    return _of_sends(own, quiet, stalled, text if len(quiet) < len(own) else "")
 
 
-def _of_sends(own: Ints, stalled: Flags, explained_by: str) -> OwnLag:
-    """Of the sends that count: none of them leaves P99 and maximum unknown."""
-    share = float(np.mean(stalled))
-    if not len(own):
-        return OwnLag(stalled_seconds_share=share, explained_by=explained_by)
+def _of_sends(own: Ints, quiet: Ints, stalled: Flags, explained_by: str) -> OwnLag:
+    """P99 of the quiet ones, None without any; the worst of all, as stalled seconds are of all."""
     return OwnLag(
-        p99_ns=percentiles.rank(np.sort(own), 0.99),
+        p99_ns=percentiles.rank(np.sort(quiet), 0.99) if len(quiet) else None,
         max_ns=int(own.max()),
-        stalled_seconds_share=share,
+        stalled_seconds_share=float(np.mean(stalled)),
         explained_by=explained_by,
     )
 

@@ -114,7 +114,7 @@ def test_three_hosts_share_each_trial_and_their_histograms_add_up(
     for number, trial in enumerate(one.trials()):
         assert trial.load is not None
         assert trial.load.offered == 2400
-        assert trial.load.completed == 2400
+        assert trial.load.completed == trial.load.good == 2400
         assert trial.load.workers_lost == []
         assert trial.latency is not None
         assert trial.latency.response.count == 2400

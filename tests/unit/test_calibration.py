@@ -8,6 +8,7 @@ import pytest
 from harness.calibration import disturbances, median
 from harness.model.checks import SelfChecks
 from harness.model.known import Reading
+from harness.model.trial import Hiccups, Percentiles
 from harness.model.verdict import Status
 from harness.stats.known import TOLERANCE_NS
 from tests.unit import trials
@@ -52,3 +53,15 @@ def test_a_second_behind_others_disturbs_a_try_and_a_usual_one_does_not() -> Non
         told = disturbances(msgspec.structs.replace(quiet, checks=checks))
         assert len(told) == len(found)
         assert all(text in line for text, line in zip(found, told, strict=True))
+
+
+def test_a_stop_of_the_machine_that_a_sleeper_saw_disturbs_a_try() -> None:
+    quiet = trials.trial(trials.BASE, 0, status=Status.VALID)
+    for late_ns, found in ((2_000_000, []), (32_600_000, ["stopped the engine's", "33 ms"])):
+        slept = Percentiles(
+            count=1, p50=None, p90=None, p99=None, p999=None, p9999=None, max=late_ns
+        )
+        hiccups = Hiccups(by_role={"engine": slept}, interval_ns=2_000_000, waited_is_off=True)
+        told = " ".join(disturbances(msgspec.structs.replace(quiet, hiccups=hiccups)))
+        assert bool(told) == bool(found)
+        assert all(text in told for text in found)

@@ -179,7 +179,7 @@ def test_an_overload_grows_linearly_with_the_excess() -> None:
     at_the_end = checks[-1]
     assert at_the_end.expected == pytest.approx(0.25 * COUNT * MS, rel=0.04)
     middle = len(records) // 4 - 51
-    records.last_byte_ns[middle : middle + 3] += 3 * MS  # few of the neighbours, all alike
+    records.last_byte_ns[middle : middle + 3] += 3 * MS  # a stall that three meet
     assert failed(known.overloaded(records, log, rate_rps=1000.0, served_rps=800)) == []
     records.last_byte_ns[:] = records.intended_ns + BASE_NS  # from the actual send, it would be
     checks = known.overloaded(records, log, rate_rps=1000.0, served_rps=800)

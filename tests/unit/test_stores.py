@@ -10,7 +10,7 @@ import pytest
 from harness import asked, direct
 from harness.cli.loading import load
 from harness.drivers import load as load_driver
-from harness.drivers import manifests, stores
+from harness.drivers import locust, manifests, stores
 from harness.drivers.command import compose
 from harness.errors import EnvironmentLacking, LoadFailed, UsageError
 from harness.model.direct import Asked
@@ -139,6 +139,23 @@ def test_keys_come_from_the_environment_and_are_never_told() -> None:
         assert not any(value in said for value in environment.values())
     with pytest.raises(UsageError, match="nobody to sign"):
         asked.signing("hex", {})
+
+
+@pytest.mark.parametrize("lasting", [True, False], ids=["lasting", "drawn"])
+def test_only_keys_drawn_for_the_trial_are_given_to_the_master(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, lasting: bool
+) -> None:
+    told: list[dict[str, str]] = []
+    monkeypatch.setattr(locust, "spawn", lambda _, **kwargs: told.append(kwargs["env"]))
+    signing = Signing("an-access-key", "a-secret-key", lasting=lasting)
+    paths = {name: tmp_path / name for name in ("locustfile", "log")}
+    locust.start_master(
+        locust.Crew(), port=1, plan=tmp_path, out=tmp_path, signing=signing, **paths
+    )
+    locust.start_here(locust.Crew(), port=1, engine=tmp_path, signing=signing, **paths)
+    master, worker = told
+    assert ("a-secret-key" in master["PAUSEMARK_DRAWN_KEYS"]) is not lasting
+    assert ("AWS_SECRET_ACCESS_KEY" in worker) is lasting
 
 
 def test_a_backend_that_verifies_is_told_its_credential() -> None:

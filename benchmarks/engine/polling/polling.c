@@ -122,7 +122,7 @@ static long wake_ns(const struct state *s, long slot) {
 
 /* The next slot to set a timer for, -1 when those of this slot and the one after it are set. The
    one that fires first costs most to set, so each is set while another comes before it. */
-static long unset(const struct state *s, long *set) {
+static long next_to_set(const struct state *s, long *set) {
   if (*set < s->slot) *set = s->slot;
   return *set <= s->slot + 1 && *set <= s->slots ? (*set)++ : -1;
 }
@@ -147,11 +147,11 @@ static void by_epoll(struct state *s) {
       now = now_ns();
     }
     bool late = wake_ns(s, s->slot) <= now && s->free_count > 0;
-    for (long slot; !late && (slot = unset(s, &set)) >= 0;) {
+    for (long slot; !late && (slot = next_to_set(s, &set)) >= 0;) {
       struct itimerspec when = {.it_value = at(wake_ns(s, slot))};
       timerfd_settime(timers[slot % 2], TFD_TIMER_ABSTIME, &when, NULL);
     }
-    int count = epoll_wait(epoll, events, EVENTS_MAX, late ? 0 : -1);
+    int count = epoll_wait(epoll, events, EVENTS_MAX, late ? 0 : 1000);
     s->wakes++;
     for (int i = 0; i < count; i++) {
       if (events[i].data.u64 == TIMER) continue;
@@ -208,7 +208,7 @@ static void by_uring(struct state *s) {
       sqe->user_data = SENT;
     }
     bool late = wake_ns(s, s->slot) <= now && s->free_count > 0;
-    for (long slot; !late && (slot = unset(s, &set)) >= 0;) {
+    for (long slot; !late && (slot = next_to_set(s, &set)) >= 0;) {
       struct timespec moment = at(wake_ns(s, slot));
       when[slot % 2] = (struct __kernel_timespec){moment.tv_sec, moment.tv_nsec};
       struct io_uring_sqe *sqe = entry(&ring);

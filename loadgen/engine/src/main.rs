@@ -48,7 +48,7 @@ fn main() -> ExitCode {
 fn work(verb: fn(&Plan, &Arc<AtomicBool>, &Out) -> Result<bool, Fault>) -> Result<bool, Fault> {
     let stop = system::arrange_end()?;
     let plan = Plan::read(std::io::stdin().lock())?;
-    system::allow_descriptors(plan.connections)?;
+    system::allow_descriptors(plan.connections, plan.threads)?;
     system::bind_thread(&plan.cpus)?;
     verb(&plan, &stop, &Out::new(Arc::clone(&stop)))
 }

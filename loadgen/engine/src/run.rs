@@ -79,7 +79,7 @@ pub fn run(plan: &Plan, stop: &Arc<AtomicBool>, out: &Out) -> Result<bool, Fault
 
 fn ended_early(found: String) -> Fault {
     let (place, what) = ("a thread of the schedule", "ended before its time");
-    Fault::environment(place, what, "epoll and its timer to go on working", found).hint(
+    Fault::environment(place, what, "epoll and its timers to go on working", found).hint(
         "see what forbids these calls (a sandbox, a tracer); slots left over are `unfinished`",
     )
 }

@@ -112,9 +112,13 @@ impl Schedule {
         self.next_ns
     }
 
-    /// The first slot after `time_ns`, by stepping there on a copy: for a time that is near.
+    /// The first slot after `time_ns`, by stepping there on a copy: for a time that is near. Slots
+    /// without times of their own are all due at the first.
     #[must_use]
     pub fn after(&self, time_ns: u64) -> Option<u64> {
+        if let Arrivals::Immediate { .. } | Arrivals::Always = self.arrivals {
+            return self.next_ns.filter(|next_ns| *next_ns > time_ns);
+        }
         let mut ahead = self.clone();
         while ahead.next_ns? <= time_ns {
             ahead.advance();

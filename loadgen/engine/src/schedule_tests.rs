@@ -74,6 +74,10 @@ fn the_slot_after_a_moment_is_the_one_that_comes() {
         Schedule::uniform(level(0, 1, 2.0), 0, 1).after(SECOND_NS),
         None
     );
+    for schedule in [Schedule::always(5, 100), Schedule::immediate(5, 3)] {
+        assert_eq!(schedule.after(4), Some(5));
+        assert_eq!(schedule.after(5), None);
+    }
 }
 
 #[test]

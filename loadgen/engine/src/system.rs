@@ -11,6 +11,8 @@ use std::sync::Arc;
 
 /// Descriptors besides the connections: standard streams, epoll, files.
 const DESCRIPTORS_SPARE: u64 = 64;
+/// The set of what it waits for, two timers, its run queue's figures.
+const DESCRIPTORS_A_THREAD: u64 = 4;
 /// The writer and the reporter must never take the processor from the schedule.
 const NICE_BACKGROUND: i32 = 10;
 
@@ -85,12 +87,13 @@ pub fn arrange_end() -> Result<Arc<AtomicBool>, Fault> {
     Ok(stop)
 }
 
-/// Raises the soft limit of open files to what `connections` need.
+/// Raises the soft limit of open files to what `connections` and `threads` need.
 ///
 /// # Errors
 /// When the hard limit is lower.
-pub fn allow_descriptors(connections: u32) -> Result<(), Fault> {
-    let needed = u64::from(connections) + DESCRIPTORS_SPARE;
+pub fn allow_descriptors(connections: u32, threads: u32) -> Result<(), Fault> {
+    let needed =
+        u64::from(connections) + u64::from(threads) * DESCRIPTORS_A_THREAD + DESCRIPTORS_SPARE;
     let limit = rustix::process::getrlimit(Resource::Nofile);
     if limit.current.is_none_or(|current| current >= needed) {
         return Ok(());

@@ -33,8 +33,8 @@ pub fn is_timer(token: u64) -> bool {
 #[derive(Debug)]
 pub struct Timers {
     pair: [Timer; 2],
-    /// Which of them ends the next sleep.
-    next: usize,
+    /// The number of the one that ends the next sleep.
+    ends_next: usize,
     lead_ns: u64,
 }
 
@@ -90,7 +90,7 @@ impl Timers {
         ];
         Ok(Self {
             pair,
-            next: 0,
+            ends_next: 0,
             lead_ns: 0,
         })
     }
@@ -111,25 +111,26 @@ impl Timers {
     /// # Errors
     /// When the kernel refuses.
     pub fn arm(&mut self, moment_ns: u64) -> Result<(), Errno> {
-        let [next, other] = [self.next, 1 - self.next].map(|index| &self.pair[index]);
+        let [one, other] = [self.ends_next, 1 - self.ends_next].map(|number| &self.pair[number]);
         // The one that is set for this moment stays; else the one that is set for none, or later.
-        let is_other = next.moment_ns != Some(moment_ns)
-            && (other.moment_ns == Some(moment_ns) || other.free_until_ns() > next.free_until_ns());
+        let is_other = one.moment_ns != Some(moment_ns)
+            && (other.moment_ns == Some(moment_ns) || other.free_until_ns() > one.free_until_ns());
         if is_other {
-            self.next = 1 - self.next;
+            self.ends_next = 1 - self.ends_next;
         }
-        let next = &mut self.pair[self.next];
-        if next.moment_ns == Some(moment_ns) {
+        let timer = &mut self.pair[self.ends_next];
+        if timer.moment_ns == Some(moment_ns) {
             return Ok(());
         }
-        next.set(moment_ns, self.lead_ns)
+        timer.set(moment_ns, self.lead_ns)
     }
 
     /// Whether the other timer is set for no moment after the one that ends the next sleep.
     #[must_use]
     pub fn is_one_free(&self) -> bool {
-        let [next, other] = [self.next, 1 - self.next].map(|index| self.pair[index].moment_ns);
-        other.is_none() || other < next
+        let [one, other] =
+            [self.ends_next, 1 - self.ends_next].map(|number| self.pair[number].moment_ns);
+        other.is_none() || other < one
     }
 
     /// Sets the other timer for a moment after the one that ends the next sleep.
@@ -137,14 +138,15 @@ impl Timers {
     /// # Errors
     /// When the kernel refuses.
     pub fn arm_following(&mut self, moment_ns: u64) -> Result<(), Errno> {
-        self.pair[1 - self.next].set(moment_ns, self.lead_ns)
+        self.pair[1 - self.ends_next].set(moment_ns, self.lead_ns)
     }
 
-    /// The timer of the event `token` fired. When that alone ended a sleep, the lead learns from
-    /// how late it was.
-    pub fn fired(&mut self, token: u64, now_ns: u64, alone: bool) {
+    /// The timer of the event `token` was seen to fire. The lead learns from how late that was, if
+    /// nothing else ended a sleep that had begun at `slept_from_ns`, before the timer was to fire.
+    pub fn fired(&mut self, token: u64, now_ns: u64, slept_from_ns: Option<u64>) {
         let timer = &mut self.pair[usize::from(token > FIRST)];
-        if timer.moment_ns.take().is_none() || !alone {
+        let was_set = timer.moment_ns.take().is_some();
+        if !was_set || slept_from_ns.is_none_or(|from_ns| from_ns > timer.armed_ns) {
             return;
         }
         self.lead_ns = if now_ns.saturating_sub(timer.armed_ns) > self.lead_ns {
@@ -182,8 +184,12 @@ mod tests {
     fn wakes(timers: &mut Timers, late_ns: impl Iterator<Item = u64>) {
         for (moment_ns, late_ns) in (1..).map(|number| number * SECOND_NS).zip(late_ns) {
             timers.arm(moment_ns).unwrap();
-            let token = FIRST + timers.next as u64;
-            timers.fired(token, timers.pair[timers.next].armed_ns + late_ns, true);
+            let token = FIRST + timers.ends_next as u64;
+            timers.fired(
+                token,
+                timers.pair[timers.ends_next].armed_ns + late_ns,
+                Some(0),
+            );
         }
     }
 
@@ -217,7 +223,7 @@ mod tests {
         let near_ns = moment_ns - lead_ns;
         assert!(timers.is_near(moment_ns, near_ns) && !timers.is_near(moment_ns, near_ns - 1));
         timers.arm(moment_ns).unwrap();
-        assert_eq!(timers.pair[timers.next].armed_ns, near_ns);
+        assert_eq!(timers.pair[timers.ends_next].armed_ns, near_ns);
         assert!(
             !timers.is_near(moment_ns, moment_ns - 1),
             "a timer is on its way"
@@ -238,8 +244,10 @@ mod tests {
     fn what_else_came_meanwhile_teaches_nothing() {
         let (_epoll, mut timers) = timers();
         timers.arm(SECOND_NS).unwrap();
-        timers.fired(FIRST, 2 * SECOND_NS, false);
-        timers.fired(FIRST, 2 * SECOND_NS, true); // it has been seen
+        timers.fired(FIRST, 2 * SECOND_NS, None);
+        timers.fired(FIRST, 2 * SECOND_NS, Some(0)); // it has been seen
+        timers.arm(SECOND_NS).unwrap();
+        timers.fired(FIRST, 2 * SECOND_NS, Some(SECOND_NS + 1)); // too late to sleep for it
         assert_eq!(timers.lead_ns, 0);
     }
 
@@ -253,10 +261,10 @@ mod tests {
             "an answer came: nothing is left to set"
         );
         for moment_s in 101..110 {
-            let fired = timers.next;
-            timers.fired(FIRST + fired as u64, 0, true);
+            let fired = timers.ends_next;
+            timers.fired(FIRST + fired as u64, 0, None);
             assert!(sleeps(&mut timers, moment_s, moment_s + 1));
-            assert_eq!(timers.next, 1 - fired, "the one that was set stays");
+            assert_eq!(timers.ends_next, 1 - fired, "the one that was set stays");
             let mut expected = [Some(moment_s); 2];
             expected[fired] = Some(moment_s + 1);
             assert_eq!(moments_s(&timers), expected);
@@ -294,7 +302,7 @@ mod tests {
             for event in events {
                 assert!(is_timer(event.data.u64()));
                 assert!(now_ns >= moments_ns[fired.len()]);
-                timers.fired(event.data.u64(), now_ns, true);
+                timers.fired(event.data.u64(), now_ns, Some(begin_ns));
                 fired.push(event.data.u64());
             }
         }

@@ -132,7 +132,7 @@ impl Worker {
         post: Post,
         recorder: Option<Recorder>,
     ) -> Result<Self, Fault> {
-        let refused = |e| Fault::environment("epoll", "cannot be created", "two descriptors", e);
+        let refused = |e| Fault::environment("epoll", "cannot be created", "three descriptors", e);
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).map_err(refused)?;
         let timers = Timers::watched(&epoll).map_err(refused)?;
         let (depth, spoken) = (settings.depth, settings.spoken);
@@ -199,14 +199,16 @@ impl Worker {
             if self.is_finished() {
                 break;
             }
-            if let Err(error) = self.sleep(&mut events) {
-                self.totals.broken = Some(error.to_string());
-                break;
-            }
-            let alone = events.len() == 1;
+            let slept_from_ns = match self.sleep(&mut events) {
+                Ok(slept_from_ns) => slept_from_ns.filter(|_| events.len() == 1),
+                Err(error) => {
+                    self.totals.broken = Some(error.to_string());
+                    break;
+                }
+            };
             for token in events.iter().map(|event| event.data.u64()) {
                 if is_timer(token) {
-                    self.timers.fired(token, clock_ns(), alone);
+                    self.timers.fired(token, clock_ns(), slept_from_ns);
                 }
             }
             for batch in events.chunks(READS_MAX) {
@@ -225,18 +227,19 @@ impl Worker {
         self.finish();
     }
 
-    /// Sleeps until something can be read or the next grain with something to do begins; a thread
-    /// that spins only looks.
-    fn sleep(&mut self, events: &mut Vec<epoll::Event>) -> Result<(), Errno> {
+    /// Sleeps until something can be read or the next grain with something to do begins, and says
+    /// from when on; a thread that spins only looks.
+    fn sleep(&mut self, events: &mut Vec<epoll::Event>) -> Result<Option<u64>, Errno> {
         let due_ns = self.wake_ns();
         let signs = self.asks.ahead.is_some() && due_ns > clock_ns() && self.sign_ahead(due_ns);
-        let immediate = signs || self.settings.spins || self.timers.is_near(due_ns, clock_ns());
+        let now_ns = clock_ns();
+        let immediate = signs || self.settings.spins || self.timers.is_near(due_ns, now_ns);
         if !immediate {
             self.timers.arm(due_ns)?;
             if self.timers.is_one_free() {
-                if let Some(following_ns) = self.following_wake_ns(due_ns) {
-                    self.timers.arm_following(following_ns)?;
-                }
+                let following_ns = self.following_wake_ns(due_ns);
+                let far = following_ns.filter(|moment_ns| !self.timers.is_near(*moment_ns, now_ns));
+                far.map_or(Ok(()), |moment_ns| self.timers.arm_following(moment_ns))?;
             }
         }
         let none = Timespec {
@@ -246,7 +249,7 @@ impl Worker {
         events.clear();
         let buffer = rustix::buffer::spare_capacity(events);
         match epoll::wait(&self.epoll, buffer, immediate.then_some(&none)) {
-            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Ok(_) | Err(Errno::INTR) => Ok((!immediate).then_some(now_ns)),
             Err(error) => Err(error),
         }
     }
@@ -270,7 +273,7 @@ impl Worker {
         }
     }
 
-    /// The next moment for slots after `wake_ns`; what else there is to wake for waits until then.
+    /// The next moment for slots after `wake_ns`; the end of a second, or a scan, has one timer.
     fn following_wake_ns(&self, wake_ns: u64) -> Option<u64> {
         let slot_ns = self.can_send().then(|| self.schedule.after(wake_ns))??;
         Some(self.grain_end_ns(slot_ns))
